@@ -1,0 +1,56 @@
+/**
+ * Every way in which we say no at our door, in one table: HTTP status and title for the API, reply and enhanced status
+ * (RFC 3463) for SMTP. `src/accept/README.md` lists them, and a test holds the two equal.
+ */
+
+interface Entry {
+  http: number
+  title: string
+  smtp: string
+}
+
+export const refusals = {
+  malformed: { http: 400, title: 'The request cannot be read', smtp: '501 5.5.2' },
+  unauthorized: { http: 401, title: 'No key, or not one of ours', smtp: '535 5.7.8' },
+  scope: { http: 403, title: 'This key may not do that', smtp: '550 5.7.1' },
+  from_not_allowed: { http: 403, title: 'This key may not send from that domain', smtp: '550 5.7.1' },
+  not_found: { http: 404, title: 'There is no such thing', smtp: '550 5.1.1' },
+  method: { http: 405, title: 'That method is not for this path', smtp: '502 5.5.1' },
+  in_flight: { http: 409, title: 'The first request with this Idempotency-Key is still under way', smtp: '451 4.3.0' },
+  too_late: { http: 409, title: 'The message is past that', smtp: '550 5.5.0' },
+  too_large: { http: 413, title: 'The message is too large', smtp: '552 5.3.4' },
+  media_type: { http: 415, title: 'That content type is not taken here', smtp: '555 5.5.4' },
+  invalid: { http: 422, title: 'A field is wrong', smtp: '501 5.5.4' },
+  invalid_address: { http: 422, title: 'An address is wrong', smtp: '501 5.1.3' },
+  invalid_content: { http: 422, title: 'The message is not well formed', smtp: '554 5.6.0' },
+  mail_loop: { http: 422, title: 'The message goes round in circles', smtp: '554 5.4.6' },
+  too_many_recipients: { http: 422, title: 'Too many recipients', smtp: '452 4.5.3' },
+  idempotency_reused: { http: 422, title: 'This Idempotency-Key was used with another message', smtp: '550 5.5.0' },
+  rate: { http: 429, title: 'Too many requests', smtp: '421 4.7.0' },
+  unavailable: { http: 503, title: 'We cannot take mail just now', smtp: '451 4.3.0' },
+  stopping: { http: 503, title: 'We are stopping', smtp: '421 4.3.2' },
+  full: { http: 507, title: 'We have no room for mail just now', smtp: '452 4.3.1' },
+} as const satisfies Record<string, Entry>
+
+export type RefusalCode = keyof typeof refusals
+
+/** A no at our door: thrown by what takes mail in, and answered by the listener it came through. */
+export class Refusal extends Error {
+  override name = 'Refusal'
+  readonly code: RefusalCode
+  /** What is wrong, field by field, by JSON pointer (RFC 6901): `/to/0`. */
+  readonly errors: { pointer: string; detail: string }[]
+  /** Seconds until it is worth another try. */
+  readonly retryAfter: number | undefined
+
+  constructor(
+    code: RefusalCode,
+    detail: string,
+    more: { errors?: { pointer: string; detail: string }[]; retryAfter?: number } = {},
+  ) {
+    super(detail)
+    this.code = code
+    this.errors = more.errors ?? []
+    this.retryAfter = more.retryAfter
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * What an adapter is: everything Waypost knows about one vendor, as data and functions without I/O of their own (but for the
+ * three vendors whose official SDK makes the call). Retrying, deadlines, failover and recording happen elsewhere, once.
+ */
+import type { ZodType } from 'zod'
+import type { Form, Message, Parts, Recipient } from './message.ts'
+import type { Outcomes } from './outcome.ts'
+
+/** What one attempt hands to an adapter. */
+export interface Handoff {
+  message: Message
+  /** Those of the message's recipients that travel in this call; never empty, at most `features.maxRecipients`. */
+  recipients: Recipient[]
+  /** In the form the adapter takes: as it came when the adapter takes that form, converted otherwise. */
+  content: Content
+  /** Constant over every attempt of the same recipients at the same provider; another provider gets another one. */
+  idempotencyKey: string
+  /** Aborted when the provider's `timeout` is over or the process must stop. */
+  signal: AbortSignal
+  /** Milliseconds for the whole call, for libraries that want a number instead of a signal. */
+  timeout: number
+}
+
+export type Content =
+  | { form: 'raw'; size: number; bytes: () => Promise<Uint8Array>; stream: () => AsyncIterable<Uint8Array> }
+  | { form: 'parts'; parts: Parts }
+
+export interface Features {
+  /** Forms it takes, the preferred one first. A message in one of these travels as it came. */
+  forms: readonly Form[]
+  /** Largest message in bytes, measured as the vendor measures. */
+  maxBytes: number
+  /** Recipients of one call, to, cc and bcc together. */
+  maxRecipients: number
+  attachments: boolean
+  inline: boolean
+  /** Lower-case names of custom headers that the vendor refuses or rewrites, or a pattern over the lower-case name. */
+  headersRefused: readonly (string | RegExp)[]
+  /** How many tags one message may carry there; more are a reason to go elsewhere. */
+  maxTags: number
+  metadata: boolean
+  /**
+   * Whom the vendor delivers to: `envelope`, the recipients we name, whatever the headers say; `headers`, everyone in its to,
+   * cc and bcc fields, so that a call for some recipients shows only those.
+   */
+  addressing: 'envelope' | 'headers'
+  /** Whether MAIL FROM travels: as we say, only its domain counts, or the vendor's own. */
+  returnPath: 'any' | 'domain' | 'fixed'
+  /** Addresses beyond ASCII (RFC 6531). */
+  smtpUtf8: boolean
+  /** The vendor honours `idempotencyKey` for this many milliseconds; null when a second call would be a second mail. */
+  idempotencyWindow: number | null
+}
+
+/** A vendor called over HTTP: two pure functions. The carrier does the rest (`src/send/http.ts`). */
+export interface HttpExchange<Options> {
+  kind: 'http'
+  request(handoff: Handoff, options: Options): HttpRequest | Promise<HttpRequest>
+  /** Reads an answer that came whole. The carrier itself judges what never came or was cut off. */
+  outcomes(handoff: Handoff, answer: HttpAnswer, options: Options): Outcomes
+}
+
+export interface HttpRequest {
+  method: 'POST' | 'PUT'
+  url: string
+  headers: Record<string, string>
+  body: string | Uint8Array
+}
+
+export interface HttpAnswer {
+  status: number
+  /** Lower-case names. */
+  headers: Record<string, string>
+  /** At most 1 MiB of text. */
+  body: string
+}
+
+/** A vendor called through its own SDK. `call` never throws for what the vendor or the network did: that is an outcome. */
+export interface SdkCall<Options> {
+  kind: 'sdk'
+  call(handoff: Handoff, options: Options): Promise<Outcomes>
+}
+
+/** A relay spoken to in SMTP; the carrier is `src/send/smtp.ts`. */
+export interface SmtpTarget<Options> {
+  kind: 'smtp'
+  target(options: Options): SmtpRelay
+}
+
+export interface SmtpRelay {
+  host: string
+  port: number
+  /** `implicit`: TLS from the first byte. `required`, `opportunistic`: STARTTLS must, or may, be offered. `none`: never. */
+  tls: 'implicit' | 'required' | 'opportunistic' | 'none'
+  /** False accepts any certificate; only for closed networks. */
+  verify: boolean
+  user?: string
+  pass?: string
+  /** The name for EHLO. */
+  hostname?: string
+  /** Connections kept open at most. */
+  connections: number
+  /** Headers to add for this relay, for vendors that take options in headers. */
+  headers?: (handoff: Handoff) => readonly (readonly [string, string])[]
+}
+
+/** Straight to the recipient's own MX; the carrier is `src/send/mx.ts`. */
+export interface MxDelivery<Options> {
+  kind: 'mx'
+  mx(options: Options): MxSettings
+}
+
+export interface MxSettings {
+  hostname: string
+  port: number
+  /** DNS servers as `ip` or `ip:port`; empty for the system's. */
+  resolver: string[]
+  /** Lets MX hosts be private or loopback addresses: tests and closed networks only. */
+  allowPrivate: boolean
+  tls: 'required' | 'opportunistic'
+  /** Connections to one MX host at once. */
+  connectionsPerHost: number
+  dkim: readonly DkimKey[]
+}
+
+export interface DkimKey {
+  domain: string
+  selector: string
+  /** PEM, PKCS#8 or PKCS#1; RSA or Ed25519. */
+  privateKey: string
+}
+
+/** Keeps the mail in the gateway, for development: nothing leaves. */
+export interface KeepHere {
+  kind: 'keep'
+}
+
+export type Send<Options> =
+  | HttpExchange<Options>
+  | SdkCall<Options>
+  | SmtpTarget<Options>
+  | MxDelivery<Options>
+  | KeepHere
+
+export interface Adapter<Options = unknown> {
+  /** As in the config: `postmark`. */
+  name: string
+  /** One line for `waypost providers` and the docs. */
+  title: string
+  /** Validates the provider's own settings; also the source of their JSON Schema and docs (give every field a description). */
+  options: ZodType<Options>
+  features: Features
+  send: Send<Options>
+  /**
+   * Asks the vendor what became of an unknown: an outcome for every recipient, or null when it cannot tell yet.
+   * Answers never throw; a vendor that has no such question leaves this out.
+   */
+  reconcile?(handoff: Omit<Handoff, 'content'>, options: Options): Promise<Outcomes | null>
+}
+
+/** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */
+export function adapter<Options>(definition: Adapter<Options>): Adapter<Options> {
+  return definition
+}
+
+/** The form in which `message` would reach an adapter: as it came when that is taken, else the adapter's first. */
+export function formFor(message: Pick<Message, 'form'>, features: Pick<Features, 'forms'>): Form {
+  return features.forms.includes(message.form) ? message.form : features.forms[0]!
+}

@@ -1,0 +1,18 @@
+/** Identifiers: sortable by time, unguessable, and safe in a header, a path and a file name. */
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/**
+ * A new id: `msg_` and 26 characters of Crockford base 32, of which the first ten are the time (as in ULID, so that ids
+ * sort by age and an index over them stays dense) and sixteen are random (80 bits).
+ */
+export function newId(kind: 'msg' | 'evt' | 'att', now: number): string {
+  let time = ''
+  for (let rest = now, place = 0; place < 10; place++) {
+    time = alphabet[rest % 32] + time
+    rest = Math.floor(rest / 32)
+  }
+  let random = ''
+  for (const byte of crypto.getRandomValues(new Uint8Array(16))) random += alphabet[byte % 32]
+  return `${kind}_${time}${random}`
+}

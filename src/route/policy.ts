@@ -1,0 +1,53 @@
+/** The policy as the config states it: rules, and the trees of providers they use. */
+
+/** What a rule can look at. */
+export type Condition =
+  | { all: Condition[] }
+  | { any: Condition[] }
+  | { not: Condition }
+  /** Every field named must match. */
+  | { fields: Record<string, Test> }
+
+/** One field's test: a plain value is equality. `gt`, `lt` compare numbers; `regex` runs in linear time. */
+export type Test =
+  | { is: string | number }
+  | { in: (string | number)[] }
+  | { glob: string }
+  | { regex: string }
+  | { gt?: number; lt?: number }
+
+/** Which providers, in which order. Leaves are providers' names. */
+export type Use =
+  | { provider: string }
+  | { first: Use[] }
+  | { best: { of: Use[]; by: 'cost' | 'latency' | 'health' } }
+  | { split: { weights: Record<string, number>; sticky: 'recipient' | 'message' } }
+
+export interface Rule {
+  name: string
+  /** Null matches everything. */
+  when: Condition | null
+  use: Use
+}
+
+export interface Policy {
+  /** A digest of the rules: stored with every plan, so that a decision can be traced to the text it came from. */
+  version: string
+  rules: Rule[]
+}
+
+/** Fields a condition may name, besides `header.<name>` and `metadata.<key>`. */
+export const fields = [
+  'type',
+  'tag',
+  'tenant',
+  'from',
+  'from.domain',
+  'recipient',
+  'recipient.domain',
+  'recipient.host',
+  'subject',
+  'size',
+  'attachments',
+  'hour',
+] as const

@@ -1,0 +1,222 @@
+/**
+ * The store's contract: about a dozen verbs, and one suite (`test/store.test.ts`) that proves every driver.
+ *
+ * What every driver keeps: a promise that resolves means durable. Verbs called in the same turn may be committed together, and
+ * each is all or nothing by itself. A delivery's lease is its due time: `claim` moves it into the future, and a worker that
+ * died gives its work back by doing nothing.
+ */
+import type { MailEvent } from '../mail/event.ts'
+import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
+import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
+
+/** The store has no room: answer 452 or 507. */
+export class StoreFull extends Error {
+  override name = 'StoreFull'
+}
+
+/** The store cannot take work now: answer 451 or 503. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable'
+}
+
+/** What a fresh delivery of a message starts from, and what `settle` leaves behind for later. */
+export interface DeliveryPlan {
+  /** Indices of the recipients that still travel together. */
+  recipients: number[]
+  /** `send`: try to deliver when due. `held`: nothing is sent when due; it is looked at again (reconcile, expiry). */
+  phase: 'send' | 'held'
+  dueAt: number
+  /** Rounds made so far: what the retry schedule counts. */
+  tries: number
+  /** Providers not to use again for these recipients (an unknown there, under a type that fails over). */
+  avoid: string[]
+  /** The attempt whose answer never came, while that is unresolved. */
+  unknown: { attempt: string; provider: string; since: number } | null
+}
+
+/** A delivery as claimed: leased to this worker until `leasedUntil`. */
+export interface Claim extends DeliveryPlan {
+  id: number
+  /** The fencing token: how often this delivery was claimed since it was last settled. 1 when all is well. */
+  claims: number
+  leasedUntil: number
+  message: Message
+  /** All recipients of the message, not only those of this delivery. */
+  all: Recipient[]
+  /** Attempts that were recorded and never settled: their holder died, so what they sent is unknown. */
+  open: { id: string; provider: string; at: number; recipients: number[] }[]
+}
+
+/** Everything needed to explain a decision later; stored with the attempt it led to. */
+export interface StoredPlan {
+  route: string
+  policy: string
+  candidates: { provider: string; score: number; reasons: string[] }[]
+  rejected: { provider: string; reason: string }[]
+}
+
+export interface AttemptStart {
+  /** `att_…` */
+  id: string
+  delivery: number
+  claims: number
+  messageId: string
+  provider: string
+  at: number
+  recipients: number[]
+  plan: StoredPlan
+  /** The lease is moved to here: it must outlive the attempt. */
+  leaseUntil: number
+}
+
+/** One attempt as read back, one row per recipient and attempt. */
+export interface AttemptView {
+  id: string
+  at: number
+  provider: string
+  recipient: number
+  /** Null while the attempt is under way. */
+  outcome: OutcomeKind | null
+  cause: Cause | null
+  code: string | null
+  reason: string | null
+  latencyMs: number | null
+  plan: StoredPlan
+}
+
+export interface AttemptEnd {
+  id: string
+  endedAt: number
+  /** By recipient index. */
+  outcomes: { recipient: number; outcome: OutcomeKind; cause: Cause | null; diagnostic: Diagnostic | null }[]
+}
+
+export type NewEvent = Pick<MailEvent, 'type' | 'recipient' | 'provider' | 'providerMessageId' | 'detail' | 'at'>
+
+export interface Settlement {
+  delivery: number
+  /** The claim's token; a settlement whose token is no longer current changes nothing and answers false. */
+  claims: number
+  messageId: string
+  attempt?: AttemptEnd
+  recipients: { index: number; status: RecipientStatus; provider?: string; providerMessageId?: string }[]
+  events: NewEvent[]
+  suppress: Suppression[]
+  /**
+   * What remains. `keep`: the same delivery goes on under the same lease (its recipients replaced by those given).
+   * `replace`: this delivery ends and those given take its place; none when it is done.
+   */
+  next: { keep: number[] } | { replace: DeliveryPlan[] }
+}
+
+export interface Arrival {
+  message: Message
+  recipients: Pick<Recipient, 'index' | 'email' | 'status' | 'dsn'>[]
+  /** The first delivery (recipients that are not suppressed); none when all are. */
+  deliveries: Pick<DeliveryPlan, 'recipients' | 'dueAt'>[]
+  events: NewEvent[]
+  /** The content whole, or the spool whose pieces were kept ahead. */
+  content: Uint8Array | { spool: string }
+  /** The submitter's key for this message, and a digest of all that was asked. */
+  idempotency: { key: string; digest: string } | null
+}
+
+export type Accepted =
+  /** `id` is the message's. */
+  | { kind: 'accepted'; id: string }
+  /** The key was used with the same digest before: nothing was stored, this is the first message. */
+  | { kind: 'replayed'; id: string }
+  /** The key was used with another digest: nothing was stored. */
+  | { kind: 'conflict' }
+
+export interface Suppression {
+  tenant: string
+  /** From `suppressionKey`. */
+  key: string
+  reason: 'bounce' | 'complaint' | 'unsubscribe' | 'manual'
+  source: string
+  at: number
+}
+
+export interface MessageView {
+  message: Message
+  status: MessageStatus
+  recipients: Recipient[]
+  attempts: AttemptView[]
+}
+
+export interface MessageQuery {
+  tenant: string
+  status?: MessageStatus
+  recipient?: string
+  provider?: string
+  type?: string
+  tag?: string
+  since?: number
+  until?: number
+  limit: number
+  /** From `next` of the page before. */
+  cursor?: string
+}
+
+export interface EventQuery {
+  tenant: string
+  messageId?: string
+  limit: number
+  cursor?: string
+}
+
+export type Page<Row> = { rows: Row[]; next: string | null }
+
+/** What an operator may ask of a message. */
+export type Steer = 'cancel' | 'retry' | 'release'
+
+export interface Store {
+  /** Commits message, recipients, first deliveries, events and content together. @throws StoreFull, StoreUnavailable */
+  accept(arrival: Arrival): Promise<Accepted>
+  /** Keeps a piece of content ahead of its message, under a spool name that the caller made up (an id). Pieces keep their order. */
+  keep(spool: string, piece: Uint8Array): Promise<void>
+  /** Forgets a spool that no message took. */
+  drop(spool: string): Promise<void>
+  /**
+   * Leases up to `limit` deliveries due at `now`, higher priority first, then the longest due; only those of at least
+   * `priority`. Recipients that wait become `sending`.
+   */
+  claim(want: { now: number; leaseUntil: number; limit: number; priority: Priority }): Promise<Claim[]>
+  /** Writes an attempt down before it is made and moves the lease. False when the claim is no longer ours. */
+  record(attempt: AttemptStart): Promise<boolean>
+  /** Everything that follows from an attempt or a decision, in one commit. False when the claim is no longer ours. */
+  settle(settlement: Settlement): Promise<boolean>
+  /** When the next delivery is due, or null when nothing waits. */
+  nextDue(): Promise<number | null>
+  /** How many deliveries wait or are leased, by priority. */
+  depth(): Promise<Record<Priority, number>>
+  message(id: string, tenant: string): Promise<MessageView | null>
+  /** Newest first. @throws RangeError for a cursor that is not ours */
+  messages(query: MessageQuery): Promise<Page<Omit<MessageView, 'attempts'>>>
+  /** Newest first. @throws RangeError for a cursor that is not ours */
+  events(query: EventQuery): Promise<Page<MailEvent>>
+  /** The content's pieces in order; empty when it was swept or never was. */
+  content(messageId: string): AsyncIterable<Uint8Array>
+  /**
+   * cancel: what waits or is held is canceled. retry: what waits is due now, and what ended badly (bounced, failed, expired)
+   * is tried again. release: what is held is due now, to be sent. Answers the number of recipients changed, or null for no
+   * such message; 0 means too late.
+   */
+  steer(id: string, tenant: string, what: Steer, now: number): Promise<number | null>
+  /** Which of these canonical addresses are suppressed. */
+  suppressed(tenant: string, emails: readonly string[]): Promise<Set<string>>
+  suppress(suppressions: readonly Suppression[]): Promise<void>
+  /** Small state that must outlive the process: breakers, drained providers, counters. JSON. */
+  state(key: string): Promise<unknown>
+  setState(key: string, value: unknown): Promise<void>
+  /** Adds up what was used in a window: attempts' recipients by provider and UTC day (`2026-11-25`), counted by `record`. */
+  usage(day: string): Promise<Record<string, number>>
+  /**
+   * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
+   * and gives the space back. Answers how many messages went. Works in small steps; call again while it answers `limit`.
+   */
+  sweep(before: { messages: number; keys: number; limit: number }): Promise<number>
+  /** Flushes and closes; later calls throw StoreUnavailable. */
+  close(): Promise<void>
+}
