@@ -103,10 +103,10 @@ export interface Settlement {
   events: NewEvent[]
   suppress: Suppression[]
   /**
-   * What remains. `keep`: the same delivery goes on under the same lease (its recipients replaced by those given).
-   * `replace`: this delivery ends and those given take its place; none when it is done.
+   * What remains. The recipients in `keep` go on with this delivery, under the same lease and token; when it is empty the delivery
+   * is over. `add` are deliveries of their own, for recipients that no longer travel with it.
    */
-  next: { keep: number[] } | { replace: DeliveryPlan[] }
+  next: { keep: number[]; add: DeliveryPlan[] }
 }
 
 export interface Arrival {
