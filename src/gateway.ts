@@ -52,7 +52,7 @@ export interface Operations {
   wake(): void
 }
 
-export interface GatewayParts extends Omit<DeliveryParts, 'type'> {
+export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
   store: Store
   standings: Standings
   /** The config of this moment; a reload takes over between two messages. */
@@ -140,7 +140,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function run(claim: Claim): Promise<void> {
     const { message } = claim
     const content = contentOf(message, () => store.content(message.id))
-    const delivery = new Delivery({ ...parts, type: typeOf(message) }, claim, content)
+    const delivery = new Delivery({ ...parts, contract: typeOf(message) }, claim, content)
 
     if (claim.claims > deadly) {
       const died = 'the process died three times with this message in flight; look at it, then release or cancel it'

@@ -57,7 +57,8 @@ export class ConfigInvalid extends Error {
   }
 }
 
-const describe = ({ file, line, column, path, message }: ConfigProblem) => `${file}:${line}:${column}  ${path}: ${message}`
+const describe = ({ file, line, column, path, message }: ConfigProblem) =>
+  `${file}:${line}:${column}  ${path}: ${message}`
 
 /** Reads and checks a config file. @throws ConfigInvalid */
 export function loadConfig(file: string): Config {
@@ -65,7 +66,15 @@ export function loadConfig(file: string): Config {
   try {
     text = readFileSync(file, 'utf8')
   } catch {
-    throw new ConfigInvalid([{ file, line: 1, column: 1, path: '', message: 'there is no such file, or it cannot be read. Name one with --config.' }])
+    throw new ConfigInvalid([
+      {
+        file,
+        line: 1,
+        column: 1,
+        path: '',
+        message: 'there is no such file, or it cannot be read. Name one with --config.',
+      },
+    ])
   }
   const readFile = (path: string) => readFileSync(path, 'utf8')
   const result = parseConfig(text, { file, env: process.env, adapters, readFile })
@@ -136,7 +145,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   let diskFull = false
   const closed = (): Refusal | null => {
     if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
-    if (diskFull) return new Refusal('full', 'The disk is nearly full. Nothing is taken in until there is room.', { retryAfter: 60 })
+    if (diskFull)
+      return new Refusal('full', 'The disk is nearly full. Nothing is taken in until there is room.', {
+        retryAfter: 60,
+      })
     return null
   }
 
@@ -176,7 +188,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     clock,
     run: gateway.run,
-    failed: (error, claim) => log.error({ err: error, id: claim?.message.id }, 'a delivery ended in an error; its lease runs out and it is looked at again'),
+    failed: (error, claim) =>
+      log.error(
+        { err: error, id: claim?.message.id },
+        'a delivery ended in an error; its lease runs out and it is looked at again',
+      ),
     concurrency,
     lease,
   })
@@ -198,21 +214,28 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     metrics: metrics.text,
     notReady: () => closed()?.message ?? null,
     clock,
-    dashboard: dashboard({ store, operations: gateway, clock, authenticate: (key) => authenticate(config.keys, key) ?? null, open: () => config.keys.length === 0 }),
+    dashboard: dashboard({
+      store,
+      operations: gateway,
+      clock,
+      authenticate: (key) => authenticate(config.keys, key) ?? null,
+      open: () => config.keys.length === 0,
+    }),
   })
 
   const httpServer = await listenHttp(config, getRequestListener(app.fetch))
   const smtpServer = await startSmtp({ config: () => config, door, clock })
 
-  const timers = [
-    setInterval(() => void checkDisk(), diskCheck),
-    setInterval(() => void sweep(), sweepEvery),
-  ]
+  const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
   const checkDisk = async () => {
     const { bavail, bsize } = await statfs(dirname(path))
     // Postfix's rule: room for one and a half of the largest message, and here for what is in flight besides.
     const full = bavail * bsize < Math.max(1.5 * Math.max(config.http.maxSize, config.smtp.maxSize), 64 << 20)
-    if (full !== diskFull) log[full ? 'error' : 'info']({ freeBytes: bavail * bsize }, full ? 'disk nearly full: taking nothing in' : 'disk has room again')
+    if (full !== diskFull)
+      log[full ? 'error' : 'info'](
+        { freeBytes: bavail * bsize },
+        full ? 'disk nearly full: taking nothing in' : 'disk has room again',
+      )
     diskFull = full
   }
   const sweep = async () => {
@@ -231,10 +254,14 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     try {
       next = loadConfig(configFile)
     } catch (error) {
-      log.error({ problem: error instanceof Error ? error.message : String(error) }, 'config not taken over; the old one stays')
+      log.error(
+        { problem: error instanceof Error ? error.message : String(error) },
+        'config not taken over; the old one stays',
+      )
       return
     }
-    if (needsRestart(config) !== needsRestart(next)) log.warn('listeners and store change only with a restart; the rest of the config is taken over')
+    if (needsRestart(config) !== needsRestart(next))
+      log.warn('listeners and store change only with a restart; the rest of the config is taken over')
     await standings.configure(next.providers)
     config = next
     log.info({ policy: next.policy.version, providers: next.providers.map(({ name }) => name) }, 'config taken over')
@@ -266,7 +293,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
 }
 
 /** What a reload cannot change. */
-const needsRestart = ({ http, smtp, store }: Config) => JSON.stringify([http.listen, http.tls, smtp.listen, smtp.tlsListen, smtp.tls, store])
+const needsRestart = ({ http, smtp, store }: Config) =>
+  JSON.stringify([http.listen, http.tls, smtp.listen, smtp.tlsListen, smtp.tls, store])
 
 const url = (host: string, port: number) => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
 
@@ -315,4 +343,3 @@ function cached<T>(ask: (key: string) => Promise<T>): (key: string) => Promise<T
     return answer
   }
 }
-
