@@ -192,7 +192,8 @@ export class Delivery {
         made = again
       }
     } else if (provider?.adapter.reconcile) {
-      made.outcomes = await provider.adapter.reconcile(this.#handoff(provider, recipients), provider.options)
+      const handoff = this.#handoff(provider, recipients)
+      made.outcomes = await this.#parts.carriers.http.reconcile(provider.adapter, handoff, provider.options)
     }
     const still: Outcome = { kind: 'unknown', diagnostic: diagnostic('unknown', 'it could not tell') }
     const changes = this.#changes()

@@ -13,7 +13,7 @@ import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
 import { startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
-import { createApp } from './app.ts'
+import { app } from './app.ts'
 import { type Config, type ConfigProblem, type Listen, parseConfig } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
@@ -130,7 +130,7 @@ function createLog(): Logger {
   process.stdout.on('error', () => {})
   const out = destination({ fd: 1, sync: false, minLength: 0 })
   out.on('error', () => {})
-  return pino({ base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, out)
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, out)
 }
 
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, or what the store or a listener says */
@@ -166,11 +166,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const gateway = createGateway({
     store,
     standings,
-    carriers: {
-      http: (exchange, handoff, options) => http.deliver(handoff, exchange, options),
-      smtp: (relay, handoff) => smtp.deliver(handoff, relay),
-      mx: (settings, handoff) => mx.deliver(handoff, settings),
-    },
+    carriers: { http, smtp, mx },
     clock,
     dice: Math.random,
     settled: report,
@@ -206,7 +202,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       pump.wake()
     },
   })
-  const app = createApp({
+  const web = app({
     config: () => config,
     door,
     store,
@@ -223,7 +219,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     }),
   })
 
-  const httpServer = await listenHttp(config, getRequestListener(app.fetch))
+  const httpServer = await listenHttp(config, getRequestListener(web.fetch))
   const smtpServer = await startSmtp({ config: () => config, door, clock })
 
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]

@@ -1,13 +1,14 @@
 /** One try at one provider: the right carrier, the deadline, and an answer for every recipient. */
-import type { Adapter, Handoff, HttpExchange, MxSettings, SmtpRelay } from '../mail/adapter.ts'
+import type { Adapter, Handoff, MxSettings, SmtpRelay } from '../mail/adapter.ts'
 import { diagnostic, forAll, type Outcomes } from '../mail/outcome.ts'
 import type { Provider } from '../mail/provider.ts'
+import type { HttpCarrier } from './http.ts'
 
 /** What does the I/O. Each answers for every recipient, and never throws for what the far end or the network did. */
 export interface Carriers {
-  http(exchange: HttpExchange<unknown>, handoff: Handoff, options: unknown): Promise<Outcomes>
-  smtp(relay: SmtpRelay, handoff: Handoff): Promise<Outcomes>
-  mx(settings: MxSettings, handoff: Handoff): Promise<Outcomes>
+  http: Pick<HttpCarrier, 'send' | 'reconcile'>
+  smtp: { deliver(handoff: Handoff, relay: SmtpRelay): Promise<Outcomes> }
+  mx: { deliver(handoff: Handoff, settings: MxSettings): Promise<Outcomes> }
 }
 
 /** A moment for a carrier to notice the aborted signal and say how far it had come, before we must assume the worst. */
@@ -49,13 +50,12 @@ function dispatch({ adapter, options }: Provider, handoff: Handoff, carriers: Ca
   const send: Adapter['send'] = adapter.send
   switch (send.kind) {
     case 'http':
-      return carriers.http(send, handoff, options)
     case 'sdk':
-      return send.call(handoff, options)
+      return carriers.http.send(send, handoff, options)
     case 'smtp':
-      return carriers.smtp(send.target(options), handoff)
+      return carriers.smtp.deliver(handoff, send.target(options))
     case 'mx':
-      return carriers.mx(send.mx(options), handoff)
+      return carriers.mx.deliver(handoff, send.mx(options))
     case 'keep':
       return Promise.resolve(
         forAll(
