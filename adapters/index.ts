@@ -1,0 +1,9 @@
+/** Every adapter by its name in the config. */
+import type { Adapter } from '../src/mail/adapter.ts'
+import direct from './direct.ts'
+import inbox from './inbox.ts'
+import smtp from './smtp.ts'
+
+export const adapters: ReadonlyMap<string, Adapter> = new Map(
+  ([direct, inbox, smtp] as unknown as Adapter[]).map((adapter) => [adapter.name, adapter]),
+)
