@@ -116,7 +116,8 @@ function email(handoff: Handoff, parts: Parts): Parameters<typeof sendgrid.send>
       // Parameters are refused.
       type: attachment.contentType.split(';')[0]!.trim(),
       disposition: attachment.inline ? 'inline' : 'attachment',
-      ...(attachment.contentId ? { contentId: attachment.contentId } : {}),
+      // As the API spells it: the SDK renames no key within a list.
+      ...(attachment.contentId ? { content_id: attachment.contentId } : {}),
     })),
   }
 }
