@@ -33,7 +33,8 @@ function readKey(file: string, context: z.core.$RefinementCtx<string>): string {
   try {
     const key = createPrivateKey(pem)
     const bits = key.asymmetricKeyDetails?.modulusLength
-    if (key.asymmetricKeyType === 'rsa' && bits !== undefined && bits < 1024) return wrong('is an RSA key of less than 1024 bits')
+    if (key.asymmetricKeyType === 'rsa' && bits !== undefined && bits < 1024)
+      return wrong('is an RSA key of less than 1024 bits')
     if (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'ed25519') return pem
     return wrong('holds a key that is neither RSA nor Ed25519')
   } catch {
@@ -50,7 +51,13 @@ const options = z
       .describe('One DKIM key or a list; each that fits the From domain signs.'),
     port: z.int().min(1).max(65_535).default(25).describe('Other than 25 only in tests and closed networks.'),
     resolver: z
-      .array(z.union([z.ipv4(), z.ipv6(), z.string().regex(/^([\d.]+|\[[\da-f:]+\]):\d{1,5}$/i, 'must be `ip` or `ip:port`')]))
+      .array(
+        z.union([
+          z.ipv4(),
+          z.ipv6(),
+          z.string().regex(/^([\d.]+|\[[\da-f:]+\]):\d{1,5}$/i, 'must be `ip` or `ip:port`'),
+        ]),
+      )
       .default([])
       .describe("DNS servers as `ip` or `ip:port`; the system's otherwise."),
     allowPrivate: z

@@ -2,8 +2,15 @@
 import type { Adapter } from '../src/mail/adapter.ts'
 import direct from './direct.ts'
 import inbox from './inbox.ts'
+import mailgun from './mailgun.ts'
+import postmark from './postmark.ts'
+import resend from './resend.ts'
+import sendgrid from './sendgrid.ts'
 import smtp from './smtp.ts'
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map(
-  ([direct, inbox, smtp] as unknown as Adapter[]).map((adapter) => [adapter.name, adapter]),
+  ([direct, inbox, mailgun, postmark, resend, sendgrid, smtp] as unknown as Adapter[]).map((adapter) => [
+    adapter.name,
+    adapter,
+  ]),
 )

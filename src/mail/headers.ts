@@ -271,3 +271,12 @@ export function headerProblem(name: string, value: string): string | null {
 function octets(text: string): number {
   return new TextEncoder().encode(text).length
 }
+
+/** Fields that a transport or the structure of raw mail wrote, or that parts have a place of their own for. */
+const uncarried =
+  /^(?:bcc|cc|date|delivered-to|dkim-signature|domainkey-signature|from|message-id|mime-version|received|received-spf|reply-to|return-path|sender|subject|to|authentication-results|(?:arc|content|resent|x-waypost)-.*)$/i
+
+/** Whether a header of raw mail goes along as a custom header when the mail is turned into parts. */
+export function isCarried(name: string): boolean {
+  return !uncarried.test(name)
+}

@@ -63,6 +63,8 @@ function embedded(address: string): string {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [head = '', tail = ''] = canonical.split('::')
   const groups = (tail || head).split(':').slice(-2)
-  const [high = 0, low = 0] = [...Array(2 - groups.length).fill('0'), ...groups].map((group) => Number.parseInt(group || '0', 16))
+  const [high = 0, low = 0] = [...Array(2 - groups.length).fill('0'), ...groups].map((group) =>
+    Number.parseInt(group || '0', 16),
+  )
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }

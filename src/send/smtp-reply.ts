@@ -65,7 +65,11 @@ export function failed(failure: Failure, far: FarEnd): Outcome {
   if (reply === undefined || reply.code < 400) {
     const said = diagnostic(failure.code, failure.reason, stage === 'tls' ? '4.7.5' : undefined)
     if (stage === 'dot') return { kind: 'unknown', diagnostic: said }
-    return { kind: 'deferred', cause: ourLink.has(failure.code) && far === 'relay' ? 'network' : own(far), diagnostic: said }
+    return {
+      kind: 'deferred',
+      cause: ourLink.has(failure.code) && far === 'relay' ? 'network' : own(far),
+      diagnostic: said,
+    }
   }
   const status = reply.status ?? (stage === 'tls' ? '4.7.5' : undefined)
   const said = diagnostic(reply.code, reply.text || failure.reason, status)
