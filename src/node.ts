@@ -21,6 +21,7 @@ import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { createMetrics } from './metrics.ts'
 import { startPump } from './queue/pump.ts'
+import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
@@ -163,6 +164,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
+  const dns = mailDns({ servers: [], allowPrivate: true })
   const gateway = createGateway({
     store,
     standings,
@@ -177,7 +179,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       const pattern = RE2JS.compile(source)
       return (text) => pattern.test(text)
     },
-    hostOf: cached((domain) => mx.exchanges(domain).then(hostOfExchanges, () => null)),
+    hostOf: async (domain) => {
+      const found = await dns.exchangers(domain)
+      return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
+    },
     wake: () => pump.wake(),
   })
   const pump = startPump({
@@ -210,17 +215,19 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     metrics: metrics.text,
     notReady: () => closed()?.message ?? null,
     clock,
+    log,
     dashboard: dashboard({
       store,
       operations: gateway,
       clock,
-      authenticate: (key) => authenticate(config.keys, key) ?? null,
-      open: () => config.keys.length === 0,
+      authenticate: (key) => authenticate(config.keys, key),
+      smtp: () => smtpAddress,
     }),
   })
 
   const httpServer = await listenHttp(config, getRequestListener(web.fetch))
   const smtpServer = await startSmtp({ config: () => config, door, clock })
+  const smtpAddress = smtpServer.listening.map(({ host, port }) => url(host, port)).join(', ')
 
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
   const checkDisk = async () => {
@@ -271,7 +278,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const address = httpServer.address() as AddressInfo
   return {
     http: `${scheme}://${url(address.address, address.port)}`,
-    smtp: smtpServer.listening.map(({ host, port }) => url(host, port)).join(', '),
+    smtp: smtpAddress,
     async stop() {
       stopping = true
       watched.close()
@@ -324,18 +331,5 @@ function watchFile(file: string, changed: () => void): { close(): void } {
       clearTimeout(timer)
       watcher.close()
     },
-  }
-}
-
-/** Remembers answers for an hour, ten thousand at most. */
-function cached<T>(ask: (key: string) => Promise<T>): (key: string) => Promise<T> {
-  const known = new Map<string, { answer: Promise<T>; until: number }>()
-  return (key) => {
-    const found = known.get(key)
-    if (found && found.until > Date.now()) return found.answer
-    if (known.size >= 10_000) known.delete(known.keys().next().value!)
-    const answer = ask(key)
-    known.set(key, { answer, until: Date.now() + 3_600_000 })
-    return answer
   }
 }

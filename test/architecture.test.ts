@@ -77,7 +77,8 @@ const builtins = new Set([
   'node:events',
   'node:tls',
   'node:util',
-  'node:dns',
+  'node:dns/promises',
+  'node:os',
   'node:buffer',
 ])
 

@@ -7,7 +7,18 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 /** Where in the conversation a move is made. `body`: the first bytes after 354. `dot`: all of it came, the answer is due. */
-export type Moment = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'rset' | 'quit'
+export type Moment =
+  | 'greeting'
+  | 'ehlo'
+  | 'starttls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'body'
+  | 'dot'
+  | 'rset'
+  | 'quit'
 
 /** What to say instead of the usual (CRLF added unless `raw`), and what to do after saying it. */
 export interface Move {
@@ -115,7 +126,13 @@ export async function fakeMx(options: FakeMxOptions = {}): Promise<FakeMx> {
   return mx
 }
 
-function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, received: Received[], changed: () => void) {
+function converse(
+  plain: Socket,
+  session: FakeSession,
+  options: FakeMxOptions,
+  received: Received[],
+  changed: () => void,
+) {
   let socket = plain
   let buffer: Buffer = Buffer.alloc(0)
   let mode = 'commands' as 'commands' | 'body' | 'deaf'
@@ -169,7 +186,10 @@ function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, r
         socket.write('334 VXNlcm5hbWU6\r\n')
         return
       }
-      session.user = Buffer.from(initial ?? '', 'base64').toString().split('\0')[1] ?? ''
+      session.user =
+        Buffer.from(initial ?? '', 'base64')
+          .toString()
+          .split('\0')[1] ?? ''
       at('auth', line, '235 2.7.0 welcome')
     } else if (verb === 'MAIL') {
       envelope = { from: address(line), to: [], mail: line, rcpt: [] }
