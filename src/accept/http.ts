@@ -1,25 +1,19 @@
 /** The HTTP roads in: one message, many messages, and what would become of one. */
-import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { mediaType, readBody } from './body.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
+import { keyed, keyHeader, keyOf } from './idempotency.ts'
 import { parseJson } from './json.ts'
 import { message } from './message-schema.ts'
 import { readMessage } from './payload.ts'
-import { fieldErrors, problem, problemOf, refusalOf } from './problem.ts'
-import { Refusal } from './refusals.ts'
-import type { Receipt } from './submit.ts'
+import { fieldErrors, fieldProblems, problem, problemOf, refusalOf } from './problem.ts'
+import { envelope, readRaw } from './raw-http.ts'
+import type { RefusalCode } from './refusals.ts'
+import type { Door } from './submit.ts'
 import { explained, explanation, receipt } from './views.ts'
 
 const mostMessages = 1000
 
-const idempotency = z.object({
-  'Idempotency-Key': z
-    .string()
-    .regex(/^[!-~]{1,255}$/)
-    .optional()
-    .openapi({ description: 'The same key and request again give the first answer again, and nothing is sent twice.' }),
-})
 const replayed = z.object({ 'Idempotency-Replayed': z.enum(['true']).optional() })
 
 const example = {
@@ -38,10 +32,33 @@ const batchAnswer = z
   })
   .openapi('BatchReceipt')
 
+const taken = ['application/json', 'message/rfc822']
+const body = { 'application/json': { schema: message, example }, 'message/rfc822': { schema: z.string() } }
+const rawDescription =
+  'Raw mail (`message/rfc822`) has its envelope in the query, else in its headers, and is steered by `X-Waypost-` headers.'
+const unfit: RefusalCode[] = [
+  ...(['malformed', 'from_not_allowed', 'too_large', 'media_type'] as const),
+  ...(['invalid_address', 'invalid_content', 'too_many_recipients'] as const),
+]
+
 /** Adds the endpoints that take mail. */
 export function sending(api: Api, parts: HttpParts): void {
   const { door } = parts
-  const readJson = (ask: Ask<z.ZodObject>) => readBody(ask.c.req.raw, parts.config().http.maxSize)
+
+  /** The message that is asked for, in JSON or raw. */
+  async function read({ c, sender, query }: Ask<typeof envelope>, spool: Pick<Door, 'keep' | 'drop'>) {
+    const request = c.req.raw
+    const raw = mediaType(request.headers, taken) === 'message/rfc822'
+    const key = keyOf(request.headers)
+    const { maxSize } = parts.config().http
+    const now = parts.clock()
+    if (raw) return readRaw(spool, { request, sender, query, key, maxSize, now })
+    const [field] = Object.keys(query)
+    if (field)
+      throw fieldProblems('invalid', [{ pointer: `/${field}`, detail: 'Only raw mail has this in its query.' }])
+    const json = await readBody(request, maxSize)
+    return keyed(readMessage(parseJson(json), sender, now), key, json)
+  }
 
   api.on(
     {
@@ -49,34 +66,27 @@ export function sending(api: Api, parts: HttpParts): void {
       path: '/v1/messages',
       scope: 'send',
       summary: 'Send a message',
-      description: 'Answers only after the message is durable.',
-      headers: idempotency,
-      body: { 'application/json': { schema: message, example } },
+      description: `Answers only after the message is durable. ${rawDescription}`,
+      query: envelope,
+      headers: keyHeader,
+      body,
       answers: {
         202: { description: 'Taken', content: { 'application/json': { schema: receipt } }, headers: replayed },
       },
-      refusals: [
-        'malformed',
-        'from_not_allowed',
-        'in_flight',
-        'too_large',
-        'media_type',
-        'invalid_address',
-        'too_many_recipients',
-        'idempotency_reused',
-        'rate',
-        'stopping',
-        'full',
-      ],
+      refusals: [...unfit, 'mail_loop', 'in_flight', 'idempotency_reused', 'rate', 'stopping', 'full'],
     },
     async (ask) => {
-      mediaType(ask.c.req.raw.headers, ['application/json'])
-      const key = idempotencyKey(ask.c.req.raw.headers)
       door.ready()
-      const body = await readJson(ask)
-      const submission = readMessage(parseJson(body), ask.sender, parts.clock())
-      if (key !== null) Object.assign(submission, { idempotencyKey: key, digest: digest('application/json', '', body) })
-      return taken(await door.submit(submission))
+      const submission = await read(ask, door)
+      const { content } = submission
+      try {
+        const { replayed, ...receipt } = await door.submit(submission)
+        const again: Record<string, string> = replayed ? { 'idempotency-replayed': 'true' } : {}
+        return answer(202, receipt, { location: `/v1/messages/${receipt.id}`, ...again })
+      } catch (error) {
+        if (content.form === 'raw' && 'spool' in content.bytes) await door.drop(content.bytes.spool)
+        throw error
+      }
     },
   )
 
@@ -88,7 +98,7 @@ export function sending(api: Api, parts: HttpParts): void {
       summary: `Send up to ${mostMessages} messages`,
       description:
         'Each is taken or refused by itself, and answered in order. An Idempotency-Key stands for each message with its place.',
-      headers: idempotency,
+      headers: keyHeader,
       body: { 'application/json': { schema: batchOfMessages, example: { messages: [example] } } },
       answers: {
         202: { description: 'Each one taken, or refused', content: { 'application/json': { schema: batchAnswer } } },
@@ -97,24 +107,18 @@ export function sending(api: Api, parts: HttpParts): void {
     },
     async (ask) => {
       mediaType(ask.c.req.raw.headers, ['application/json'])
-      const key = idempotencyKey(ask.c.req.raw.headers)
+      const key = keyOf(ask.c.req.raw.headers)
       door.ready()
-      const parsed = batch.safeParse(parseJson(await readJson(ask)))
+      const parsed = batch.safeParse(parseJson(await readBody(ask.c.req.raw, parts.config().http.maxSize)))
       if (!parsed.success) {
-        throw new Refusal('invalid', 'The batch is wrong.', { errors: fieldErrors(parsed.error.issues) })
+        throw fieldProblems('invalid', fieldErrors(parsed.error.issues))
       }
       // All are submitted in one turn, so that the store can commit them together.
       const receipts = await Promise.all(
         parsed.data.messages.map(async (item, index) => {
           try {
             const submission = readMessage(item, ask.sender, parts.clock())
-            if (key !== null) {
-              Object.assign(submission, {
-                idempotencyKey: `${key}#${index}`,
-                digest: digest('application/json', '', JSON.stringify(item)),
-              })
-            }
-            return await door.submit(submission)
+            return await door.submit(keyed(submission, key && `${key}#${index}`, JSON.stringify(item)))
           } catch (error) {
             const refusal = refusalOf(error)
             if (refusal === null) parts.log.error({ err: error }, 'a message of a batch met a bug')
@@ -134,38 +138,18 @@ export function sending(api: Api, parts: HttpParts): void {
       path: '/v1/explain',
       scope: 'send',
       summary: 'Say which providers a message would take, and why',
-      description: 'Takes a message as `POST /v1/messages` does. Nothing is sent or kept.',
-      body: { 'application/json': { schema: message, example } },
+      description: `Takes a message as \`POST /v1/messages\` does. Nothing is sent or kept. ${rawDescription}`,
+      query: envelope,
+      body,
       answers: { 200: { description: 'The plan', content: { 'application/json': { schema: explanation } } } },
-      refusals: ['malformed', 'from_not_allowed', 'too_large', 'media_type', 'invalid_address', 'too_many_recipients'],
+      refusals: unfit,
     },
     async (ask) => {
-      mediaType(ask.c.req.raw.headers, ['application/json'])
-      const submission = readMessage(parseJson(await readJson(ask)), ask.sender, parts.clock())
+      const submission = await read(ask, nowhere)
       return answer(200, explained((await parts.operations.explain(submission)).plans))
     },
   )
 }
 
-function taken(receipt: Receipt): Response {
-  const { id, status, recipients, replayed } = receipt
-  return answer(
-    202,
-    { id, status, recipients },
-    { location: `/v1/messages/${id}`, ...(replayed ? { 'idempotency-replayed': 'true' } : {}) },
-  )
-}
-
-/** @throws Refusal `malformed` for a key that is not 1 to 255 visible ASCII characters */
-function idempotencyKey(headers: Headers): string | null {
-  const key = headers.get('idempotency-key')
-  if (key !== null && !/^[!-~]{1,255}$/.test(key)) {
-    throw new Refusal('malformed', 'An Idempotency-Key has 1 to 255 visible ASCII characters.')
-  }
-  return key
-}
-
-/** What an idempotency key stands for: all that the client asked. */
-function digest(contentType: string, query: string, body: Uint8Array | string): string {
-  return createHash('sha256').update(`${contentType}\n${query}\n`).update(body).digest('hex')
-}
+/** Where the content goes of what is only explained. */
+const nowhere = { keep: async () => {}, drop: async () => {} }

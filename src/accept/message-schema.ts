@@ -32,9 +32,7 @@ export const mailbox = z
   .openapi('Mailbox', { description: 'Exactly one mailbox: `Ann <ann@example.com>`, `ann@example.com` or an object.' })
 export type MailboxJson = z.infer<typeof mailbox>
 
-const mailboxes = z.union([mailboxText, mailboxObject, z.array(mailbox)], {
-  error: 'Expected an address, or a list of addresses.',
-})
+const mailboxes = z.union([mailbox, z.array(mailbox)], { error: 'Expected an address, or a list of addresses.' })
 
 /** Strict base64 (RFC 4648 section 4): its alphabet only, padded, no line breaks. */
 function isBase64(text: string): boolean {

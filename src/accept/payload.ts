@@ -1,14 +1,14 @@
 /** From a message in JSON to a submission. Pure. */
 import { getMimeType } from 'hono/utils/mime'
 import { AddressError, canonical, needsSmtpUtf8, parseMailbox } from '../mail/address.ts'
+import { headerProblem } from '../mail/headers.ts'
 import type { Attachment, Header, Mailbox, Parts } from '../mail/message.ts'
 import type { Sender } from './auth.ts'
-import { customHeaderProblem } from './custom-headers.ts'
 import { parseInstant } from './instant.ts'
 import { checkText } from './json.ts'
 import { limits, type MailboxJson, type MessageJson, message } from './message-schema.ts'
-import { type FieldError, fieldErrors, pointer } from './problem.ts'
-import { Refusal, type RefusalCode } from './refusals.ts'
+import { type FieldError, fieldErrors, fieldProblems, pointer } from './problem.ts'
+import { Refusal } from './refusals.ts'
 import type { Submission } from './submit.ts'
 
 /** How far a client's clock may be behind ours before its sendAt counts as past. */
@@ -24,22 +24,18 @@ const furthest = 366 * 86_400_000
 export function readMessage(value: unknown, sender: Sender, now: number): Submission {
   checkText(value)
   const parsed = message.safeParse(value)
-  if (!parsed.success) throw refusal('invalid', fieldErrors(parsed.error.issues))
+  if (!parsed.success) throw fieldProblems('invalid', fieldErrors(parsed.error.issues))
   const body = parsed.data
   checkCount(body)
-  if (body.provider !== undefined && !sender.scopes.includes('route')) {
-    throw new Refusal('scope', 'Pinning a provider needs a key with scope route.', {
-      errors: [{ pointer: '/provider', detail: 'Needs scope route.' }],
-    })
-  }
+  checkPin(sender, body.provider)
 
   const wrong: FieldError[] = []
   const parts = readParts(body, wrong)
   const bcc = readMailboxes(body.bcc, 'bcc', wrong)
-  if (wrong.length > 0) throw refusal('invalid_address', wrong)
+  if (wrong.length > 0) throw fieldProblems('invalid_address', wrong)
   const headers = readHeaders(body.headers ?? {}, wrong)
   const times = readTimes(body, now, wrong)
-  if (wrong.length > 0) throw refusal('invalid', wrong)
+  if (wrong.length > 0) throw fieldProblems('invalid', wrong)
 
   const emails = [...new Set([...parts.to, ...parts.cc, ...bcc].map((mailbox) => mailbox.email))]
   return {
@@ -58,10 +54,12 @@ export function readMessage(value: unknown, sender: Sender, now: number): Submis
   }
 }
 
-function refusal(code: RefusalCode, errors: FieldError[]): Refusal {
-  const [first] = errors
-  const more = errors.length > 1 ? ` And ${errors.length - 1} more.` : ''
-  return new Refusal(code, `${first?.pointer || 'The body'}: ${first?.detail}${more}`, { errors })
+/** @throws Refusal `scope` when a provider is pinned with a key that may not */
+export function checkPin(sender: Sender, provider: string | undefined): void {
+  if (provider === undefined || sender.scopes.includes('route')) return
+  throw new Refusal('scope', 'Pinning a provider needs a key with scope route.', {
+    errors: [{ pointer: '/provider', detail: 'Needs scope route.' }],
+  })
 }
 
 function checkCount(body: MessageJson): void {
@@ -122,7 +120,7 @@ function readHeaders(given: Record<string, string>, wrong: FieldError[]): Header
   const headers = Object.entries(given)
   for (const [name, value] of headers) {
     const again = seen.has(name.toLowerCase()) ? 'This header is set twice.' : null
-    const detail = again ?? customHeaderProblem(name, value)
+    const detail = again ?? headerProblem(name, value)
     if (detail !== null) wrong.push({ pointer: pointer(['headers', name]), detail })
     seen.add(name.toLowerCase())
   }

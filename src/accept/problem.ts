@@ -82,6 +82,13 @@ export function pointer(path: readonly PropertyKey[]): string {
   return path.map((step) => `/${cut(String(step)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
+/** A refusal for wrong fields; the first of them is told in its detail too. */
+export function fieldProblems(code: RefusalCode, errors: FieldError[]): Refusal {
+  const [first] = errors
+  const more = errors.length > 1 ? ` And ${errors.length - 1} more.` : ''
+  return new Refusal(code, `${first?.pointer || 'The body'}: ${first?.detail}${more}`, { errors })
+}
+
 /** What zod found wrong, one entry a field. Of a union, the branch that came closest speaks. */
 export function fieldErrors(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): FieldError[] {
   return issues.flatMap((issue): FieldError[] => {
@@ -102,8 +109,9 @@ export function fieldErrors(issues: readonly z.core.$ZodIssue[], base: readonly 
 
 /** Whether the value was of this branch's kind, so that what is wrong lies inside it. */
 function isInside(issue: z.core.$ZodIssue): boolean {
+  if (issue.path.length > 0) return true
   if (issue.code === 'invalid_union') return issue.errors.some((branch) => branch.some(isInside))
-  return issue.path.length > 0 || issue.code !== 'invalid_type'
+  return issue.code !== 'invalid_type'
 }
 
 function cut(text: string): string {
