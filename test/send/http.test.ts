@@ -117,7 +117,7 @@ describe('no whole answer', () => {
     let seen = 0
     const url = await serve(() => seen++)
     const outcome = await outcomeOf({ url }, { ...handoff([ann]), signal: AbortSignal.abort() })
-    assert.equal(inWords(outcome), 'deferred/provider')
+    assert.equal(inWords(outcome), 'deferred/network')
     assert.equal(seen, 0)
   })
 
