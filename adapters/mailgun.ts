@@ -175,7 +175,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       outcome,
     )
   const body = jsonObject(answer)
-  if (answer.status === 200) {
+  if (answer.status < 300) {
     if (typeof body?.id === 'string') return all({ kind: 'accepted', providerMessageId: bare(body.id) })
     // What the API says at a path that is none.
     if (answer.body.includes('Mailgun Magnificent API')) return all(rejected('account', diagnostic(200, answer.body)))

@@ -131,7 +131,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   const code = typeof body?.ErrorCode === 'number' ? body.ErrorCode : null
   const emails = handoff.recipients.map((recipient) => recipient.email)
   // A delayed acceptance comes without an ErrorCode.
-  if (answer.status === 200 && typeof body?.MessageID === 'string' && (code ?? 0) === 0) {
+  if (answer.status < 300 && typeof body?.MessageID === 'string' && (code ?? 0) === 0) {
     const accepted = forAll(emails, { kind: 'accepted', providerMessageId: body.MessageID })
     const said = diagnostic('200/406', message)
     for (const email of inactive(message, emails)) accepted.set(email, rejected('recipient', said))
@@ -139,7 +139,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   }
   if (code === null) return forAll(emails, byStatus(answer, null))
   // Codes overlap with HTTP statuses and mean other things: the status decides whether there is a code to look at.
-  if (answer.status !== 422 && answer.status !== 200) return forAll(emails, byStatus(answer, message))
+  if (answer.status !== 422 && answer.status >= 300) return forAll(emails, byStatus(answer, message))
   return byCode(handoff, code, message, diagnostic(`${answer.status}/${code}`, message))
 }
 

@@ -108,7 +108,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       handoff.recipients.map((recipient) => recipient.email),
       outcome,
     )
-  if (answer.status === 200 && typeof body?.id === 'string') {
+  if (answer.status < 300 && typeof body?.id === 'string') {
     return all({ kind: 'accepted', providerMessageId: body.id })
   }
   const name = typeof body?.name === 'string' ? body.name : null

@@ -165,7 +165,7 @@ function complaintsIn(answer: HttpAnswer): Complaint[] | null {
   const errors = jsonObject(answer)?.errors
   if (!Array.isArray(errors)) return null
   return errors.map((error: { message?: unknown; field?: unknown } | null) => ({
-    message: String(error?.message ?? ''),
+    message: typeof error?.message === 'string' ? error.message : '',
     field: typeof error?.field === 'string' ? error.field : null,
   }))
 }

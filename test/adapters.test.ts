@@ -4,10 +4,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
 import type { HttpExchange, SdkCall } from '../src/mail/adapter.ts'
 import { type HttpCarrier, httpCarrier } from '../src/send/http.ts'
 import { handoff, inWords, letter, type VendorData } from './adapters/fixture.ts'
 import mailgun from './adapters/mailgun.ts'
+import { matrixInReadme } from './adapters/matrix.ts'
 import postmark from './adapters/postmark.ts'
 import resend from './adapters/resend.ts'
 import sendgrid from './adapters/sendgrid.ts'
@@ -187,6 +189,36 @@ for (const data of [sendgrid, postmark, mailgun, resend] as VendorData[]) {
       assert.match(path, /^\/in\/front\/[a-z0-9]/)
     })
 
+    test('shows no secret that a vendor or a proxy says back', async () => {
+      for (const status of [400, 401, 500]) {
+        vendor.next({ reply: { status, body: `You said ${data.secret}` } })
+        assert.doesNotMatch(JSON.stringify([...(await send())]), new RegExp(data.secret))
+      }
+    })
+
+    test('answers for everyone, whatever is said, and takes no failure for success', () => {
+      const asked = handoff()
+      const field = fc.constantFrom('errors', 'message', 'field', 'ErrorCode', 'Message', 'MessageID', 'id', 'name')
+      const body = fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.dictionary(field, fc.jsonValue()).map((value) => JSON.stringify(value)),
+      )
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 200, max: 599 }),
+          body,
+          fc.dictionary(fc.string(), fc.string()),
+          (status, body, headers) => {
+            const outcomes = way.outcomes(asked, { status, headers, body }, options())
+            assert.deepEqual([...outcomes.keys()], [ann, bob])
+            if (status >= 300) for (const outcome of outcomes.values()) assert.notEqual(outcome.kind, 'accepted')
+          },
+        ),
+        { numRuns: 300 },
+      )
+    })
+
     test('refuses options it does not know, and describes those it does', () => {
       const given = data.options('https://api.example.com') as object
       assert.equal(data.adapter.options.safeParse({ ...given, apikey: 'x' }).success, false)
@@ -263,4 +295,9 @@ test('sendgrid does not let a mail speak for another account by its headers', as
   assert.equal(vendor.taken[0]?.asked.headers['on-behalf-of'], undefined)
   await carrier.close()
   await vendor.close()
+})
+
+test('the matrix in adapters/README.md is what the adapters say (node test/adapters/matrix.ts writes it)', async () => {
+  const { is, should } = await matrixInReadme()
+  assert.equal(is, should)
 })

@@ -1,8 +1,9 @@
 /** What it means that no answer came. */
 import { diagnostic, type Outcome } from '../mail/outcome.ts'
 
-/** Our own trouble: any other provider would fail the same way. */
+/** Our own trouble (`ABORTED`: we are stopping): any other provider would fail the same way. */
 const ownTrouble = new Set([
+  'ABORTED',
   'EAI_AGAIN',
   'ENETUNREACH',
   'ENETDOWN',

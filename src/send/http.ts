@@ -8,6 +8,7 @@ import { Agent, request } from 'undici'
 import type { Adapter, Fetch, Handoff, HttpAnswer, HttpExchange, SdkCall } from '../mail/adapter.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import { unanswered } from './classify.ts'
+import { withoutSecrets } from './secrets.ts'
 
 const connectTimeout = 5_000
 const longestAnswer = 1_048_576
@@ -40,7 +41,7 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
       const carried = await (way.kind === 'http'
         ? carry(agent, await way.request(handoff, options), handoff)
         : carryForSdk(agent, (fetch) => way.call(handoff, options, fetch), handoff))
-      if ('answer' in carried) return way.outcomes(handoff, carried.answer, options)
+      if ('answer' in carried) return way.outcomes(handoff, withoutSecrets(carried.answer, options), options)
       return forAll(
         handoff.recipients.map((recipient) => recipient.email),
         carried.outcome,
@@ -79,7 +80,11 @@ async function carry(agent: Agent, call: Call, deadline: Deadline): Promise<Carr
     const response = await request(call.url, {
       dispatcher: agent,
       method: call.method as 'POST',
-      headers: { ...call.headers, ...(body.length > 0 ? { 'content-length': String(body.length) } : {}) },
+      headers: {
+        'user-agent': 'waypost',
+        ...call.headers,
+        ...(body.length > 0 ? { 'content-length': String(body.length) } : {}),
+      },
       // undici takes any iterable, and pulls the next piece only when the socket has room; its types know streams only.
       body: body.length > 0 ? (pieces() as unknown as Readable) : null,
       signal: deadline.signal,
