@@ -72,7 +72,10 @@ function opened(c: Context<Env>, { message, recipients }: Row, parts: Parts | Un
 <h1>${subject(message.subject, 2000)}</h1>
 <dl class="facts card">
 ${line('From', [message.from])}${people ? html`${line('To', people.to)}${line('Cc', people.cc)}${line('Reply to', people.replyTo)}` : ''}
-${line('For', recipients)}
+${line(
+  'Bcc',
+  recipients.filter(({ index }) => message.hidden.includes(index)),
+)}
 <dt>Came</dt><dd>${exactly(message.acceptedAt)} UTC <span class="soft">(${when(message.acceptedAt, now)}, by ${message.via === 'smtp' ? 'SMTP' : 'HTTP'}, ${size(message.size)})</span></dd>
 <dt>See also</dt><dd><a href="/inbox/${message.id}/raw">Source</a> · <a href="/messages/${message.id}">What became of it</a></dd>
 </dl>

@@ -18,13 +18,12 @@ function row({ message, status, recipients }: Row, now: number): Html {
   const [first] = recipients
   const providers = [...new Set(recipients.flatMap(({ provider }) => (provider === null ? [] : [provider])))]
   return html`<tr>
-<td data-label="Status">${pill(status)}</td>
-<td data-label="Subject" class="lead long"><a href="/messages/${message.id}">${subject(message.subject)}</a></td>
-<td data-label="To" class="long">${first ? said(first.email, 80) : none}${recipients.length > 1 ? html` <span class="soft">+${recipients.length - 1}</span>` : ''}</td>
-<td data-label="From" class="long">${said(message.from.email, 80)}</td>
-<td data-label="Type">${said(message.type, 40)}</td>
-<td data-label="Provider">${providers.length > 0 ? said(providers.join(', '), 80) : none}</td>
-<td data-label="Accepted">${when(message.acceptedAt, now)}</td>
+<td class="status">${pill(status)}</td>
+<td class="lead long"><a href="/messages/${message.id}">${subject(message.subject)}</a><br><span class="soft small">from ${said(message.from.email, 80)}</span></td>
+<td class="to long">${first ? said(first.email, 80) : none}${recipients.length > 1 ? html` <span class="soft">+${recipients.length - 1}</span>` : ''}</td>
+<td class="less">${said(message.type, 40)}</td>
+<td class="less">${providers.length > 0 ? said(providers.join(', '), 80) : none}</td>
+<td class="at">${when(message.acceptedAt, now)}</td>
 </tr>`
 }
 
@@ -59,7 +58,7 @@ export function messages(parts: DashboardParts, visit: ReturnType<typeof session
 ${asked.search('/messages', { providers: operations.providers().map(({ name }) => name) })}
 <div data-live>${
         found.rows.length > 0
-          ? html`<table class="card cards"><thead><tr><th scope="col">Status</th><th scope="col">Subject</th><th scope="col">To</th><th scope="col">From</th><th scope="col">Type</th><th scope="col">Provider</th><th scope="col">Accepted</th></tr></thead>
+          ? html`<table class="card rows"><thead><tr><th scope="col">Status</th><th scope="col">Subject</th><th scope="col">To</th><th scope="col">Type</th><th scope="col">Provider</th><th scope="col">Accepted</th></tr></thead>
 <tbody>${found.rows.map((view) => row(view, now))}</tbody></table>`
           : asked.filtered
             ? html`<p class="empty">${asked.problem ?? 'No message is like that.'} <a href="/messages">Show all</a></p>`

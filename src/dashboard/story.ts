@@ -49,17 +49,21 @@ function recipientTable(recipients: readonly Recipient[]): Html {
   )}</tbody></table>`
 }
 
+/** The far end's words, with its code in front. */
+function answer(code: string | null, reason: string | null): Html {
+  if (code === null && reason === null) return none
+  return html`${code === null ? '' : html`<code>${said(code, 60)}</code> `}${reason === null ? '' : said(reason, 1000)}`
+}
+
 function attemptTable(attempts: readonly AttemptView[], recipients: readonly Recipient[]): Html {
   if (attempts.length === 0) return html`<p class="empty">No attempt yet.</p>`
   const emails = new Map(recipients.map(({ index, email }) => [index, email]))
-  return html`<table class="card cards"><thead><tr><th scope="col">Outcome</th><th scope="col">Provider</th><th scope="col">Recipient</th><th scope="col">Cause</th><th scope="col">Code</th><th scope="col">Reason</th><th scope="col">Took</th><th scope="col">At (UTC)</th></tr></thead>
+  return html`<table class="card cards"><thead><tr><th scope="col">Outcome</th><th scope="col">Cause</th><th scope="col">Provider</th><th scope="col">Recipient</th><th scope="col">Code and reason</th><th scope="col">Took</th><th scope="col">At (UTC)</th></tr></thead>
 <tbody>${attempts.map(
     ({ at, provider, recipient, outcome, cause, code, reason, latencyMs }) => html`<tr>
-<td data-label="Outcome">${pill(outcome ?? 'under way')}</td><td data-label="Provider">${said(provider)}</td>
-<td data-label="Recipient" class="long">${said(emails.get(recipient) ?? String(recipient))}</td>
-<td data-label="Cause">${cause ?? none}</td>
-<td data-label="Code" class="code">${code === null ? none : html`<code>${said(code, 60)}</code>`}</td>
-<td data-label="Reason" class="reason">${reason === null ? none : said(reason, 1000)}</td>
+<td data-label="Outcome">${pill(outcome ?? 'under way')}</td><td data-label="Cause">${cause ?? none}</td>
+<td data-label="Provider">${said(provider)}</td><td data-label="Recipient" class="long">${said(emails.get(recipient) ?? String(recipient))}</td>
+<td data-label="Reason" class="reason">${answer(code, reason)}</td>
 <td data-label="Took" class="figure">${latencyMs === null ? none : took(latencyMs)}</td><td data-label="At">${exactly(at)}</td></tr>`,
   )}</tbody></table>`
 }

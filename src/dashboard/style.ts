@@ -33,7 +33,7 @@ code, pre { font: .88em/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, "Lib
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .skip { position: absolute; left: 1rem; top: -4rem; background: var(--card); padding: .5rem .9rem; border-radius: 0 0 6px 6px; z-index: 2; }
 .skip:focus { top: 0; }
-.liar { font: .8em/1 ui-monospace, monospace; color: var(--bad); background: var(--bad-bg); border-radius: 3px; padding: 0 .25em; white-space: nowrap; }
+.liar { font: .8em/1 ui-monospace, monospace; color: var(--bad); background: var(--bad-bg); border-radius: 3px; padding: 0 .25em; margin: 0 .2em; white-space: nowrap; }
 
 .masthead { background: var(--card); border-bottom: 1px solid var(--line); }
 .masthead .wide { display: flex; align-items: center; gap: 0 1.75rem; flex-wrap: wrap; min-height: 3.4rem; }
@@ -104,15 +104,14 @@ thead th { font-size: .82rem; font-weight: 600; color: var(--soft); white-space:
 tbody td, tbody th { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--hover); }
 tbody tr:last-child td:first-child { border-bottom-left-radius: 9px; }
-td.long, td.reason, td .reason { overflow-wrap: anywhere; min-width: 9rem; }
-td.reason { min-width: 14rem; }
-td.code { overflow-wrap: anywhere; min-width: 5.5rem; }
+td.long, td.reason, td .reason { overflow-wrap: anywhere; min-width: 12.5rem; }
+td.reason { min-width: 15rem; }
 td p { margin: .25rem 0 0; }
 td.lead a { font-weight: 550; text-decoration: none; color: inherit; }
 td.lead a:hover { text-decoration: underline; }
 .figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td time { white-space: normal; }
+td.lead b { white-space: nowrap; }
 .used { display: block; margin: .35rem 0; fill: var(--line); }
 .used .share { fill: var(--accent); }
 .used .share.near { fill: var(--look); }
@@ -153,12 +152,19 @@ iframe.mail { display: block; width: 100%; height: 62vh; min-height: 18rem; resi
   .search .grow { flex-basis: 100%; max-width: none; }
   .search label:not(.grow) { flex: 1 1 7rem; }
   .search select { width: 100%; }
-  .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
-  .facts dd { margin-bottom: .55rem; }
-  .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .cards, .cards tbody, .cards tr { display: block; }
+  .facts { grid-template-columns: 5.6rem minmax(0, 1fr); gap: .35rem .75rem; }
+  .facts dt { font-size: .9rem; }
+  .cards thead, .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .cards, .cards tbody, .cards tr, .rows, .rows tbody { display: block; }
+  .rows tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; grid-template-areas: "lead at" "to status"; gap: .1rem 1rem; padding: .7rem 1rem; }
+  .rows tr > td { border: 0; padding: 0; min-width: 0; }
+  .rows .lead { grid-area: lead; }
+  .rows .to { grid-area: to; font-size: .92rem; }
+  .rows .at { grid-area: at; font-size: .9rem; color: var(--soft); text-align: right; }
+  .rows .status { grid-area: status; text-align: right; }
+  .rows .less { display: none; }
   .cards tr { padding: .7rem 1rem; }
-  .cards tr + tr { border-top: 1px solid var(--line); }
+  .cards tr + tr, .rows tr + tr { border-top: 1px solid var(--line); }
   .cards tr > td { display: block; position: relative; border: 0; padding: .15rem 0 .15rem 6.5rem; white-space: normal; min-width: 0; min-height: 1.9rem; }
   .cards tr > td:has(> .none) { display: none; }
   .cards td::before { content: attr(data-label); position: absolute; left: 0; color: var(--soft); font-size: .87rem; line-height: 1.75; }
