@@ -82,7 +82,8 @@ export class Delivery {
       last = made.outcomes
       const next = candidates[place + 1]?.provider ?? null
       const changes = this.#changes()
-      const call = this.#call(candidate.provider, made.end.id, rest, next, avoid)
+      const culprits = [...made.outcomes.values()].some(({ kind }) => kind === 'rejected')
+      const call = { ...this.#call(candidate.provider, made.end.id, rest, next, avoid), culprits }
       for (const recipient of rest) changes.apply(recipient, made.outcomes.get(recipient.email)!, call)
       if (next === null) {
         changes.wait(changes.keep, { retryAfter: longestWait(made.outcomes), avoid, outcomes: made.outcomes })
@@ -254,7 +255,7 @@ export class Delivery {
   ): Call {
     const adapter = this.#parts.standings.provider(provider)?.adapter
     const askable = adapter?.features.idempotencyWindow != null ? 'key' : adapter?.reconcile ? 'question' : null
-    return { provider, attempt, alone: recipients.length === 1, next, askable, avoid }
+    return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, avoid }
   }
 
   /** Commits; false when the claim is no longer ours. */

@@ -22,6 +22,8 @@ export interface Call {
   attempt: string
   /** It had one recipient only. */
   alone: boolean
+  /** It was refused for the sake of recipients that were named: without those the others may go together. */
+  culprits: boolean
   /** Who is tried next; null when nobody is left. */
   next: string | null
   /** How the provider can be asked what became of an unknown: by the same key, by a question of its own, or not at all. */
@@ -40,6 +42,8 @@ export class Changes {
   readonly #recipients: Settlement['recipients'] = []
   readonly #suppress: Suppression[] = []
   readonly #add: DeliveryPlan[] = []
+  /** The delivery of those whose call was refused for another's sake. */
+  #again: DeliveryPlan | null = null
   readonly #claim: Claim
   readonly #contract: Contract
   readonly #now: number
@@ -64,8 +68,15 @@ export class Changes {
         this.keep.push(recipient)
         if (next !== null) this.#event('failover', recipient, { provider, detail: `on to ${next}: ${said(outcome)}` })
         return
-      case 'singly':
-        return this.requeue([recipient], { avoid: this.#claim.avoid })
+      case 'again':
+        if (!call.culprits || this.#again === null) {
+          this.requeue([recipient], { avoid: this.#claim.avoid })
+          this.#again = this.#add.at(-1)!
+        } else {
+          this.#again.recipients.push(recipient.index)
+          this.#recipients.push({ index: recipient.index, status: 'queued' })
+        }
+        return
       case 'later':
         return this.wait([recipient], {
           retryAfter: what.retryAfter,

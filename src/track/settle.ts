@@ -17,8 +17,8 @@ export type Fate =
   | { kind: 'elsewhere'; refusal: boolean }
   /** Try again later, after the schedule or `retryAfter` milliseconds. */
   | { kind: 'later'; retryAfter: number }
-  /** The call was refused for another recipient's sake, or without saying whose: again at once, one recipient a call. */
-  | { kind: 'singly' }
+  /** The call was refused for another recipient's sake, or without saying whose: again at once, without the culprits or one by one. */
+  | { kind: 'again' }
   /** It may have been taken: the type's contract decides. */
   | { kind: 'unknown' }
 
@@ -34,7 +34,7 @@ export function fate(outcome: Outcome, alone: boolean): Fate {
     case 'unknown':
       return { kind: 'unknown' }
     case 'deferred':
-      if (outcome.cause === 'message' && outcome.retryAfter === 0 && !alone) return { kind: 'singly' }
+      if (outcome.cause === 'message' && outcome.retryAfter === 0 && !alone) return { kind: 'again' }
       if (movesOn.has(outcome.cause)) return { kind: 'elsewhere', refusal: false }
       return { kind: 'later', retryAfter: outcome.retryAfter ?? 0 }
     case 'rejected':

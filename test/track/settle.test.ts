@@ -54,7 +54,7 @@ test('too large for this vendor may fit another; when none is left it is final',
 
 test('a call refused for another recipient’s sake is made again one by one, but not for ever', () => {
   const outcome: Outcome = { kind: 'deferred', cause: 'message', retryAfter: 0, diagnostic: said }
-  assert.deepEqual(fate(outcome, false), { kind: 'singly' })
+  assert.deepEqual(fate(outcome, false), { kind: 'again' })
   assert.deepEqual(fate(outcome, true), { kind: 'later', retryAfter: 0 })
 })
 
