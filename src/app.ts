@@ -1,4 +1,12 @@
 /** Mounts every HTTP route of the gateway on one Hono app; knows no runtime. */
+import { z } from '@hono/zod-openapi'
+import type { Hono } from 'hono'
+import { answer, api, type HttpParts } from './accept/endpoint.ts'
+import { sending } from './accept/http.ts'
+import { operating } from './accept/operating.ts'
+import { reading } from './accept/reading.ts'
+import { type Document, reference, referenceHeaders } from './accept/reference.ts'
+import { Refusal } from './accept/refusals.ts'
 import type { Door } from './accept/submit.ts'
 import type { Config } from './config.ts'
 import type { Operations } from './gateway.ts'
@@ -15,4 +23,92 @@ export interface AppParts {
   /** Null when ready, else why not: `/readyz` answers 503 with it. */
   notReady: () => string | null
   clock: () => number
+  /** Where bugs are reported: a request that answered 500. */
+  log: HttpParts['log']
+  /** The pages people look at, with routes of their own under `/`. */
+  dashboard?: Hono
+}
+
+const state = z.object({ status: z.string() })
+const text = { 'text/plain': { schema: z.string() } }
+
+/** The whole HTTP side: a `Request` in, a `Response` out. */
+export function app(parts: AppParts): Hono {
+  const http = api(parts)
+  sending(http, parts)
+  reading(http, parts)
+  operating(http, parts)
+
+  http.on(
+    {
+      method: 'get',
+      path: '/healthz',
+      scope: null,
+      summary: 'Whether the process lives',
+      answers: { 200: { description: 'It does', content: { 'application/json': { schema: state } } } },
+    },
+    () => answer(200, { status: 'alive' }),
+  )
+  http.on(
+    {
+      method: 'get',
+      path: '/readyz',
+      scope: null,
+      summary: 'Whether mail is taken',
+      answers: { 200: { description: 'It is', content: { 'application/json': { schema: state } } } },
+      refusals: ['unavailable'],
+    },
+    () => {
+      const why = parts.notReady()
+      if (why !== null) throw new Refusal('unavailable', why)
+      return answer(200, { status: 'ready' })
+    },
+  )
+  http.on(
+    {
+      method: 'get',
+      path: '/metrics',
+      scope: null,
+      summary: 'Figures for Prometheus',
+      answers: { 200: { description: 'Text exposition format 0.0.4', content: text } },
+    },
+    async () =>
+      new Response(await parts.metrics(), {
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' },
+      }),
+  )
+
+  http.on(
+    {
+      method: 'get',
+      path: '/openapi.json',
+      scope: null,
+      summary: 'This reference as OpenAPI 3.1',
+      answers: { 200: { description: 'The document', content: { 'application/json': { schema: z.object({}) } } } },
+    },
+    () => answer(200, document()),
+  )
+  http.on(
+    {
+      method: 'get',
+      path: '/docs',
+      scope: null,
+      summary: 'This reference as a page',
+      answers: { 200: { description: 'The page', content: { 'text/html': { schema: z.string() } } } },
+    },
+    async () => new Response(await reference(document()), { headers: referenceHeaders }),
+  )
+
+  /** Written from the schemas that check, when first asked for. */
+  let written: Document | undefined
+  function document(): Document {
+    written ??= http.app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: { title: 'Waypost', version: '1', description: 'One door in for outbound mail, every relay out.' },
+    }) as unknown as Document
+    return written
+  }
+
+  if (parts.dashboard) http.app.route('/', parts.dashboard)
+  return http.app as unknown as Hono
 }

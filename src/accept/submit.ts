@@ -1,6 +1,19 @@
 /** The one door: whatever came in by HTTP or SMTP is checked, spooled and committed here, the same way for both. */
-import type { Header, Mailbox, Parts } from '../mail/message.ts'
-import type { Sender } from './auth.ts'
+import { mailboxesIn } from '../mail/headers.ts'
+import { newId } from '../mail/id.ts'
+import {
+  type Header,
+  type Mailbox,
+  type Message,
+  messageStatus,
+  type Parts,
+  type Priority,
+  type RecipientStatus,
+} from '../mail/message.ts'
+import { isRawOnly } from '../mail/parse.ts'
+import { type Arrival, type NewEvent, type Store, StoreFull, StoreUnavailable } from '../store/store.ts'
+import { maySendFrom, type Sender } from './auth.ts'
+import { Refusal } from './refusals.ts'
 
 /** What a listener hands in once it has understood what was asked. Addresses are canonical. */
 export interface Submission {
@@ -61,4 +74,260 @@ export interface Door {
   drop(spool: string): Promise<void>
   /** Throws the refusal that a submission would meet right now whatever it holds (no room, stopping), so that listeners can say it early. */
   ready(): void
+}
+
+/** What the door needs to know of the config. */
+export interface DoorRules {
+  types: Record<string, { priority: Priority; expire: number }>
+  providers: readonly { name: string }[]
+}
+
+export interface DoorParts {
+  rules: () => DoorRules
+  store: Pick<Store, 'accept' | 'keep' | 'drop' | 'suppressed' | 'message'>
+  clock: () => number
+  /** Why nothing can be taken in right now; null when it can. */
+  closed: () => Refusal | null
+  /** Told once a message is durable. */
+  accepted: (message: Message, events: readonly NewEvent[]) => void
+}
+
+/** The type of a message that names none. */
+const defaultType = 'transactional'
+
+/** Opens the door onto a store. */
+export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): Door {
+  /** Idempotency keys whose first message is under way right now. */
+  const inFlight = new Set<string>()
+
+  const ready = () => {
+    const refusal = closed()
+    if (refusal) throw refusal
+  }
+
+  async function take(submission: Submission): Promise<Receipt> {
+    const now = clock()
+    const message = messageOf(submission, rules(), now)
+    const { recipients, events } = await admit(submission, message, now)
+    const travelling = recipients.filter(({ status }) => status !== 'suppressed').map(({ index }) => index)
+    const { bytes } =
+      submission.content.form === 'raw' ? submission.content : { bytes: partsBytes(submission.content.parts) }
+    const arrival: Arrival = {
+      message,
+      recipients,
+      deliveries: travelling.length > 0 ? [{ recipients: travelling, dueAt: message.sendAt ?? now }] : [],
+      events,
+      content: bytes,
+      idempotency:
+        submission.idempotencyKey === undefined
+          ? null
+          : { key: submission.idempotencyKey, digest: submission.digest ?? '' },
+    }
+    const answer = await store.accept(arrival)
+    if (answer.kind === 'conflict') {
+      throw new Refusal(
+        'idempotency_reused',
+        'This Idempotency-Key was used before, with another message. Use a new key for a new message.',
+      )
+    }
+    if (answer.kind === 'replayed') return replay(answer.id, submission)
+    accepted(message, events)
+    return receipt(answer.id, recipients, false)
+  }
+
+  /** The recipients as they are stored, with those dropped that are suppressed, and the events that say so. */
+  async function admit(submission: Submission, message: Message, now: number) {
+    const suppressed = await store.suppressed(
+      message.tenant,
+      submission.recipients.map(({ email }) => email),
+    )
+    const event = { at: now, provider: null, providerMessageId: null }
+    const events: NewEvent[] = [
+      { ...event, type: 'accepted', recipient: null, detail: `by ${message.via} for ${submission.recipients.length}` },
+    ]
+    const waits: RecipientStatus = message.sendAt === null ? 'queued' : 'scheduled'
+    const recipients = submission.recipients.map(({ email, dsn }, index) => {
+      const status: RecipientStatus = suppressed.has(email) ? 'suppressed' : waits
+      if (status === 'suppressed')
+        events.push({ ...event, type: 'suppressed', recipient: email, detail: 'on the suppression list' })
+      return { index, email, status, dsn: dsn ?? {} }
+    })
+    return { recipients, events }
+  }
+
+  /** The first answer again, as far as it can be told: who was suppressed then may have been told apart since. */
+  async function replay(id: string, submission: Submission): Promise<Receipt> {
+    const first = await store.message(id, submission.sender.tenant)
+    const waits = first?.message.sendAt == null ? 'queued' : 'scheduled'
+    const recipients = first?.recipients ?? []
+    return receipt(
+      id,
+      recipients.map(({ email, status }) => ({ email, status: status === 'suppressed' ? status : waits })),
+      true,
+    )
+  }
+
+  return {
+    ready,
+    async submit(submission) {
+      ready()
+      const { idempotencyKey: key, sender } = submission
+      if (key === undefined) return guarded(() => take(submission))
+      const claim = `${sender.tenant}\n${key}`
+      if (inFlight.has(claim)) {
+        throw new Refusal('in_flight', 'The first request with this Idempotency-Key has not been answered yet.', {
+          retryAfter: 1,
+        })
+      }
+      inFlight.add(claim)
+      try {
+        return await guarded(() => take(submission))
+      } finally {
+        inFlight.delete(claim)
+      }
+    },
+    async keep(spool, piece) {
+      ready()
+      await guarded(() => store.keep(spool, piece))
+    },
+    async drop(spool) {
+      // What cannot be dropped now is an orphan, and those are swept when the store is opened.
+      await store.drop(spool).catch(() => {})
+    },
+  }
+}
+
+/** Says the store's troubles in the words of the door. */
+async function guarded<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof StoreFull)
+      throw new Refusal('full', 'There is no room for more mail just now. Try again later.', { retryAfter: 60 })
+    if (error instanceof StoreUnavailable) {
+      throw new Refusal('unavailable', 'The store does not answer. Nothing was taken in; try again later.', {
+        retryAfter: 30,
+      })
+    }
+    throw error
+  }
+}
+
+/**
+ * The message that a submission becomes.
+ * @throws Refusal for what this sender may not do, and for types, providers and times that cannot be
+ */
+export function messageOf(submission: Submission, rules: DoorRules, now: number): Message {
+  const { sender, content } = submission
+  const from = content.form === 'raw' ? content.from : content.parts.from
+  const type = submission.type ?? defaultType
+  const contract = Object.hasOwn(rules.types, type) ? rules.types[type] : undefined
+  if (!contract)
+    throw wrong(
+      '/type',
+      `There is no type ${JSON.stringify(type)} in the config; there are ${Object.keys(rules.types).join(', ')}.`,
+    )
+  if (!sender.scopes.includes('send')) throw new Refusal('scope', 'This key may not send. Use one with scope "send".')
+  for (const email of [from.email, submission.returnPath]) {
+    if (!maySendFrom(sender, email)) {
+      throw new Refusal('from_not_allowed', `This key may send from ${sender.from.join(', ')} only, not from ${email}.`)
+    }
+  }
+  if (submission.provider !== undefined) {
+    if (!sender.scopes.includes('route'))
+      throw new Refusal('scope', 'This key may not choose a provider. Use one with scope "route".')
+    if (!rules.providers.some(({ name }) => name === submission.provider)) {
+      throw wrong('/provider', `There is no provider ${JSON.stringify(submission.provider)} in the config.`)
+    }
+  }
+  const id = newId('msg', now)
+  const sendAt = submission.sendAt !== undefined && submission.sendAt > now ? submission.sendAt : null
+  const expireAt = submission.expireAt ?? (sendAt ?? now) + contract.expire
+  if (expireAt <= (sendAt ?? now)) throw wrong('/expireAt', 'The message would expire before it is sent.')
+  return {
+    id,
+    tenant: sender.tenant,
+    type,
+    priority: contract.priority,
+    via: submission.via,
+    returnPath: submission.returnPath,
+    from,
+    acceptedAt: now,
+    sendAt,
+    expireAt,
+    smtpUtf8: submission.smtpUtf8,
+    tags: submission.tags,
+    metadata: submission.metadata,
+    provider: submission.provider ?? null,
+    dsn: submission.dsn,
+    ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id)),
+    hidden: hiddenOf(submission),
+  }
+}
+
+type Facts = Pick<
+  Message,
+  'form' | 'subject' | 'messageId' | 'size' | 'headers' | 'attachments' | 'inline' | 'rawOnly' | 'eightBit'
+>
+
+function rawFacts({ subject, messageId, size, headers, attachments, inline, eightBit }: RawContent): Facts {
+  return { form: 'raw', subject, messageId, size, headers, attachments, inline, eightBit, rawOnly: isRawOnly(headers) }
+}
+
+function partsFacts(parts: Parts, id: string): Facts {
+  const own = parts.headers.find(([name]) => name.toLowerCase() === 'message-id')?.[1]
+  return {
+    form: 'parts',
+    subject: parts.subject,
+    messageId: own ?? `<${id}@${parts.from.email.slice(parts.from.email.lastIndexOf('@') + 1)}>`,
+    size: partsBytes(parts).length,
+    headers: parts.headers,
+    attachments: parts.attachments.filter(({ inline }) => !inline).length,
+    inline: parts.attachments.filter(({ inline }) => inline).length,
+    rawOnly: false,
+    // What we compose is 7-bit clean.
+    eightBit: false,
+  }
+}
+
+/** Indices of the recipients that neither To nor Cc names. */
+function hiddenOf({ content, recipients }: Submission): number[] {
+  const seen = new Set(
+    content.form === 'parts'
+      ? [...content.parts.to, ...content.parts.cc].map(({ email }) => email)
+      : content.headers
+          .filter(([name]) => /^(to|cc)$/i.test(name))
+          .flatMap(([, value]) => mailboxesIn(value).map(({ email }) => email)),
+  )
+  return recipients.flatMap(({ email }, index) => (seen.has(email) ? [] : [index]))
+}
+
+const encoded = new WeakMap<Parts, Uint8Array>()
+
+/** Parts as they are kept. Encoded once, though size and content both need it. */
+function partsBytes(parts: Parts): Uint8Array {
+  let bytes = encoded.get(parts)
+  if (!bytes) {
+    bytes = Buffer.from(JSON.stringify(parts))
+    encoded.set(parts, bytes)
+  }
+  return bytes
+}
+
+function receipt(
+  id: string,
+  recipients: readonly { email: string; status: RecipientStatus }[],
+  replayed: boolean,
+): Receipt {
+  const statuses = recipients.map(({ status }) => status)
+  return {
+    id,
+    replayed,
+    status: messageStatus(statuses),
+    recipients: recipients.map(({ email, status }) => ({ email, status })),
+  }
+}
+
+function wrong(pointer: string, detail: string): Refusal {
+  return new Refusal('invalid', detail, { errors: [{ pointer, detail }] })
 }

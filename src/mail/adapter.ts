@@ -1,6 +1,6 @@
 /**
- * What an adapter is: everything Waypost knows about one vendor, as data and functions without I/O of their own (but for the
- * three vendors whose official SDK makes the call). Retrying, deadlines, failover and recording happen elsewhere, once.
+ * What an adapter is: everything Waypost knows about one vendor, as data and functions without I/O of their own (the three
+ * vendors with an official SDK included: it sends through our carrier). Retrying, deadlines, failover and recording happen elsewhere, once.
  */
 import type { ZodType } from 'zod'
 import type { Form, Message, Parts, Recipient } from './message.ts'
@@ -39,11 +39,8 @@ export interface Features {
   /** How many tags one message may carry there; more are a reason to go elsewhere. */
   maxTags: number
   metadata: boolean
-  /**
-   * Whom the vendor delivers to: `envelope`, the recipients we name, whatever the headers say; `headers`, everyone in its to,
-   * cc and bcc fields, so that a call for some recipients shows only those.
-   */
-  addressing: 'envelope' | 'headers'
+  /** Whom the vendor delivers to; by form for a vendor whose raw way differs (ask `addressingFor`). */
+  addressing: Addressing | Readonly<Record<Form, Addressing>>
   /** Whether MAIL FROM travels: as we say, only its domain counts, or the vendor's own. */
   returnPath: 'any' | 'domain' | 'fixed'
   /** Addresses beyond ASCII (RFC 6531). */
@@ -51,6 +48,12 @@ export interface Features {
   /** The vendor honours `idempotencyKey` for this many milliseconds; null when a second call would be a second mail. */
   idempotencyWindow: number | null
 }
+
+/**
+ * `envelope`: to the recipients we name, whatever the headers say. `headers`: to everyone in its to, cc and bcc fields, so that a
+ * call for some recipients shows only those.
+ */
+export type Addressing = 'envelope' | 'headers'
 
 /** A vendor called over HTTP: two pure functions. The carrier does the rest (`src/send/http.ts`). */
 export interface HttpExchange<Options> {
@@ -75,11 +78,19 @@ export interface HttpAnswer {
   body: string
 }
 
-/** A vendor called through its own SDK. `call` never throws for what the vendor or the network did: that is an outcome. */
+/**
+ * A vendor called through its own SDK, which builds the request and sends it with the `fetch` it is handed: the carrier's, so
+ * that deadline, redirects, size and what became of the bytes are judged once for all. What the SDK then answers or throws is
+ * not looked at (SDKs drop headers, and call a reset a 400); `outcomes` reads the vendor's own answer, as for HTTP.
+ */
 export interface SdkCall<Options> {
   kind: 'sdk'
-  call(handoff: Handoff, options: Options): Promise<Outcomes>
+  call(handoff: Handoff, options: Options, fetch: Fetch): Promise<unknown>
+  outcomes(handoff: Handoff, answer: HttpAnswer, options: Options): Outcomes
 }
+
+/** The carrier's `fetch`: within the handoff's deadline, no redirects, at most 1 MiB of answer. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
 /** A relay spoken to in SMTP; the carrier is `src/send/smtp.ts`. */
 export interface SmtpTarget<Options> {
@@ -153,9 +164,9 @@ export interface Adapter<Options = unknown> {
   send: Send<Options>
   /**
    * Asks the vendor what became of an unknown: an outcome for every recipient, or null when it cannot tell yet.
-   * Answers never throw; a vendor that has no such question leaves this out.
+   * May throw: that is a question without an answer. A vendor that has no such question leaves this out.
    */
-  reconcile?(handoff: Omit<Handoff, 'content'>, options: Options): Promise<Outcomes | null>
+  reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | null>
 }
 
 /** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */
@@ -166,4 +177,9 @@ export function adapter<Options>(definition: Adapter<Options>): Adapter<Options>
 /** The form in which `message` would reach an adapter: as it came when that is taken, else the adapter's first. */
 export function formFor(message: Pick<Message, 'form'>, features: Pick<Features, 'forms'>): Form {
   return features.forms.includes(message.form) ? message.form : features.forms[0]!
+}
+
+/** Whom a vendor delivers a message of this form to. */
+export function addressingFor(features: Pick<Features, 'addressing'>, form: Form): Addressing {
+  return typeof features.addressing === 'string' ? features.addressing : features.addressing[form]
 }

@@ -19,7 +19,11 @@ export type Outcome =
   | { kind: 'accepted'; providerMessageId: string }
   /** The recipient's own MX took it. */
   | { kind: 'delivered'; diagnostic: Diagnostic }
-  /** Not yet. `retryAfter` in milliseconds from now, when the far end named one. */
+  /**
+   * Not yet. `retryAfter` in milliseconds from now, when the far end named one. Cause `message` with `retryAfter: 0` means that
+   * the call was refused whole for another recipient's sake and nothing was sent: send again at once, to the same provider,
+   * without those that were rejected, or one call a recipient when none was. No breaker counts it.
+   */
   | { kind: 'deferred'; cause: Cause; retryAfter?: number; diagnostic: Diagnostic }
   /** No, for good, at this provider. */
   | { kind: 'rejected'; cause: Cause; diagnostic: Diagnostic }

@@ -1,18 +1,104 @@
-/** The plan for one recipient. */
+/** The plan for one recipient: hard constraints first, then the rule that matches, then who is fit to try now. */
+import type { Message } from '../mail/message.ts'
+import type { Provider } from '../mail/provider.ts'
+import { unfit } from './fit.ts'
+import type { CompiledPolicy, Facts } from './match.ts'
+import { type Figures, rank } from './rank.ts'
 
 export interface Candidate {
   provider: string
-  /** What ranked it: cost per thousand, milliseconds, share of success, or its place; see the reasons. */
+  /** What ranked it: cost per thousand, milliseconds, share of success, or its place; the reasons say which. */
   score: number
   reasons: string[]
 }
 
 export interface Plan {
-  /** The rule that matched. */
+  /** The rule that matched; `pinned` when the submitter named the provider. */
   route: string
   /** The policy's version. */
   policy: string
   /** In the order in which they will be tried. */
   candidates: Candidate[]
   rejected: { provider: string; reason: string }[]
+}
+
+/** How a provider stands right now, as the gateway knows it. */
+export interface Standing extends Figures {
+  provider: Provider
+  /** Why nothing may be sent there now, and when that ends (null: nobody knows); absent when it may. */
+  closed?: { reason: string; until: number | null }
+  /** Its breaker is half-open: it needs a probe, but not one that anybody waits for. */
+  probing: boolean
+}
+
+export interface Planned extends Plan {
+  /** Nobody can take it now, but somebody may at this time; null when no provider could ever take it. Meaningless with candidates. */
+  waitUntil: number | null
+}
+
+export interface PlanInput {
+  policy: CompiledPolicy
+  facts: Facts & { message: Message }
+  labels: readonly string[]
+  /** Providers not to use for these recipients, with the reason. */
+  avoid: ReadonlyMap<string, string>
+  standing: ReadonlyMap<string, Standing>
+  now: number
+}
+
+/** When nobody knows how long a provider stays closed (drained by an operator), look again after this. */
+const lookAgain = 60_000
+
+/** Decides, and says why. Pure: the same input always gives the same plan. */
+export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput): Planned {
+  const { message, recipient } = facts
+  const { route, ranked } = choose(policy, facts, standing)
+  const candidates: Candidate[] = []
+  const probes: Candidate[] = []
+  const rejected: Plan['rejected'] = []
+  let waitUntil: number | null = null
+
+  for (const candidate of ranked) {
+    const name = candidate.provider
+    const there = standing.get(name)
+    if (!there) {
+      rejected.push({ provider: name, reason: 'is not in the config any more' })
+      continue
+    }
+    const never = unfit(message, recipient, there.provider, labels) ?? avoid.get(name)
+    if (never) {
+      rejected.push({ provider: name, reason: never })
+    } else if (there.closed) {
+      rejected.push({ provider: name, reason: there.closed.reason })
+      const until = Math.max(there.closed.until ?? now + lookAgain, now)
+      waitUntil = Math.min(waitUntil ?? until, until)
+    } else if (there.probing && message.priority === 'high') {
+      probes.push({
+        ...candidate,
+        reasons: [...candidate.reasons, 'last: its breaker is half-open, and this mail is no probe'],
+      })
+    } else {
+      candidates.push(
+        there.probing
+          ? { ...candidate, reasons: [...candidate.reasons, 'as the probe of a half-open breaker'] }
+          : candidate,
+      )
+    }
+  }
+  return { route, policy: policy.version, candidates: [...candidates, ...probes], rejected, waitUntil }
+}
+
+function choose(policy: CompiledPolicy, facts: PlanInput['facts'], standing: PlanInput['standing']) {
+  const pinned = facts.message.provider
+  if (pinned !== null) {
+    return { route: 'pinned', ranked: [{ provider: pinned, score: 0, reasons: ['pinned by the submitter'] }] }
+  }
+  const rule = policy.rules.find(({ matches }) => matches(facts))
+  // The config check sees to it that the last rule matches everything.
+  if (!rule) return { route: 'none', ranked: [] }
+  const figures = (name: string) => standing.get(name) ?? { costPerThousand: 0, latencyMs: null, success: null }
+  return {
+    route: rule.name,
+    ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, figures }),
+  }
 }

@@ -1,0 +1,174 @@
+/** One HTTP endpoint, said once: its path, who may call it, what it takes and answers. Route and OpenAPI both come from it. */
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Store, StoredPlan } from '../store/store.ts'
+import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
+import { answerHeaders, fieldErrors, problem, problemAnswer, refusalOf } from './problem.ts'
+import { Refusal, type RefusalCode, refusals } from './refusals.ts'
+import type { Door, Submission } from './submit.ts'
+import type { ProviderState } from './views.ts'
+
+/** What the HTTP API needs of the running gateway. */
+export interface HttpParts {
+  /** Read at each request. */
+  config: () => { keys: readonly Key[]; http: { maxSize: number } }
+  door: Door
+  store: Store
+  operations: {
+    explain(submission: Submission): Promise<{ plans: (StoredPlan & { recipients: string[] })[] }>
+    providers(): ProviderState[]
+    drain(name: string): Promise<boolean>
+    resume(name: string): Promise<boolean>
+    wake(): void
+  }
+  clock: () => number
+  /** Where bugs are reported. */
+  log: { error(details: object, message: string): void }
+}
+
+type Media = Record<string, { schema: z.ZodType; example?: unknown }>
+
+export interface Endpoint<Query extends z.ZodObject> {
+  method: 'get' | 'post'
+  /** As OpenAPI writes it: `/v1/messages/{id}`. */
+  path: string
+  /** What the key must be good for; null: open to everyone. */
+  scope: Scope | null
+  summary: string
+  description?: string
+  /** Strict: a parameter that it does not name is refused. */
+  query?: Query
+  headers?: z.ZodObject
+  body?: Media
+  answers: Record<number, { description: string; content?: Media; headers?: z.ZodObject }>
+  /** Those that are its own; what any request can meet need not be named. */
+  refusals?: RefusalCode[]
+}
+
+/** A request that has passed: the key is good, its scope and query are right. */
+export interface Ask<Query extends z.ZodObject> {
+  c: Context
+  sender: Sender
+  query: z.infer<Query>
+}
+
+export interface Api {
+  app: OpenAPIHono
+  /** Adds an endpoint. What `handle` throws is answered as a problem. */
+  on<Query extends z.ZodObject>(
+    endpoint: Endpoint<Query>,
+    handle: (ask: Ask<Query>) => Response | Promise<Response>,
+  ): void
+}
+
+/** An empty API: it knows how to refuse, and nothing else yet. */
+export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
+  const app = new OpenAPIHono()
+  const known: { path: RegExp; methods: string[] }[] = []
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
+
+  app.onError((error, c) => {
+    const refusal = refusalOf(error)
+    if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
+    return problemAnswer(refusal)
+  })
+
+  app.notFound((c) => {
+    const methods = known.filter(({ path }) => path.test(c.req.path)).flatMap((entry) => entry.methods)
+    if (methods.length === 0) return problemAnswer(new Refusal('not_found', 'There is nothing at this path.'))
+    const refusal = new Refusal('method', `This path takes ${methods.join(', ')}.`)
+    return problemAnswer(refusal, { allow: methods.join(', ') })
+  })
+
+  return {
+    app,
+    on(endpoint, handle) {
+      known.push({
+        path: new RegExp(`^${endpoint.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+        methods: endpoint.method === 'get' ? ['GET', 'HEAD'] : ['POST'],
+      })
+      app.openAPIRegistry.registerPath(described(endpoint))
+      const query = endpoint.query ?? noQuery
+      app.on(endpoint.method.toUpperCase(), endpoint.path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
+        const sender = caller(c.req.raw.headers, parts.config().keys, endpoint.scope)
+        return handle({ c, sender, query: readQuery(c.req.url, query, endpoint.scope === null) as never })
+      })
+    },
+  }
+}
+
+/** A JSON answer. */
+export function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...answerHeaders, 'content-type': 'application/json', ...headers },
+  })
+}
+
+const noQuery = z.strictObject({})
+const nobody: Sender = { tenant: '', scopes: [], from: [] }
+
+/**
+ * Who asks. Exactly one Authorization header counts (two arrive joined by a comma, which no key has), and never a query.
+ * The scheme's case does not matter: RFC 9110 section 11.1.
+ * @throws Refusal `unauthorized`, `scope`
+ */
+function caller(headers: Headers, keys: readonly Key[], scope: Scope | null): Sender {
+  if (scope === null) return nobody
+  const header = headers.get('authorization')
+  const key = header === null ? null : (/^Bearer +([\w.~+/-]+=*)$/i.exec(header)?.[1] ?? null)
+  const sender = authenticate(keys, key)
+  if (sender === null) throw new Refusal('unauthorized', 'Send a key: Authorization: Bearer wp_live_…')
+  if (!sender.scopes.includes(scope)) throw new Refusal('scope', `This needs a key with scope ${scope}.`)
+  return sender
+}
+
+/** The query's parameters, checked. One that comes several times is a list. @throws Refusal `invalid` */
+function readQuery(url: string, schema: z.ZodObject, lax: boolean): unknown {
+  const start = url.indexOf('?')
+  if (lax || (start === -1 && schema === noQuery)) return {}
+  const given = new Map<string, string | string[]>()
+  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start))) {
+    const before = given.get(name)
+    if (Array.isArray(before)) before.push(value)
+    else given.set(name, before === undefined ? value : [before, value])
+  }
+  const parsed = schema.safeParse(Object.fromEntries(given))
+  if (parsed.success) return parsed.data
+  const errors = fieldErrors(parsed.error.issues)
+  const [first] = errors
+  throw new Refusal('invalid', `Query parameter ${first?.pointer.slice(1)}: ${first?.detail}`, { errors })
+}
+
+/** Refusals that any request with a key can meet. */
+const common: RefusalCode[] = ['unauthorized', 'scope', 'invalid', 'unavailable']
+
+function described(endpoint: Endpoint<z.ZodObject>): Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0] {
+  const { scope, query, headers, body } = endpoint
+  const codes = new Set([...(scope === null ? [] : common), ...(endpoint.refusals ?? [])])
+  const answers: Record<string, object> = { ...endpoint.answers }
+  for (const code of codes) {
+    const { http, title } = refusals[code]
+    const before = (answers[http] as { description: string } | undefined)?.description
+    answers[http] = {
+      description: `${before ? `${before}; ` : ''}${title} (\`${code}\`)`,
+      content: { 'application/problem+json': { schema: problem } },
+    }
+  }
+  const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!)
+  return {
+    method: endpoint.method,
+    path: endpoint.path,
+    summary: endpoint.summary,
+    ...(endpoint.description === undefined ? {} : { description: endpoint.description }),
+    ...(scope === null ? {} : { security: [{ key: [] }], 'x-scope': scope }),
+    request: {
+      ...(names.length > 0 ? { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } : {}),
+      ...(query === undefined ? {} : { query }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body: { required: true, content: body } }),
+    },
+    responses: answers as never,
+  }
+}

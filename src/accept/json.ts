@@ -1,0 +1,73 @@
+/** JSON from strangers: read strictly, once. */
+import { pointer } from './problem.ts'
+import { Refusal } from './refusals.ts'
+
+/** Arrays and objects within one another; a message needs four. */
+const deepest = 32
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * The value that `bytes` are. Of a key that comes twice the last one counts, as ECMAScript has it.
+ * @throws Refusal `malformed`: not UTF-8, not JSON, or nested deeper than 32
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw new Refusal('malformed', 'The body is not UTF-8.')
+  }
+  if (isDeep(text)) throw new Refusal('malformed', `The body is nested deeper than ${deepest}.`)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Refusal('malformed', `The body is not JSON: ${(error as Error).message}`)
+  }
+}
+
+/** Looked at before parsing: V8 takes 40 bytes of memory for every bracket that is open. */
+function isDeep(text: string): boolean {
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    if (char === 0x22) i = endOfString(text, i)
+    else if (char === 0x7b || char === 0x5b) {
+      if (++depth > deepest) return true
+    } else if (char === 0x7d || char === 0x5d) depth--
+  }
+  return false
+}
+
+/** The index of the quote that closes the string opened at `open`; the text's length when none does. */
+function endOfString(text: string, open: number): number {
+  for (let end = text.indexOf('"', open + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++
+    if (backslashes % 2 === 0) return end
+  }
+  return text.length
+}
+
+/**
+ * Refuses what JSON allows and mail cannot carry or JavaScript trips over, wherever it is: half of a surrogate pair, and keys
+ * named `__proto__`.
+ * @throws Refusal `invalid`
+ */
+export function checkText(value: unknown, path: readonly PropertyKey[] = []): void {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) refuse(path, 'Half of a surrogate pair is not text.')
+  } else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) checkText(value[i], [...path, i])
+  } else if (typeof value === 'object' && value !== null) {
+    for (const key of Object.keys(value)) {
+      if (key === '__proto__') refuse([...path, key], 'There is no such field.')
+      if (!key.isWellFormed()) refuse(path, 'Half of a surrogate pair is not text.')
+      checkText((value as Record<string, unknown>)[key], [...path, key])
+    }
+  }
+}
+
+function refuse(path: readonly PropertyKey[], detail: string): never {
+  throw new Refusal('invalid', detail, { errors: [{ pointer: pointer(path), detail }] })
+}

@@ -1,0 +1,51 @@
+/** Providers, for those who operate the gateway: how they are, and taking one out of service. */
+import { z } from '@hono/zod-openapi'
+import { type Api, answer, type HttpParts } from './endpoint.ts'
+import { formatInstant } from './instant.ts'
+import { Refusal } from './refusals.ts'
+import { type ProviderState, providerState } from './views.ts'
+
+const providers = z.object({ providers: z.array(providerState) }).openapi('ProviderList')
+
+/** Adds the endpoints of providers. */
+export function operating(api: Api, parts: HttpParts): void {
+  const { operations } = parts
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/providers',
+      scope: 'read',
+      summary: 'List providers and how they are',
+      answers: { 200: { description: 'All of them', content: { 'application/json': { schema: providers } } } },
+    },
+    () => answer(200, { providers: operations.providers().map(shownProvider) }),
+  )
+
+  for (const [what, summary] of [
+    ['drain', 'Hand a provider nothing new'],
+    ['resume', 'Use a drained provider again'],
+  ] as const) {
+    api.on(
+      {
+        method: 'post',
+        path: `/v1/providers/{name}/${what}`,
+        scope: 'manage',
+        summary,
+        answers: { 200: { description: 'The provider', content: { 'application/json': { schema: providerState } } } },
+        refusals: ['not_found'],
+      },
+      async ({ c }) => {
+        const name = c.req.param('name') ?? ''
+        const known = await operations[what](name)
+        const provider = operations.providers().find((one) => one.name === name)
+        if (!known || !provider) throw new Refusal('not_found', 'There is no such provider.')
+        return answer(200, shownProvider(provider))
+      },
+    )
+  }
+}
+
+function shownProvider(provider: ProviderState): z.infer<typeof providerState> {
+  return { ...provider, openUntil: provider.openUntil === null ? null : formatInstant(provider.openUntil) }
+}

@@ -1,0 +1,236 @@
+/** Reading back: messages, what became of them, why, and their content; and steering those that still wait. */
+import { z } from '@hono/zod-openapi'
+import { AddressError, canonical } from '../mail/address.ts'
+import { compose } from '../mail/compose.ts'
+import { messageStatuses, type Parts } from '../mail/message.ts'
+import type { MessageView, Page, Steer } from '../store/store.ts'
+import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
+import { parseInstant } from './instant.ts'
+import { answerHeaders } from './problem.ts'
+import { Refusal } from './refusals.ts'
+import {
+  event,
+  explainedAttempts,
+  explainedMessage,
+  listed,
+  listedMessage,
+  shown,
+  shownEvent,
+  shownMessage,
+} from './views.ts'
+
+const time = z
+  .string()
+  .transform((text, context) => {
+    const at = parseInstant(text)
+    if (at === null) context.addIssue({ code: 'custom', message: 'Not a date-time of RFC 3339.' })
+    return at ?? 0
+  })
+  .openapi({ type: 'string', format: 'date-time' })
+
+const address = z
+  .string()
+  .max(1000)
+  .transform((text, context) => {
+    try {
+      return canonical(text)
+    } catch (error) {
+      if (!(error instanceof AddressError)) throw error
+      context.addIssue({ code: 'custom', message: error.message })
+      return ''
+    }
+  })
+  .openapi({ type: 'string', example: 'bob@example.net' })
+
+const paging = {
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'A number from 1 to 200.')
+    .transform(Number)
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
+  cursor: z.string().max(500).optional().openapi({ description: '`next` of the page before.' }),
+}
+const pageOf = z.strictObject(paging)
+const word = z.string().min(1).max(128).optional()
+
+const filters = z.strictObject({
+  status: z.enum(messageStatuses).optional(),
+  recipient: address.optional(),
+  provider: word,
+  type: word,
+  tag: word,
+  since: time.optional(),
+  until: time.optional(),
+  ...paging,
+})
+
+const next = z.string().nullable().openapi({ description: 'The cursor of the next page; null on the last.' })
+const events = z.object({ events: z.array(event), next }).openapi('EventList')
+const messages = z.object({ messages: z.array(listedMessage), next }).openapi('MessageList')
+
+const steering: Record<Steer, string> = {
+  cancel: 'Cancel what waits or is held',
+  retry: 'Try at once what waits, and again what ended badly',
+  release: 'Send what is held',
+}
+
+function json(description: string, schema: z.ZodType) {
+  return { 200: { description, content: { 'application/json': { schema } } } }
+}
+
+/** Adds the endpoints that read messages and events back, and steer them. */
+export function reading(api: Api, parts: HttpParts): void {
+  const { store } = parts
+
+  async function find({ c, sender }: Ask<z.ZodObject>): Promise<MessageView> {
+    const id = c.req.param('id') ?? ''
+    const view = /^msg_[0-9a-z]{26}$/.test(id) ? await store.message(id, sender.tenant) : null
+    if (view === null) throw new Refusal('not_found', 'There is no such message.')
+    return view
+  }
+
+  async function show(ask: Ask<z.ZodObject>): Promise<Response> {
+    const view = await find(ask)
+    const { rows } = await store.events({ tenant: ask.sender.tenant, messageId: view.message.id, limit: 200 })
+    return answer(200, shown(view, rows))
+  }
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/messages',
+      scope: 'read',
+      summary: 'List messages, newest first',
+      query: filters,
+      answers: json('A page', messages),
+      refusals: ['malformed'],
+    },
+    async ({ sender, query }) => {
+      const { limit = 50, ...rest } = query
+      const page = await paged(() => store.messages({ tenant: sender.tenant, limit, ...present(rest) }))
+      return answer(200, { messages: page.rows.map(listed), next: page.next })
+    },
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/messages/{id}',
+      scope: 'read',
+      summary: 'Show a message, its recipients, attempts and events',
+      answers: json('The message', shownMessage),
+      refusals: ['not_found'],
+    },
+    show,
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/messages/{id}/events',
+      scope: 'read',
+      summary: "List a message's events, newest first",
+      query: pageOf,
+      answers: json('A page', events),
+      refusals: ['malformed', 'not_found'],
+    },
+    async (ask) => {
+      const { limit = 50, ...rest } = ask.query
+      const messageId = (await find(ask)).message.id
+      const page = await paged(() => store.events({ tenant: ask.sender.tenant, messageId, limit, ...present(rest) }))
+      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
+    },
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/messages/{id}/explain',
+      scope: 'read',
+      summary: 'Say why a message went the way it went',
+      answers: json('The plans, as they were when it was tried', explainedMessage),
+      refusals: ['not_found'],
+    },
+    async (ask) => answer(200, explainedAttempts(await find(ask))),
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/messages/{id}/raw',
+      scope: 'read',
+      summary: 'Fetch a message as RFC 5322',
+      answers: { 200: { description: 'The message', content: { 'message/rfc822': { schema: z.string() } } } },
+      refusals: ['not_found'],
+    },
+    async (ask) => {
+      const { message } = await find(ask)
+      const pieces: Uint8Array[] = []
+      for await (const piece of store.content(message.id)) pieces.push(piece)
+      if (pieces.length === 0) throw new Refusal('not_found', 'The content of this message was deleted.')
+      const bytes = Buffer.concat(pieces)
+      const raw = message.form === 'raw' ? bytes : await compose(message, JSON.parse(bytes.toString()) as Parts)
+      return new Response(raw as Uint8Array<ArrayBuffer>, {
+        headers: {
+          ...answerHeaders,
+          'content-type': 'message/rfc822',
+          'content-disposition': `attachment; filename="${message.id}.eml"`,
+        },
+      })
+    },
+  )
+
+  for (const what of Object.keys(steering) as Steer[]) {
+    api.on(
+      {
+        method: 'post',
+        path: `/v1/messages/{id}/${what}`,
+        scope: 'send',
+        summary: steering[what],
+        answers: json('The message as it is now', shownMessage),
+        refusals: ['not_found', 'too_late'],
+      },
+      async (ask) => {
+        const { message } = await find(ask)
+        const changed = await store.steer(message.id, ask.sender.tenant, what, parts.clock())
+        if (changed === null) throw new Refusal('not_found', 'There is no such message.')
+        if (changed === 0) throw new Refusal('too_late', `There is nothing left to ${what}.`)
+        parts.operations.wake()
+        return show(ask)
+      },
+    )
+  }
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/events',
+      scope: 'read',
+      summary: 'List all events, newest first',
+      query: pageOf,
+      answers: json('A page', events),
+      refusals: ['malformed'],
+    },
+    async ({ sender, query }) => {
+      const { limit = 50, ...rest } = query
+      const page = await paged(() => store.events({ tenant: sender.tenant, limit, ...present(rest) }))
+      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
+    },
+  )
+}
+
+/** A page, or the refusal of a cursor that the store does not know as its own. */
+async function paged<Row>(read: () => Promise<Page<Row>>): Promise<Page<Row>> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof RangeError) throw new Refusal('malformed', 'This cursor is not one of ours.')
+    throw error
+  }
+}
+
+/** Without the keys whose value is undefined. */
+function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}

@@ -1,0 +1,197 @@
+/** What the API answers: the shapes, and how they come from what the store keeps. Times are RFC 3339. */
+import { z } from '@hono/zod-openapi'
+import { eventTypes, type MailEvent } from '../mail/event.ts'
+import { messageStatuses, recipientStatuses } from '../mail/message.ts'
+import { causes } from '../mail/outcome.ts'
+import type { MessageView, StoredPlan } from '../store/store.ts'
+import { formatInstant } from './instant.ts'
+
+const at = z.string().openapi({ format: 'date-time' })
+const nullable = z.string().nullable()
+
+export const receipt = z
+  .object({
+    id: z.string().openapi({ example: 'msg_01kxqmv2f0d5p8s3w6z9c2e4g7' }),
+    status: z.enum(messageStatuses),
+    recipients: z.array(z.object({ email: z.string(), status: z.enum(recipientStatuses) })),
+  })
+  .openapi('Receipt')
+
+const attempt = z
+  .object({
+    at,
+    provider: z.string(),
+    outcome: z.enum(['accepted', 'delivered', 'deferred', 'rejected', 'unknown']).nullable().openapi({
+      description: 'Null while the attempt is under way.',
+    }),
+    cause: z.enum(causes).nullable(),
+    code: nullable,
+    reason: nullable,
+    latencyMs: z.number().nullable(),
+  })
+  .openapi('Attempt')
+
+export const event = z
+  .object({
+    id: z.string(),
+    type: z.enum(eventTypes),
+    at,
+    messageId: z.string(),
+    recipient: nullable,
+    provider: nullable,
+    providerMessageId: nullable,
+    detail: nullable,
+  })
+  .openapi('Event')
+
+const listedRecipient = z.object({
+  email: z.string(),
+  status: z.enum(recipientStatuses),
+  provider: nullable,
+  providerMessageId: nullable,
+})
+
+export const listedMessage = z
+  .object({
+    id: z.string(),
+    status: z.enum(messageStatuses),
+    type: z.string(),
+    from: z.object({ email: z.string(), name: z.string().optional() }),
+    subject: z.string(),
+    acceptedAt: at,
+    sendAt: at.nullable(),
+    expireAt: at,
+    via: z.enum(['http', 'smtp']),
+    size: z.number(),
+    tags: z.array(z.string()),
+    metadata: z.record(z.string(), z.string()),
+    messageIdHeader: z.string(),
+    recipients: z.array(listedRecipient),
+  })
+  .openapi('ListedMessage')
+
+export const shownMessage = listedMessage
+  .extend({
+    recipients: z.array(listedRecipient.extend({ attempts: z.array(attempt) })),
+    events: z.array(event).openapi({ description: 'The latest 200, the oldest first.' }),
+  })
+  .openapi('ShownMessage')
+
+const plan = z.object({
+  route: z.string().nullable().openapi({ description: 'The rule that matched; null when nothing was tried yet.' }),
+  policy: z.string().nullable(),
+  candidates: z.array(z.object({ provider: z.string(), score: z.number(), reasons: z.array(z.string()) })),
+  rejected: z.array(z.object({ provider: z.string(), reason: z.string() })),
+})
+
+export const explanation = plan
+  .extend({
+    plans: z
+      .array(plan.extend({ recipients: z.array(z.string()) }))
+      .optional()
+      .openapi({ description: 'Where recipients take different roads; the first of them is the one above.' }),
+  })
+  .openapi('Explanation')
+
+export const explainedMessage = explanation
+  .extend({
+    attempts: z.array(plan.extend({ id: z.string(), at, provider: z.string(), recipients: z.array(z.string()) })),
+  })
+  .openapi('ExplainedMessage')
+
+export const providerState = z
+  .object({
+    name: z.string(),
+    adapter: z.string(),
+    state: z.enum(['ready', 'draining', 'open', 'probing', 'limited']),
+    openUntil: at.nullable(),
+    reason: nullable,
+    labels: z.array(z.string()),
+    costPerThousand: z.number(),
+    sentToday: z.number(),
+    perDay: z.number().nullable(),
+    perSecond: z.number().nullable(),
+    success: z.number().nullable(),
+    latencyMs: z.number().nullable(),
+    inFlight: z.number(),
+  })
+  .openapi('Provider')
+
+/** A provider as the gateway tells it: as answered, but for the time. */
+export type ProviderState = Omit<z.infer<typeof providerState>, 'openUntil'> & { openUntil: number | null }
+
+type Listed = z.infer<typeof listedMessage>
+type Shown = z.infer<typeof shownMessage>
+type Explained = z.infer<typeof explainedMessage>
+
+export function listed({ message, status, recipients }: Omit<MessageView, 'attempts'>): Listed {
+  return {
+    id: message.id,
+    status,
+    type: message.type,
+    from: message.from,
+    subject: message.subject,
+    acceptedAt: formatInstant(message.acceptedAt),
+    sendAt: message.sendAt === null ? null : formatInstant(message.sendAt),
+    expireAt: formatInstant(message.expireAt),
+    via: message.via,
+    size: message.size,
+    tags: message.tags,
+    metadata: message.metadata,
+    messageIdHeader: message.messageId,
+    recipients: recipients.map(({ email, status, provider, providerMessageId }) => {
+      return { email, status, provider, providerMessageId }
+    }),
+  }
+}
+
+/** @param events newest first, as the store gives them */
+export function shown(view: MessageView, events: MailEvent[]): Shown {
+  const attempts = Map.groupBy(view.attempts, (attempt) => attempt.recipient)
+  return {
+    ...listed(view),
+    recipients: view.recipients.map(({ index, email, status, provider, providerMessageId }) => ({
+      email,
+      status,
+      provider,
+      providerMessageId,
+      attempts: (attempts.get(index) ?? []).map(({ at, provider, outcome, cause, code, reason, latencyMs }) => {
+        return { at: formatInstant(at), provider, outcome, cause, code, reason, latencyMs }
+      }),
+    })),
+    events: events.map(shownEvent).reverse(),
+  }
+}
+
+export function shownEvent(event: MailEvent): z.infer<typeof eventSchema> {
+  return { ...event, at: formatInstant(event.at) }
+}
+
+const eventSchema = event
+
+/** What would be sent: the first plan, and all of them where there are several. */
+export function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
+  const { recipients: _, ...first } = plans[0] ?? {
+    route: null,
+    policy: null,
+    candidates: [],
+    rejected: [],
+    recipients: [],
+  }
+  return { ...first, ...(plans.length > 1 ? { plans } : {}) }
+}
+
+/** What was tried: the plan behind each recipient's latest attempt, the latest first, and every attempt with its own. */
+export function explainedAttempts(view: MessageView): Explained {
+  const email = (index: number) => view.recipients.find((recipient) => recipient.index === index)?.email ?? ''
+  const attempts = [...Map.groupBy(view.attempts, (attempt) => attempt.id).values()].map((rows) => {
+    const { id, at, provider, plan } = rows[0]!
+    return { id, at: formatInstant(at), provider, recipients: rows.map((row) => email(row.recipient)), ...plan }
+  })
+  const waiting = new Set(view.recipients.map((recipient) => recipient.email))
+  const latest = attempts.toReversed().flatMap(({ id: _, at: __, provider: ___, recipients, ...plan }) => {
+    const mine = recipients.filter((recipient) => waiting.delete(recipient))
+    return mine.length > 0 ? [{ recipients: mine, ...plan }] : []
+  })
+  return { ...explained(latest), attempts }
+}

@@ -1,0 +1,51 @@
+/** What the dashboard is given, and the words it needs from other rooms: it imports none of them, so they are said here by shape. */
+import type { html } from 'hono/html'
+import type { Store } from '../store/store.ts'
+
+/** A piece of a page, escaped. */
+export type Html = ReturnType<typeof html>
+
+/** Who looks: whose mail they see, and what they may do. `read` sees, `manage` acts. */
+export interface Visitor {
+  tenant: string
+  scopes: readonly string[]
+}
+
+/** A provider and how it is, as the gateway tells it. `reason` is the vendor's own words: hostile text. */
+export interface ProviderView {
+  name: string
+  adapter: string
+  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
+  openUntil: number | null
+  reason: string | null
+  labels: string[]
+  costPerThousand: number
+  sentToday: number
+  perDay: number | null
+  perSecond: number | null
+  success: number | null
+  latencyMs: number | null
+  inFlight: number
+}
+
+export interface DashboardParts {
+  store: Pick<Store, 'message' | 'messages' | 'events' | 'content' | 'steer'>
+  operations: {
+    providers(): ProviderView[]
+    /** False for no such provider. */
+    drain(name: string): Promise<boolean>
+    resume(name: string): Promise<boolean>
+    wake(): void
+  }
+  clock: () => number
+  /**
+   * Who a key is; null when it is none of ours. Asked again at every request, so that a key taken out of the config is out at
+   * once. On a gateway without keys everyone is someone, even without a key: then there is no login, and loopback names only.
+   */
+  authenticate: (key: string | null) => Visitor | null
+  /** `host:port` of the SMTP listener, shown to newcomers with an empty inbox; null when there is none. */
+  smtp: () => string | null
+}
+
+/** What the pages carry through a request. */
+export type Env = { Variables: { visitor: Visitor; open: boolean } }

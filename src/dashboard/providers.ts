@@ -1,0 +1,73 @@
+/** The providers, how each is, and the switch that takes one out. */
+import { Hono } from 'hono'
+import { html } from 'hono/html'
+import { count, none, percent, pill, took, when } from './figures.ts'
+import { guarded, ownForm, page, sorry } from './frame.ts'
+import type { DashboardParts, Env, Html, ProviderView } from './parts.ts'
+import type { sessions } from './session.ts'
+import { said } from './show.ts'
+
+/** How much of a limit is used, as a bar. */
+function used(share: number): Html {
+  const width = Math.round(Math.min(share, 1) * 104)
+  return html`<svg class="used" width="104" height="6" role="img" aria-label="${percent(Math.min(share, 1))} of today’s limit"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
+}
+
+function today({ sentToday, perDay, perSecond }: ProviderView): Html {
+  const rate = perSecond === null ? '' : html`<span class="soft small">at most ${count(perSecond)} a second</span>`
+  if (perDay === null) return html`${count(sentToday)} ${rate}`
+  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay)}${rate}`
+}
+
+function row(provider: ProviderView, mayAct: boolean, now: number): Html {
+  const { name, adapter, state, openUntil, reason, labels, costPerThousand, success, latencyMs, inFlight } = provider
+  const turn = state === 'draining' ? 'resume' : 'drain'
+  return html`<tr>
+<td data-label="Provider" class="lead"><b>${said(name)}</b> <span class="soft">${said(adapter)}</span>${labels.map((label) => html` <span class="tag">${said(label, 60)}</span>`)}</td>
+<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}</td>
+<td data-label="Success" class="figure">${success === null ? none : percent(success)}</td>
+<td data-label="Answers in" class="figure">${latencyMs === null ? none : took(latencyMs)}</td>
+<td data-label="Today" class="figure">${today(provider)}</td>
+<td data-label="In flight" class="figure">${count(inFlight)}</td>
+<td data-label="Per 1,000" class="figure">${costPerThousand.toFixed(2)}</td>
+<td data-label=""><span class="actions"><a href="/messages?provider=${encodeURIComponent(name)}">Messages</a>${
+    mayAct
+      ? html`<form method="post" action="/providers/${encodeURIComponent(name)}/${turn}"><button class="quiet">${turn === 'drain' ? 'Drain' : 'Resume'}<span class="unseen"> ${name}</span></button></form>`
+      : ''
+  }</span></td>
+</tr>`
+}
+
+const done: Record<string, string> = {
+  drain: 'It takes nothing new; what is on its way still ends.',
+  resume: 'It takes mail again.',
+}
+
+export function providers({ operations, clock }: DashboardParts, visit: ReturnType<typeof sessions>['visit']) {
+  const pages = new Hono<Env>()
+
+  pages.get('/providers', guarded, visit('read'), (c) => {
+    const mayAct = c.get('visitor').scopes.includes('manage')
+    const views = operations.providers()
+    const now = clock()
+    return page(
+      c,
+      { title: 'Providers', here: 'providers', notice: done[c.req.query('done') ?? ''] ?? null },
+      html`<div class="head"><h1>Providers</h1><label class="live" hidden><input type="checkbox" id="live" checked> Live</label></div>
+<div data-live>${
+        views.length > 0
+          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Sent today</th><th scope="col">In flight</th><th scope="col">Cost per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+<tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
+          : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
+      }</div>`,
+    )
+  })
+
+  pages.post('/providers/:name/:turn{drain|resume}', guarded, ownForm, visit('manage'), async (c) => {
+    const { name, turn } = c.req.param()
+    const known = turn === 'drain' ? await operations.drain(name) : await operations.resume(name)
+    if (!known) return sorry(c, 404, 'No such provider', 'It is not in the config.')
+    return c.redirect(`/providers?done=${turn}`, 303)
+  })
+  return pages
+}

@@ -1,0 +1,282 @@
+/**
+ * One claimed delivery, from plan to settled outcome: the middle of the story that `gateway.ts` tells. What is decided here is
+ * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
+ */
+import { createHash } from 'node:crypto'
+import { type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { newId } from './mail/id.ts'
+import type { Form, Message, Recipient } from './mail/message.ts'
+import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
+import type { Provider } from './mail/provider.ts'
+import type { Candidate, Planned } from './route/plan.ts'
+import { attempt, type Carriers } from './send/attempt.ts'
+import type { Standings } from './standing.ts'
+import type { AttemptEnd, Claim, NewEvent, Store, StoredPlan } from './store/store.ts'
+import { type Call, Changes, type Contract } from './track/changes.ts'
+import { attemptEnd } from './track/settle.ts'
+
+export interface DeliveryParts {
+  store: Store
+  standings: Standings
+  carriers: Carriers
+  clock: () => number
+  /** In [0, 1). */
+  dice: () => number
+  contract: Contract
+  /** Told of every event once it is committed. */
+  settled: (message: Message, events: readonly NewEvent[]) => void
+  /** Told of every attempt's end. */
+  attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
+  /** Told of a bug in an adapter or a carrier. */
+  bug: (error: unknown, message: Message, provider: string) => void
+}
+
+/** A key is trusted for this share of the time a vendor says it remembers it: older, it would be a fresh sending. */
+const keyTrust = 0.8
+/** What the lease allows beyond the attempt itself, for its commits. */
+const leaseMargin = 60_000
+
+export class Delivery {
+  readonly #parts: DeliveryParts
+  readonly #claim: Claim
+  readonly #content: (form: Form) => Promise<Content>
+
+  constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
+    this.#parts = parts
+    this.#claim = claim
+    this.#content = content
+  }
+
+  get #message(): Message {
+    return this.#claim.message
+  }
+
+  /** The recipients that this delivery carries. */
+  recipients(): Recipient[] {
+    return this.#claim.recipients.map((index) => this.#claim.all.find((recipient) => recipient.index === index)!)
+  }
+
+  /**
+   * Tries the plan's candidates in order until every recipient has ended, waits, or is unknown.
+   * All recipients must share the plan.
+   */
+  async send(recipients: Recipient[], planned: Planned): Promise<void> {
+    const { standings, clock } = this.#parts
+    const { route, policy, candidates } = planned
+    const plan: StoredPlan = { route, policy, candidates, rejected: [...planned.rejected] }
+    const avoid = [...this.#claim.avoid]
+    let rest = recipients
+    let last: Outcomes | null = null
+    let openAt = planned.waitUntil
+
+    for (const [place, candidate] of candidates.entries()) {
+      const content = await this.#prepare(candidate, plan)
+      if (!content) continue
+      if (!standings.take(candidate.provider, rest.length, clock())) {
+        plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
+        openAt ??= clock()
+        continue
+      }
+      const made = await this.#attempt(candidate.provider, rest, content, plan)
+      if (!made) return
+      last = made.outcomes
+      const next = candidates[place + 1]?.provider ?? null
+      const changes = this.#changes()
+      const call = this.#call(candidate.provider, made.end.id, rest, next, avoid)
+      for (const recipient of rest) changes.apply(recipient, made.outcomes.get(recipient.email)!, call)
+      if (next === null) {
+        changes.wait(changes.keep, { retryAfter: longestWait(made.outcomes), avoid, outcomes: made.outcomes })
+        changes.keep = []
+      }
+      rest = changes.keep
+      if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
+    }
+    await this.#nobody(rest, plan, { last, openAt, avoid })
+  }
+
+  /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */
+  async #nobody(
+    rest: Recipient[],
+    plan: StoredPlan,
+    { last, openAt, avoid }: { last: Outcomes | null; openAt: number | null; avoid: string[] },
+  ): Promise<void> {
+    const changes = this.#changes()
+    const why = plan.rejected.map(({ provider, reason }) => `${provider}: ${reason}`).join('; ')
+    if (last) changes.wait(rest, { retryAfter: 0, avoid, outcomes: last })
+    else if (openAt !== null) changes.waitForOpening(rest, openAt, avoid, why)
+    else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
+    await this.#commit(changes)
+  }
+
+  /** The content in the form the candidate takes; null (and the reason in the plan) when it cannot be brought into it. */
+  async #prepare(candidate: Candidate, plan: StoredPlan): Promise<Content | null> {
+    const provider = this.#parts.standings.provider(candidate.provider)
+    if (!provider) return null
+    try {
+      return await this.#content(formFor(this.#message, provider.adapter.features))
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error)
+      const reason = `the message cannot be put into the form it takes: ${what}`
+      plan.rejected.push({ provider: candidate.provider, reason })
+      return null
+    }
+  }
+
+  /** Records the attempt, makes it, and answers with its end; null when the claim is no longer ours, and then nothing was sent. */
+  async #attempt(
+    name: string,
+    recipients: Recipient[],
+    content: Content,
+    plan: StoredPlan,
+  ): Promise<{ outcomes: Outcomes; end: AttemptEnd } | null> {
+    const { store, standings, carriers, clock } = this.#parts
+    const provider = standings.provider(name)!
+    const emails = recipients.map(({ email }) => email)
+    const at = clock()
+    const id = newId('att', at)
+    const ours = await store.record({
+      id,
+      delivery: this.#claim.id,
+      claims: this.#claim.claims,
+      messageId: this.#message.id,
+      provider: name,
+      at,
+      recipients: recipients.map(({ index }) => index),
+      plan,
+      leaseUntil: at + provider.timeout + leaseMargin,
+    })
+    if (!ours) return null
+    const handoff: Handoff = { ...this.#handoff(provider, recipients), content }
+    const called = await standings.call(name, this.#message, async () => {
+      try {
+        return await attempt(provider, handoff, carriers)
+      } catch (error) {
+        this.#parts.bug(error, this.#message, name)
+        const reason = 'an error of our own ended the attempt; see the log'
+        return forAll(emails, { kind: 'unknown', diagnostic: diagnostic('bug', reason) })
+      }
+    })
+    const opened = diagnostic('breaker', 'its breaker opened before anything was sent')
+    const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
+    const endedAt = clock()
+    this.#parts.attempted(name, outcomes, endedAt - at)
+    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
+  }
+
+  #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content'> {
+    return {
+      message: this.#message,
+      recipients,
+      idempotencyKey: idempotencyKey(this.#message, provider.name, recipients),
+      signal: AbortSignal.timeout(provider.timeout),
+      timeout: provider.timeout,
+    }
+  }
+
+  /** Asks about an unknown: by sending again under the same key where the vendor honours it, else by its own question. */
+  async ask(): Promise<void> {
+    const { standings, clock } = this.#parts
+    const unknown = this.#claim.unknown!
+    const recipients = this.recipients()
+    const provider = standings.provider(unknown.provider)
+    const window = provider?.adapter.features.idempotencyWindow ?? null
+    const candidate: Candidate = { provider: unknown.provider, score: 0, reasons: ['it may have taken this already'] }
+    const plan: StoredPlan = { route: 'reconcile', policy: '', candidates: [candidate], rejected: [] }
+
+    let made: { outcomes: Outcomes | null; end?: AttemptEnd } = { outcomes: null }
+    if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
+      const content = await this.#prepare(candidate, plan)
+      if (content && standings.take(provider.name, recipients.length, clock())) {
+        const again = await this.#attempt(provider.name, recipients, content, plan)
+        if (!again) return
+        made = again
+      }
+    } else if (provider?.adapter.reconcile) {
+      const handoff = this.#handoff(provider, recipients)
+      made.outcomes = await this.#parts.carriers.http.reconcile(provider.adapter, handoff, provider.options)
+    }
+    const still: Outcome = { kind: 'unknown', diagnostic: diagnostic('unknown', 'it could not tell') }
+    const changes = this.#changes()
+    const avoid: string[] = []
+    const call = this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid)
+    for (const recipient of recipients) changes.apply(recipient, made.outcomes?.get(recipient.email) ?? still, call)
+    // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
+    if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
+    changes.keep = []
+    await this.#commit(changes, made.end)
+  }
+
+  /** Attempts whose process died under them: what they sent is unknown. Answers who may go on now; null: not ours any more. */
+  async lost(): Promise<Recipient[] | null> {
+    let rest = this.recipients()
+    for (const { id, provider, recipients } of this.#claim.open) {
+      const outcome: Outcome = {
+        kind: 'unknown',
+        diagnostic: diagnostic('died', 'the process ended before the answer came'),
+      }
+      const affected = rest.filter(({ index }) => recipients.includes(index))
+      const outcomes: Outcomes = new Map(affected.map(({ email }) => [email, outcome]))
+      const changes = this.#changes()
+      const call = this.#call(provider, id, affected, null, this.#claim.avoid)
+      for (const recipient of affected) changes.apply(recipient, outcome, call)
+      rest = rest.filter((recipient) => !affected.includes(recipient) || changes.keep.includes(recipient))
+      changes.keep = rest
+      if (!(await this.#commit(changes, attemptEnd(id, this.#parts.clock(), affected, outcomes)))) return null
+    }
+    return rest
+  }
+
+  /** Ends some recipients, or sets them aside, without an attempt; the others stay with the delivery. */
+  async close(recipients: Recipient[], status: 'expired' | 'suppressed' | 'held', detail: string): Promise<boolean> {
+    const changes = this.#changes()
+    changes.close(recipients, status, detail)
+    changes.keep = this.recipients().filter((recipient) => !recipients.includes(recipient))
+    return this.#commit(changes)
+  }
+
+  /** Parts company: each group becomes a delivery of its own, due now. */
+  async split(groups: Recipient[][]): Promise<void> {
+    const changes = this.#changes()
+    for (const group of groups) changes.requeue(group, { avoid: this.#claim.avoid })
+    await this.#commit(changes)
+  }
+
+  #changes(): Changes {
+    return new Changes(this.#claim, this.#parts.contract, this.#parts.clock(), this.#parts.dice)
+  }
+
+  #call(
+    provider: string,
+    attempt: string,
+    recipients: readonly Recipient[],
+    next: string | null,
+    avoid: string[],
+  ): Call {
+    const adapter = this.#parts.standings.provider(provider)?.adapter
+    const askable = adapter?.features.idempotencyWindow != null ? 'key' : adapter?.reconcile ? 'question' : null
+    return { provider, attempt, alone: recipients.length === 1, next, askable, avoid }
+  }
+
+  /** Commits; false when the claim is no longer ours. */
+  async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
+    const settled = await this.#parts.store.settle(changes.settlement(attempt))
+    if (settled) this.#parts.settled(this.#message, changes.events)
+    return settled
+  }
+}
+
+/** The longest that any of the answers asked us to wait. */
+function longestWait(outcomes: Outcomes): number {
+  return Math.max(
+    0,
+    ...[...outcomes.values()].map((outcome) => ('retryAfter' in outcome ? (outcome.retryAfter ?? 0) : 0)),
+  )
+}
+
+/** The same for every attempt of the same recipients at the same provider, and for no other. */
+function idempotencyKey(message: Message, provider: string, recipients: readonly Recipient[]): string {
+  const emails = recipients.map(({ email }) => email).sort()
+  return createHash('sha256')
+    .update([message.id, provider, ...emails].join('\n'))
+    .digest('hex')
+}

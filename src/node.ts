@@ -1,0 +1,335 @@
+/** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
+import { readFileSync, watch } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, isIPv6 } from 'node:net'
+import { basename, dirname, resolve } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
+import { destination, type Logger, pino } from 'pino'
+import { RE2JS } from 're2js'
+import { adapters } from '../adapters/index.ts'
+import { authenticate } from './accept/auth.ts'
+import { Refusal } from './accept/refusals.ts'
+import { startSmtp } from './accept/smtp.ts'
+import { openDoor } from './accept/submit.ts'
+import { app } from './app.ts'
+import { type Config, type ConfigProblem, type Listen, parseConfig } from './config.ts'
+import { dashboard } from './dashboard/pages.ts'
+import { createGateway } from './gateway.ts'
+import { hostOfExchanges } from './mail/hosts.ts'
+import type { Message } from './mail/message.ts'
+import { createMetrics } from './metrics.ts'
+import { startPump } from './queue/pump.ts'
+import { mailDns } from './send/dns.ts'
+import { httpCarrier } from './send/http.ts'
+import { mxCarrier } from './send/mx.ts'
+import { smtpCarrier } from './send/smtp.ts'
+import { Standings } from './standing.ts'
+import { openSqlite } from './store/sqlite-node.ts'
+import type { NewEvent } from './store/store.ts'
+
+/** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
+const concurrency = 200
+/** A claim is ours this long before its first attempt moves the lease on. */
+const lease = 60_000
+/** How long a stop waits for what is in flight. */
+const stopWithin = 30_000
+/** Free disk is looked at this often. */
+const diskCheck = 5_000
+const sweepEvery = 3_600_000
+const keepKeys = 24 * 3_600_000
+
+export interface Running {
+  /** Where it listens. */
+  http: string
+  smtp: string
+  /** Stops accepting, finishes what is in flight (within 30 s), closes the store. */
+  stop(): Promise<void>
+}
+
+/** A config that cannot be used; `problems` say where and why. */
+export class ConfigInvalid extends Error {
+  override name = 'ConfigInvalid'
+  readonly problems: readonly ConfigProblem[]
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(describe).join('\n'))
+    this.problems = problems
+  }
+}
+
+const describe = ({ file, line, column, path, message }: ConfigProblem) =>
+  `${file}:${line}:${column}  ${path}: ${message}`
+
+/** Reads and checks a config file. @throws ConfigInvalid */
+export function loadConfig(file: string): Config {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    throw new ConfigInvalid([
+      {
+        file,
+        line: 1,
+        column: 1,
+        path: '',
+        message: 'there is no such file, or it cannot be read. Name one with --config.',
+      },
+    ])
+  }
+  const readFile = (path: string) => readFileSync(path, 'utf8')
+  const result = parseConfig(text, { file, env: process.env, adapters, readFile })
+  if ('problems' in result) throw new ConfigInvalid(result.problems)
+  return result.config
+}
+
+/** `waypost serve`: runs until a signal says stop. */
+export async function serve({ configFile }: { configFile: string }): Promise<void> {
+  const log = createLog()
+  let running: Running
+  try {
+    running = await start({ configFile, log })
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+    return
+  }
+  console.log(banner(running))
+  let stopping = false
+  const stop = (signal: NodeJS.Signals) => {
+    // Whoever asks twice does not want to wait: what is in flight stays in the store.
+    if (stopping) process.exit(1)
+    stopping = true
+    log.info({ signal }, 'stopping')
+    running.stop().then(
+      () => process.exit(0),
+      (error) => {
+        log.fatal({ err: error }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function banner({ http, smtp }: Running): string {
+  const body = `{"from":"me@example.com","to":"you@example.com","subject":"Hello","text":"A first message."}`
+  return `
+Waypost is ready.
+  HTTP       ${http}
+  SMTP       ${smtp}
+  Dashboard  ${http}/
+
+Send a first message:
+  curl ${http}/v1/messages -H 'content-type: application/json' -d '${body}'
+`
+}
+
+/** One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. */
+function createLog(): Logger {
+  process.stdout.on('error', () => {})
+  const out = destination({ fd: 1, sync: false, minLength: 0 })
+  out.on('error', () => {})
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, out)
+}
+
+/** Starts everything and answers once it takes mail. @throws ConfigInvalid, or what the store or a listener says */
+export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
+  const clock = Date.now
+  let config = loadConfig(configFile)
+  const path = resolve(config.store.path)
+  const store = await openSqlite({ path })
+  const standings = await Standings.open(store, clock, config.providers)
+
+  let stopping = false
+  let diskFull = false
+  const closed = (): Refusal | null => {
+    if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
+    if (diskFull)
+      return new Refusal('full', 'The disk is nearly full. Nothing is taken in until there is room.', {
+        retryAfter: 60,
+      })
+    return null
+  }
+
+  const metrics = createMetrics({ depth: () => store.depth(), providers: () => standings.views() })
+  const report = (message: Message, events: readonly NewEvent[]) => {
+    metrics.events(events)
+    for (const { type, recipient, provider, providerMessageId, detail } of events) {
+      log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
+    }
+  }
+
+  const http = httpCarrier()
+  const smtp = smtpCarrier()
+  const mx = mxCarrier()
+  const dns = mailDns({ servers: [], allowPrivate: true })
+  const gateway = createGateway({
+    store,
+    standings,
+    carriers: { http, smtp, mx },
+    clock,
+    dice: Math.random,
+    settled: report,
+    attempted: metrics.attempt,
+    bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
+    config: () => config,
+    regex: (source) => {
+      const pattern = RE2JS.compile(source)
+      return (text) => pattern.test(text)
+    },
+    hostOf: async (domain) => {
+      const found = await dns.exchangers(domain)
+      return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
+    },
+    wake: () => pump.wake(),
+  })
+  const pump = startPump({
+    store,
+    clock,
+    run: gateway.run,
+    failed: (error, claim) =>
+      log.error(
+        { err: error, id: claim?.message.id },
+        'a delivery ended in an error; its lease runs out and it is looked at again',
+      ),
+    concurrency,
+    lease,
+  })
+  const door = openDoor({
+    rules: () => config,
+    store,
+    clock,
+    closed,
+    accepted(message, events) {
+      report(message, events)
+      pump.wake()
+    },
+  })
+  const web = app({
+    config: () => config,
+    door,
+    store,
+    operations: gateway,
+    metrics: metrics.text,
+    notReady: () => closed()?.message ?? null,
+    clock,
+    log,
+    dashboard: dashboard({
+      store,
+      operations: gateway,
+      clock,
+      authenticate: (key) => authenticate(config.keys, key),
+      smtp: () => smtpAddress,
+    }),
+  })
+
+  const httpServer = await listenHttp(config, getRequestListener(web.fetch))
+  const smtpServer = await startSmtp({ config: () => config, door, clock })
+  const smtpAddress = smtpServer.listening.map(({ host, port }) => url(host, port)).join(', ')
+
+  const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
+  const checkDisk = async () => {
+    const { bavail, bsize } = await statfs(dirname(path))
+    // Postfix's rule: room for one and a half of the largest message, and here for what is in flight besides.
+    const full = bavail * bsize < Math.max(1.5 * Math.max(config.http.maxSize, config.smtp.maxSize), 64 << 20)
+    if (full !== diskFull)
+      log[full ? 'error' : 'info'](
+        { freeBytes: bavail * bsize },
+        full ? 'disk nearly full: taking nothing in' : 'disk has room again',
+      )
+    diskFull = full
+  }
+  const sweep = async () => {
+    try {
+      const now = clock()
+      const limit = 500
+      while ((await store.sweep({ messages: now - config.keep, keys: now - keepKeys, limit })) === limit);
+    } catch (error) {
+      log.error({ err: error }, 'sweep failed')
+    }
+  }
+  await checkDisk()
+
+  const reload = async () => {
+    let next: Config
+    try {
+      next = loadConfig(configFile)
+    } catch (error) {
+      log.error(
+        { problem: error instanceof Error ? error.message : String(error) },
+        'config not taken over; the old one stays',
+      )
+      return
+    }
+    if (needsRestart(config) !== needsRestart(next))
+      log.warn('listeners and store change only with a restart; the rest of the config is taken over')
+    await standings.configure(next.providers)
+    config = next
+    log.info({ policy: next.policy.version, providers: next.providers.map(({ name }) => name) }, 'config taken over')
+    pump.wake()
+  }
+  const watched = watchFile(configFile, () => void reload())
+  const onHup = () => void reload()
+  process.on('SIGHUP', onHup)
+
+  const scheme = config.http.tls ? 'https' : 'http'
+  const address = httpServer.address() as AddressInfo
+  return {
+    http: `${scheme}://${url(address.address, address.port)}`,
+    smtp: smtpAddress,
+    async stop() {
+      stopping = true
+      watched.close()
+      process.off('SIGHUP', onHup)
+      for (const timer of timers) clearInterval(timer)
+      httpServer.close()
+      httpServer.closeIdleConnections()
+      await Promise.all([pump.stop(stopWithin), smtpServer.close()])
+      httpServer.closeAllConnections()
+      standings.close()
+      await Promise.all([http.close(), smtp.close(), mx.close()])
+      await store.close()
+    },
+  }
+}
+
+/** What a reload cannot change. */
+const needsRestart = ({ http, smtp, store }: Config) =>
+  JSON.stringify([http.listen, http.tls, smtp.listen, smtp.tlsListen, smtp.tls, store])
+
+const url = (host: string, port: number) => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
+
+async function listenHttp({ http }: Config, listener: ReturnType<typeof getRequestListener>): Promise<Server> {
+  const limits = { headersTimeout: 15_000, requestTimeout: 60_000, maxHeaderSize: 16_384 }
+  const server = http.tls ? createHttpsServer({ ...limits, ...http.tls }, listener) : createHttpServer(limits, listener)
+  await listening(server, http.listen)
+  return server
+}
+
+function listening(server: Server, { host, port }: Listen): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', fail)
+    server.listen(port, host, () => {
+      server.off('error', fail)
+      done()
+    })
+  })
+}
+
+/** Calls back after the file changed: editors write a file anew, so its folder is watched, and bursts count once. */
+function watchFile(file: string, changed: () => void): { close(): void } {
+  let timer: NodeJS.Timeout | undefined
+  const watcher = watch(dirname(resolve(file)), (_event, name) => {
+    if (name !== basename(file)) return
+    clearTimeout(timer)
+    timer = setTimeout(changed, 100)
+  })
+  return {
+    close() {
+      clearTimeout(timer)
+      watcher.close()
+    },
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The pump: claims what is due, runs it with bounded concurrency, and sleeps until the next is due or somebody wakes it.
+ *
+ * Priority: `claim` answers the higher first, and the last slots are kept from the lower, so that a flood of newsletters that
+ * all hang at one vendor still leaves room for a code.
+ */
+import type { Priority } from '../mail/message.ts'
+import type { Claim, Store } from '../store/store.ts'
+
+export interface PumpParts {
+  store: Pick<Store, 'claim' | 'nextDue'>
+  clock: () => number
+  /** Delivers one claim and settles it. A throw is a bug: reported, and the lease runs out. */
+  run: (claim: Claim) => Promise<void>
+  failed: (error: unknown, claim: Claim | null) => void
+  concurrency: number
+  /** Milliseconds a claim is ours before an attempt moves the lease. */
+  lease: number
+}
+
+export interface Pump {
+  /** Something may be due now. Cheap; call it as often as you like. */
+  wake(): void
+  inFlight(): number
+  /** Claims nothing more and resolves when what is in flight has ended, or after `limit` milliseconds. */
+  stop(limit: number): Promise<void>
+}
+
+/** A wall clock may jump; nothing sleeps longer than this without looking again. */
+const longestSleep = 60_000
+/** While the lower priorities have used up their slots. */
+const whileBusy = 1_000
+/** After the store failed to answer. */
+const afterFailure = 1_000
+/** Deaths of the process with this delivery in flight, after which it runs alone, so that it takes nothing with it. */
+const suspectAfter = 2
+
+export function startPump({ store, clock, run, failed, concurrency, lease }: PumpParts): Pump {
+  const share: readonly (readonly [Priority, number])[] = [
+    ['low', Math.max(1, Math.floor(concurrency * 0.6))],
+    ['normal', Math.max(1, Math.floor(concurrency * 0.9))],
+    ['high', concurrency],
+  ]
+  let inFlight = 0
+  let stopping = false
+  let woken = false
+  let rouse: () => void = () => {}
+  let idle: (() => void)[] = []
+
+  const wake = () => {
+    woken = true
+    rouse()
+  }
+
+  /** Resolves when woken, or after a time. */
+  const sleep = (milliseconds: number) =>
+    new Promise<void>((resolve) => {
+      if (woken || stopping) return resolve()
+      const timer = setTimeout(resolve, milliseconds)
+      rouse = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  const start = async (claim: Claim) => {
+    inFlight++
+    try {
+      await run(claim)
+    } catch (error) {
+      failed(error, claim)
+    } finally {
+      inFlight--
+      if (inFlight === 0) {
+        for (const resolve of idle) resolve()
+        idle = []
+      }
+      wake()
+    }
+  }
+
+  const emptied = () =>
+    new Promise<void>((resolve) => {
+      if (inFlight === 0) resolve()
+      else idle.push(resolve)
+    })
+
+  async function round(): Promise<void> {
+    woken = false
+    const open = share.find(([, limit]) => inFlight < limit)
+    if (!open) return sleep(longestSleep)
+    const [priority, limit] = open
+    const now = clock()
+    const want = limit - inFlight
+    const claims = await store.claim({ now, leaseUntil: now + lease, limit: want, priority })
+    for (const claim of claims) if (claim.claims <= suspectAfter) void start(claim)
+    for (const claim of claims) {
+      if (claim.claims <= suspectAfter) continue
+      await emptied()
+      await start(claim)
+    }
+    if (claims.length === want || priority !== 'low') {
+      // There may be more: at once when slots are free, else when one is. What becomes due meanwhile is looked for every second.
+      return claims.length > 0 ? undefined : sleep(whileBusy)
+    }
+    const due = await store.nextDue()
+    const wait = due === null ? longestSleep : Math.min(Math.max(due - clock(), 0), longestSleep)
+    return wait === 0 ? undefined : sleep(wait)
+  }
+
+  const loop = (async () => {
+    while (!stopping) {
+      try {
+        await round()
+      } catch (error) {
+        failed(error, null)
+        woken = false
+        await sleep(afterFailure)
+      }
+    }
+  })()
+
+  return {
+    wake,
+    inFlight: () => inFlight,
+    async stop(limit) {
+      stopping = true
+      wake()
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, limit)
+      })
+      await Promise.race([loop.then(emptied), late])
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,131 @@
+/** Which rule a message falls under: conditions compiled once, tested for every recipient. */
+import { domainOf } from '../mail/address.ts'
+import type { Message } from '../mail/message.ts'
+import type { Condition, Policy, Rule, Test } from './policy.ts'
+
+/** What a condition looks at: the message as one recipient will get it. */
+export interface Facts {
+  message: Pick<
+    Message,
+    'id' | 'type' | 'tags' | 'tenant' | 'from' | 'subject' | 'headers' | 'size' | 'attachments' | 'metadata'
+  >
+  /** Canonical address. */
+  recipient: string
+  /** The mailbox provider behind the recipient, judged by MX; null when nobody asked or nobody knows. */
+  host: string | null
+  /** Hour of the day, UTC, 0 to 23. */
+  hour: number
+}
+
+/** Makes a matcher of a pattern; the caller hands in an engine that runs in linear time. */
+export type RegexEngine = (source: string) => (text: string) => boolean
+
+export interface CompiledPolicy {
+  version: string
+  rules: (Pick<Rule, 'name' | 'use'> & { matches: (facts: Facts) => boolean })[]
+  /** Some rule looks at `recipient.host`, so facts need it. */
+  needsHost: boolean
+}
+
+type Value = string | number | undefined | readonly (string | number)[]
+
+/** Compiles every condition of a policy. @throws what `regex` throws for a pattern it cannot read */
+export function compilePolicy(policy: Policy, regex: RegexEngine): CompiledPolicy {
+  return {
+    version: policy.version,
+    rules: policy.rules.map(({ name, when, use }) => ({
+      name,
+      use,
+      matches: when === null ? () => true : compile(when, regex),
+    })),
+    needsHost: policy.rules.some(({ when }) => when !== null && looksAtHost(when)),
+  }
+}
+
+function looksAtHost(condition: Condition): boolean {
+  if ('all' in condition) return condition.all.some(looksAtHost)
+  if ('any' in condition) return condition.any.some(looksAtHost)
+  if ('not' in condition) return looksAtHost(condition.not)
+  return 'recipient.host' in condition.fields
+}
+
+function compile(condition: Condition, regex: RegexEngine): (facts: Facts) => boolean {
+  if ('all' in condition) {
+    const parts = condition.all.map((part) => compile(part, regex))
+    return (facts) => parts.every((part) => part(facts))
+  }
+  if ('any' in condition) {
+    const parts = condition.any.map((part) => compile(part, regex))
+    return (facts) => parts.some((part) => part(facts))
+  }
+  if ('not' in condition) {
+    const part = compile(condition.not, regex)
+    return (facts) => !part(facts)
+  }
+  const tests = Object.entries(condition.fields).map(([field, test]) => {
+    const read = reader(field)
+    const holds = compileTest(test, /^(from|recipient)/.test(field), regex)
+    return (facts: Facts) => {
+      const value = read(facts)
+      return typeof value === 'object' ? value.some(holds) : value !== undefined && holds(value)
+    }
+  })
+  return (facts) => tests.every((test) => test(facts))
+}
+
+/** How a field is read from the facts; fields with several values (tags, repeated headers) match when any of them does. */
+function reader(field: string): (facts: Facts) => Value {
+  if (field.startsWith('header.')) {
+    const name = field.slice('header.'.length).toLowerCase()
+    return ({ message }) =>
+      message.headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value)
+  }
+  if (field.startsWith('metadata.')) {
+    const key = field.slice('metadata.'.length)
+    return ({ message }) => (Object.hasOwn(message.metadata, key) ? message.metadata[key] : undefined)
+  }
+  const read = readers[field]
+  if (!read) throw new Error(`no such field: ${field}`)
+  return read
+}
+
+const readers: Record<string, (facts: Facts) => Value> = {
+  type: ({ message }) => message.type,
+  tag: ({ message }) => message.tags,
+  tenant: ({ message }) => message.tenant,
+  from: ({ message }) => message.from.email.toLowerCase(),
+  'from.domain': ({ message }) => domainOf(message.from.email),
+  recipient: ({ recipient }) => recipient.toLowerCase(),
+  'recipient.domain': ({ recipient }) => domainOf(recipient),
+  'recipient.host': ({ host }) => host ?? undefined,
+  subject: ({ message }) => message.subject,
+  size: ({ message }) => message.size,
+  attachments: ({ message }) => message.attachments,
+  hour: ({ hour }) => hour,
+}
+
+/** @param folded the field holds addresses or hosts, which are compared in lower case */
+function compileTest(test: Test, folded: boolean, regex: RegexEngine): (value: string | number) => boolean {
+  const fold = (value: string | number) => (folded && typeof value === 'string' ? value.toLowerCase() : value)
+  if ('is' in test) {
+    const wanted = fold(test.is)
+    return (value) => value === wanted
+  }
+  if ('in' in test) {
+    const wanted = new Set(test.in.map(fold))
+    return (value) => wanted.has(value)
+  }
+  if ('glob' in test) {
+    const escaped = String(fold(test.glob)).replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    const matches = regex(`^(?s:${escaped.replaceAll('*', '.*').replaceAll('?', '.')})$`)
+    return (value) => matches(String(value))
+  }
+  if ('regex' in test) {
+    const matches = regex(test.regex)
+    return (value) => matches(String(value))
+  }
+  return (value) =>
+    typeof value === 'number' &&
+    (test.gt === undefined || value > test.gt) &&
+    (test.lt === undefined || value < test.lt)
+}

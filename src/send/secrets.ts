@@ -1,0 +1,14 @@
+/** What a vendor or a proxy says back may hold the key we showed it; what we read, keep and show of it must not. */
+import type { HttpAnswer } from '../mail/adapter.ts'
+
+const secretName = /key|token|secret|pass/i
+
+/** The answer with every secret of the provider's options (a text whose name says so) taken out, before anyone quotes a part. */
+export function withoutSecrets(answer: HttpAnswer, options: unknown): HttpAnswer {
+  let { body } = answer
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (secretName.test(name) && typeof value === 'string' && value.length > 5)
+      body = body.replaceAll(value, '[secret]')
+  }
+  return { ...answer, body }
+}

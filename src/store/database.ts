@@ -1,0 +1,19 @@
+/** What the SQLite drivers share: a database as small as both `node:sqlite` and durable objects can be. */
+
+/** What may be bound. Durable objects turn anything else into text without a word. */
+export type Value = null | number | string | Uint8Array
+
+/**
+ * A synchronous database. Parameters are `?`, at most 100 of them; no statement is BEGIN, SAVEPOINT or a PRAGMA, and a row
+ * stays below 2 MB (limits of durable objects).
+ */
+export interface Database {
+  all<Row>(sql: string, ...params: Value[]): Row[]
+  get<Row>(sql: string, ...params: Value[]): Row | undefined
+  run(sql: string, ...params: Value[]): void
+  /** All or nothing: what `work` wrote is undone when it throws. May be nested. */
+  transaction<Result>(work: () => Result): Result
+}
+
+/** The largest piece of content in one row, in bytes. */
+export const pieceBytes = 1_000_000

@@ -1,0 +1,157 @@
+/** The schema, and the way from one version of it to the next. */
+import type { Database } from './database.ts'
+
+/** Every step that ever was, in order. A step that has been released is never edited; a change is a new one. */
+export const migrations: readonly (readonly string[])[] = [
+  [
+    // The envelope is JSON; beside it stand only the columns that something searches by. `spool` names the content's rows.
+    `CREATE TABLE message (
+      seq INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      tenant TEXT NOT NULL,
+      type TEXT NOT NULL,
+      status TEXT NOT NULL,
+      accepted_at INTEGER NOT NULL,
+      spool TEXT NOT NULL,
+      pieces INTEGER NOT NULL,
+      envelope TEXT NOT NULL
+    ) STRICT`,
+    `CREATE INDEX message_age ON message (accepted_at)`,
+    `CREATE INDEX message_tenant ON message (tenant, accepted_at)`,
+    `CREATE INDEX message_status ON message (tenant, status, accepted_at)`,
+    `CREATE INDEX message_type ON message (tenant, type, accepted_at)`,
+
+    `CREATE TABLE tag (
+      tag TEXT NOT NULL,
+      message INTEGER NOT NULL,
+      PRIMARY KEY (tag, message)
+    ) STRICT, WITHOUT ROWID`,
+
+    `CREATE TABLE recipient (
+      message INTEGER NOT NULL,
+      idx INTEGER NOT NULL,
+      email TEXT NOT NULL,
+      status TEXT NOT NULL,
+      provider TEXT,
+      provider_message_id TEXT,
+      dsn TEXT NOT NULL,
+      PRIMARY KEY (message, idx)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE INDEX recipient_email ON recipient (email)`,
+
+    // Ids are never used again: with `claims` they are the fencing token.
+    `CREATE TABLE delivery (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      message INTEGER NOT NULL,
+      recipients TEXT NOT NULL,
+      phase TEXT NOT NULL,
+      priority INTEGER NOT NULL,
+      due_at INTEGER NOT NULL,
+      leased INTEGER NOT NULL DEFAULT 0,
+      claims INTEGER NOT NULL DEFAULT 0,
+      tries INTEGER NOT NULL,
+      avoid TEXT NOT NULL,
+      unknown TEXT,
+      expire_at INTEGER
+    ) STRICT`,
+    // The order in which claims are made: walked as it lies, nothing is sorted or filtered after it.
+    `CREATE INDEX delivery_due ON delivery (priority, due_at)`,
+    `CREATE INDEX delivery_message ON delivery (message)`,
+
+    `CREATE TABLE attempt (
+      message INTEGER NOT NULL,
+      id TEXT NOT NULL,
+      provider TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      ended_at INTEGER,
+      recipients TEXT NOT NULL,
+      outcomes TEXT,
+      plan TEXT NOT NULL,
+      PRIMARY KEY (message, id)
+    ) STRICT, WITHOUT ROWID`,
+
+    `CREATE TABLE event (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL,
+      message INTEGER NOT NULL,
+      tenant TEXT NOT NULL,
+      type TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      recipient TEXT,
+      provider TEXT,
+      provider_message_id TEXT,
+      detail TEXT
+    ) STRICT`,
+    `CREATE INDEX event_message ON event (message)`,
+    `CREATE INDEX event_tenant ON event (tenant)`,
+
+    `CREATE TABLE content (
+      id INTEGER PRIMARY KEY,
+      spool TEXT NOT NULL,
+      piece INTEGER NOT NULL,
+      bytes BLOB NOT NULL
+    ) STRICT`,
+    `CREATE UNIQUE INDEX content_spool ON content (spool, piece)`,
+    // Spools that no message has taken yet.
+    `CREATE TABLE spool (
+      name TEXT PRIMARY KEY,
+      pieces INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID`,
+
+    `CREATE TABLE idempotency (
+      tenant TEXT NOT NULL,
+      key TEXT NOT NULL,
+      digest TEXT NOT NULL,
+      message TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      PRIMARY KEY (tenant, key)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE INDEX idempotency_age ON idempotency (at)`,
+
+    `CREATE TABLE suppression (
+      tenant TEXT NOT NULL,
+      key TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      source TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      PRIMARY KEY (tenant, key)
+    ) STRICT, WITHOUT ROWID`,
+
+    `CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+
+    `CREATE TABLE usage (
+      day TEXT NOT NULL,
+      provider TEXT NOT NULL,
+      recipients INTEGER NOT NULL,
+      PRIMARY KEY (day, provider)
+    ) STRICT, WITHOUT ROWID`,
+  ],
+]
+
+/** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */
+export function version(db: Database): number {
+  const tables = db.all<{ name: string }>(`SELECT name FROM sqlite_schema WHERE type = 'table'`)
+  if (tables.length === 0) return 0
+  if (!tables.some((table) => table.name === 'migration')) throw new Error('it is a database, but not one of Waypost’s')
+  return db.get<{ version: number }>('SELECT max(version) AS version FROM migration')?.version ?? 0
+}
+
+/**
+ * Brings the schema up to date, each step in a transaction of its own.
+ * @throws Error, before anything was touched, when the schema is newer than this program knows or not Waypost's
+ */
+export function migrate(db: Database): void {
+  const found = version(db)
+  if (found > migrations.length) {
+    throw new Error(
+      `its schema is version ${found}, and this Waypost knows up to ${migrations.length}: run the newer Waypost`,
+    )
+  }
+  for (let step = found; step < migrations.length; step++) {
+    db.transaction(() => {
+      if (step === 0) db.run('CREATE TABLE migration (version INTEGER PRIMARY KEY) STRICT')
+      for (const statement of migrations[step]!) db.run(statement)
+      db.run('INSERT INTO migration (version) VALUES (?)', step + 1)
+    })
+  }
+}

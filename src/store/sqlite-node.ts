@@ -1,0 +1,121 @@
+/** The store in a SQLite file on this machine; the database itself lives in a thread of its own (`sqlite-thread.ts`). */
+import { Worker } from 'node:worker_threads'
+import { type Caller, storeOver } from './sqlite.ts'
+import type { FileOptions } from './sqlite-open.ts'
+import type { Posted, PostedAnswer, PostedCall, Reply } from './sqlite-thread.ts'
+import { type Store, StoreFull, StoreUnavailable } from './store.ts'
+
+export interface SqliteOptions {
+  /** The file; it and its directories are created where missing. */
+  path: string
+  /** The database file never grows above so many pages of 16 KiB: a quota. */
+  maxPages?: number
+}
+
+/**
+ * Opens the store in this file, for this process alone.
+ * @throws StoreUnavailable saying which file, what is wrong and what to do: another process has it, it is damaged, it is newer
+ *   than this program, it cannot be written
+ */
+export async function openSqlite({ path, maxPages }: SqliteOptions): Promise<Store> {
+  const options: FileOptions = { path, maxPages: maxPages ?? null }
+  const writer = new Writer(new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData: options }))
+  await writer.opened
+  return storeOver({ call: writer.call.bind(writer) as Caller['call'], close: () => writer.close() })
+}
+
+interface Pending {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** This side of the thread: gathers the calls of one turn into one message, and hands the answers out in the same order. */
+class Writer {
+  readonly opened: Promise<void>
+  readonly #worker: Worker
+  /** JSON of the calls not yet posted, each a `PostedCall`. */
+  #calls: string[] = []
+  #bytes: Uint8Array[] = []
+  /** Those that wait for their answer, in the order of their calls. */
+  #waiting: Pending[] = []
+  #gone: StoreUnavailable | null = null
+  #closed: Promise<void> | null = null
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    this.opened = new Promise((resolve, reject) => {
+      worker.on('message', (reply: Reply) => {
+        if ('answers' in reply) this.#settle(reply.answers, reply.pieces)
+        else if ('opened' in reply) resolve()
+        else reject(new StoreUnavailable(reply.refused))
+      })
+      worker.on('error', (error) => this.#lose(new StoreUnavailable(`the store's writer died: ${error.message}`)))
+      worker.on('exit', () => {
+        this.#lose(new StoreUnavailable('the store is closed'))
+        reject(this.#gone)
+      })
+    })
+  }
+
+  call(verb: PostedCall[0], ...args: unknown[]): Promise<unknown> {
+    if (this.#gone || this.#closed) return Promise.reject(this.#gone ?? new StoreUnavailable('the store is closed'))
+    return new Promise((resolve, reject) => {
+      const bytes = args.at(-1)
+      const call: PostedCall =
+        bytes instanceof Uint8Array ? [verb, args.slice(0, -1), bytes.length] : [verb, args, null]
+      this.#calls.push(JSON.stringify(call))
+      if (bytes instanceof Uint8Array) this.#bytes.push(bytes)
+      this.#waiting.push({ resolve, reject })
+      if (this.#calls.length === 1) setImmediate(() => this.#post())
+    })
+  }
+
+  /** Answers what was asked before, then closes. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#gone) return resolve()
+      this.#worker.once('exit', () => resolve())
+      this.#post()
+      this.#worker.postMessage(null)
+    })
+    return this.#closed
+  }
+
+  #post(): void {
+    if (this.#calls.length === 0 || this.#gone) return
+    // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
+    const bytes = new Uint8Array(this.#bytes.reduce((size, part) => size + part.length, 0))
+    let at = 0
+    for (const part of this.#bytes) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    const posted: Posted = { calls: `[${this.#calls.join()}]`, bytes }
+    this.#calls = []
+    this.#bytes = []
+    this.#worker.postMessage(posted, [bytes.buffer])
+  }
+
+  #settle(answers: string, pieces: Uint8Array[]): void {
+    const posted: PostedAnswer[] = JSON.parse(answers)
+    const settled = this.#waiting.splice(0, posted.length)
+    let next = 0
+    for (const [at, answer] of posted.entries()) {
+      if ('error' in answer) settled[at]!.reject(revive(answer.error))
+      else settled[at]!.resolve('piece' in answer ? pieces[next++] : answer.value)
+    }
+  }
+
+  #lose(reason: StoreUnavailable): void {
+    this.#gone ??= reason
+    for (const pending of this.#waiting.splice(0)) pending.reject(this.#gone)
+  }
+}
+
+/** Errors lose their class on the way between threads. */
+function revive({ name, message }: { name: string; message: string }): Error {
+  if (name === 'StoreFull') return new StoreFull(message)
+  if (name === 'StoreUnavailable') return new StoreUnavailable(message)
+  if (name === 'RangeError') return new RangeError(message)
+  return new Error(message)
+}

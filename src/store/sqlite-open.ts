@@ -1,0 +1,95 @@
+/** Opening the file: what must hold before one message is taken, and what to tell people when it does not. */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { migrate, version } from './sql.ts'
+import { codeOf, codes, SqliteFile } from './sqlite-file.ts'
+import { voidLeases } from './sqlite-queue.ts'
+import { forgetSpools } from './sqlite-sweep.ts'
+
+export interface FileOptions {
+  path: string
+  /** The database file never grows above so many pages of 16 KiB; null for as far as the disk goes. */
+  maxPages: number | null
+}
+
+/** Before this, two connections could ruin a write-ahead log (https://www.sqlite.org/wal.html#walresetbug). */
+const oldest = [3, 51, 3] as const
+
+/**
+ * Opens or creates the store's file for this process alone, brings its schema up to date, and clears what the last process left:
+ * leases, and content without a message.
+ * @throws Error that says which file, what is wrong, and what to do about it. The file is then as it was.
+ */
+export function openFile({ path, maxPages }: FileOptions): SqliteFile {
+  checkVersion(process.versions.sqlite ?? '0')
+  let db: DatabaseSync | undefined
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    db = new DatabaseSync(path, { timeout: 0 })
+    return prepare(db, path, maxPages)
+  } catch (error) {
+    db?.close()
+    throw new Error(`cannot open the store ${path}: ${explain(error, path)}`, { cause: error })
+  }
+}
+
+function prepare(db: DatabaseSync, path: string, maxPages: number | null): SqliteFile {
+  // Before the first look at the file: the lock is then taken with it and held until we close. In this mode SQLite keeps the
+  // log's index in memory, so that a second process cannot even read.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE')
+  // Heard on an empty file only. Bodies of a few kilobytes do best with large pages.
+  db.exec('PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL')
+  const file = new SqliteFile(db, path, maxPages)
+  version(file)
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -65536;
+    PRAGMA temp_store = MEMORY;
+  `)
+  migrate(file)
+  file.transaction(() => {
+    voidLeases(file)
+    forgetSpools(file)
+  })
+  return file
+}
+
+function checkVersion(found: string): void {
+  const parts = found.split('.').map(Number)
+  for (const [at, least] of oldest.entries()) {
+    const part = parts[at] ?? 0
+    if (part > least) return
+    if (part < least) throw new Error(`this Node has SQLite ${found}; the store needs ${oldest.join('.')} or newer`)
+  }
+}
+
+function explain(error: unknown, path: string): string {
+  const { message, cause } = error as Error
+  switch (codeOf(error) ?? codeOf(cause)) {
+    case codes.busy:
+      return 'another process, most likely another Waypost, has it open; stop that one first'
+    case codes.notADatabase:
+    case codes.corrupt:
+      return `${message}. It was left as it is: move it away and restore a backup, or rescue it with "sqlite3 ${path} .recover"`
+    case codes.cantOpen:
+    case codes.readOnly:
+      return whyNotWritable(path) ?? message
+    default:
+      return message
+  }
+}
+
+function whyNotWritable(path: string): string | null {
+  try {
+    if (existsSync(path) && !statSync(path).isFile()) return 'it is not a file'
+    accessSync(existsSync(path) ? path : dirname(path), constants.R_OK | constants.W_OK)
+    accessSync(dirname(path), constants.W_OK)
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}

@@ -1,0 +1,237 @@
+/** The hot road: claim what is due, record the attempt, settle what became of it. */
+import { type Message, messageStatus, type Priority, type Recipient, type RecipientStatus } from '../mail/message.ts'
+import type { Database } from './database.ts'
+import { note, ranks } from './sqlite-accept.ts'
+import { recipientsOf } from './sqlite-read.ts'
+import type { AttemptStart, Claim, DeliveryPlan, Settlement, Suppression } from './store.ts'
+
+interface DueRow {
+  id: number
+  message: number
+  recipients: string
+  phase: DeliveryPlan['phase']
+  due_at: number
+  claims: number
+  tries: number
+  avoid: string
+  unknown: string | null
+  expire_at: number | null
+  status: string
+  envelope: string
+}
+
+interface OpenRow {
+  id: string
+  provider: string
+  at: number
+  recipients: string
+}
+
+const waiting: ReadonlySet<RecipientStatus> = new Set(['queued', 'scheduled', 'deferred', 'held'])
+
+export function claim(
+  db: Database,
+  want: { now: number; leaseUntil: number; limit: number; priority: Priority },
+): Claim[] {
+  const claims: Claim[] = []
+  for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
+    const due = db.all<DueRow>(
+      `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.avoid, d.unknown, d.expire_at,
+         m.status, m.envelope
+       FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+       WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
+      rank,
+      want.now,
+      want.limit - claims.length,
+    )
+    for (const row of due) claims.push(lease(db, row, want.leaseUntil))
+  }
+  return claims
+}
+
+function lease(db: Database, row: DueRow, leaseUntil: number): Claim {
+  db.run('UPDATE delivery SET due_at = ?, claims = claims + 1, leased = 1 WHERE id = ?', leaseUntil, row.id)
+  const travelling: number[] = JSON.parse(row.recipients)
+  const all = recipientsOf(db, row.message)
+  if (row.phase === 'send') startSending(db, row, travelling, all)
+  const message: Message = JSON.parse(row.envelope)
+  return {
+    id: row.id,
+    claims: row.claims + 1,
+    leasedUntil: leaseUntil,
+    recipients: travelling,
+    phase: row.phase,
+    dueAt: row.due_at,
+    tries: row.tries,
+    avoid: JSON.parse(row.avoid),
+    unknown: row.unknown === null ? null : JSON.parse(row.unknown),
+    message: row.expire_at === null ? message : { ...message, expireAt: row.expire_at },
+    all,
+    open: openAttempts(db, row.message, travelling),
+  }
+}
+
+function startSending(db: Database, row: DueRow, travelling: number[], all: Recipient[]): void {
+  for (const recipient of all) {
+    if (!travelling.includes(recipient.index) || !waiting.has(recipient.status)) continue
+    recipient.status = 'sending'
+    db.run(`UPDATE recipient SET status = 'sending' WHERE message = ? AND idx = ?`, row.message, recipient.index)
+  }
+  const status = messageStatus(all.map((recipient) => recipient.status))
+  if (status !== row.status) db.run('UPDATE message SET status = ? WHERE seq = ?', status, row.message)
+}
+
+/** Attempts for any of these recipients that nobody settled, whichever delivery they were made for. */
+function openAttempts(db: Database, message: number, travelling: number[]): Claim['open'] {
+  return db
+    .all<OpenRow>('SELECT id, provider, at, recipients FROM attempt WHERE message = ? AND ended_at IS NULL', message)
+    .map((row) => ({ ...row, recipients: JSON.parse(row.recipients) as number[] }))
+    .filter((attempt) => attempt.recipients.some((index) => travelling.includes(index)))
+}
+
+export function record(db: Database, attempt: AttemptStart): boolean {
+  const ours = db.get<{ message: number }>(
+    'UPDATE delivery SET due_at = ? WHERE id = ? AND claims = ? RETURNING message',
+    attempt.leaseUntil,
+    attempt.delivery,
+    attempt.claims,
+  )
+  if (!ours) return false
+  db.run(
+    'INSERT INTO attempt (message, id, provider, at, recipients, plan) VALUES (?, ?, ?, ?, ?, ?)',
+    ours.message,
+    attempt.id,
+    attempt.provider,
+    attempt.at,
+    JSON.stringify(attempt.recipients),
+    JSON.stringify(attempt.plan),
+  )
+  db.run(
+    `INSERT INTO usage (day, provider, recipients) VALUES (?, ?, ?)
+     ON CONFLICT (day, provider) DO UPDATE SET recipients = recipients + excluded.recipients`,
+    new Date(attempt.at).toISOString().slice(0, 10),
+    attempt.provider,
+    attempt.recipients.length,
+  )
+  return true
+}
+
+interface SettledRow {
+  message: number
+  priority: number
+  expire_at: number | null
+  tenant: string
+}
+
+export function settle(db: Database, settlement: Settlement): boolean {
+  const ours = db.get<SettledRow>(
+    `SELECT d.message, d.priority, d.expire_at, m.tenant FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+     WHERE d.id = ? AND d.claims = ?`,
+    settlement.delivery,
+    settlement.claims,
+  )
+  if (!ours) return false
+  if (settlement.attempt) {
+    db.run(
+      'UPDATE attempt SET ended_at = ?, outcomes = ? WHERE message = ? AND id = ?',
+      settlement.attempt.endedAt,
+      JSON.stringify(settlement.attempt.outcomes),
+      ours.message,
+      settlement.attempt.id,
+    )
+  }
+  for (const { index, status, provider, providerMessageId } of settlement.recipients) {
+    db.run(
+      `UPDATE recipient SET status = ?, provider = coalesce(?, provider),
+         provider_message_id = coalesce(?, provider_message_id) WHERE message = ? AND idx = ?`,
+      status,
+      provider ?? null,
+      providerMessageId ?? null,
+      ours.message,
+      index,
+    )
+  }
+  note(db, ours.message, ours.tenant, settlement.events)
+  suppress(db, settlement.suppress)
+  const { keep, add } = settlement.next
+  if (keep.length === 0) db.run('DELETE FROM delivery WHERE id = ?', settlement.delivery)
+  else db.run('UPDATE delivery SET recipients = ? WHERE id = ?', JSON.stringify(keep), settlement.delivery)
+  for (const plan of add) addDelivery(db, ours.message, ours.priority, plan, ours.expire_at)
+  if (settlement.recipients.length > 0) refreshStatus(db, ours.message)
+  return true
+}
+
+/** @param expireAt when this delivery is given up, where that is no longer the message's own time */
+export function addDelivery(
+  db: Database,
+  message: number,
+  rank: number,
+  plan: DeliveryPlan,
+  expireAt: number | null,
+): void {
+  db.run(
+    `INSERT INTO delivery (message, recipients, phase, priority, due_at, tries, avoid, unknown, expire_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    message,
+    JSON.stringify(plan.recipients),
+    plan.phase,
+    rank,
+    plan.dueAt,
+    plan.tries,
+    JSON.stringify(plan.avoid),
+    plan.unknown === null ? null : JSON.stringify(plan.unknown),
+    expireAt,
+  )
+}
+
+/** Sets a message's status to what its recipients' now make it. */
+export function refreshStatus(db: Database, message: number): void {
+  const rows = db.all<{ status: RecipientStatus }>('SELECT status FROM recipient WHERE message = ?', message)
+  const status = messageStatus(rows.map((row) => row.status))
+  db.run('UPDATE message SET status = ? WHERE seq = ? AND status <> ?', status, message, status)
+}
+
+/** The newest reason for an address is the one kept. */
+export function suppress(db: Database, suppressions: readonly Suppression[]): void {
+  for (const { tenant, key, reason, source, at } of suppressions) {
+    db.run(
+      `INSERT INTO suppression (tenant, key, reason, source, at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (tenant, key) DO UPDATE SET reason = excluded.reason, source = excluded.source, at = excluded.at`,
+      tenant,
+      key,
+      reason,
+      source,
+      at,
+    )
+  }
+}
+
+export function nextDue(db: Database): number | null {
+  // One look at the head of the index per priority; min() over the whole table would read all of it.
+  const { due } = db.get<{ due: number | null }>(
+    `SELECT min(due) AS due FROM (
+       SELECT min(due_at) AS due FROM delivery WHERE priority = 0 UNION ALL
+       SELECT min(due_at) FROM delivery WHERE priority = 1 UNION ALL
+       SELECT min(due_at) FROM delivery WHERE priority = 2)`,
+  )!
+  return due
+}
+
+export function depth(db: Database): Record<Priority, number> {
+  const counts = { high: 0, normal: 0, low: 0 }
+  const rows = db.all<{ priority: number; count: number }>(
+    'SELECT priority, count(*) AS count FROM delivery GROUP BY priority',
+  )
+  for (const name of Object.keys(ranks) as Priority[]) {
+    counts[name] = rows.find((row) => row.priority === ranks[name])?.count ?? 0
+  }
+  return counts
+}
+
+/**
+ * Voids every lease: their holders are dead, which only the one process that has the store may say. Due at 0, so that no clock
+ * is needed; `claims` stays, so that the next holder sees that another died.
+ */
+export function voidLeases(db: Database): void {
+  db.run('UPDATE delivery SET due_at = 0, leased = 0 WHERE leased = 1')
+}

@@ -1,0 +1,225 @@
+/** Reading: messages, what was tried for them, events and content. Another tenant's rows are never there. */
+
+import { suppressionKey } from '../mail/address.ts'
+import type { MailEvent } from '../mail/event.ts'
+import type { Message, MessageStatus, Recipient, RecipientStatus } from '../mail/message.ts'
+import { cursorFor, placeOf } from './cursor.ts'
+import type { Database, Value } from './database.ts'
+import type { AttemptEnd, AttemptView, EventQuery, MessageQuery, MessageView, Page } from './store.ts'
+
+interface MessageRow {
+  seq: number
+  status: MessageStatus
+  accepted_at: number
+  envelope: string
+}
+
+interface RecipientRow {
+  idx: number
+  email: string
+  status: RecipientStatus
+  provider: string | null
+  provider_message_id: string | null
+  dsn: string
+}
+
+export function recipientsOf(db: Database, message: number): Recipient[] {
+  return db
+    .all<RecipientRow>(
+      'SELECT idx, email, status, provider, provider_message_id, dsn FROM recipient WHERE message = ? ORDER BY idx',
+      message,
+    )
+    .map((row) => ({
+      index: row.idx,
+      email: row.email,
+      status: row.status,
+      provider: row.provider,
+      providerMessageId: row.provider_message_id,
+      dsn: JSON.parse(row.dsn),
+    }))
+}
+
+export function message(db: Database, id: string, tenant: string): MessageView | null {
+  const row = db.get<MessageRow>(
+    'SELECT seq, status, accepted_at, envelope FROM message WHERE id = ? AND tenant = ?',
+    id,
+    tenant,
+  )
+  return row ? { ...view(db, row), attempts: attemptsOf(db, row.seq) } : null
+}
+
+function view(db: Database, row: MessageRow): Omit<MessageView, 'attempts'> {
+  const message: Message = JSON.parse(row.envelope)
+  return { message, status: row.status, recipients: recipientsOf(db, row.seq) }
+}
+
+interface AttemptRow {
+  id: string
+  provider: string
+  at: number
+  ended_at: number | null
+  recipients: string
+  outcomes: string | null
+  plan: string
+}
+
+function attemptsOf(db: Database, message: number): AttemptView[] {
+  const rows = db.all<AttemptRow>(
+    `SELECT id, provider, at, ended_at, recipients, outcomes, plan FROM attempt WHERE message = ? ORDER BY at, id`,
+    message,
+  )
+  return rows.flatMap((row) => {
+    const outcomes: AttemptEnd['outcomes'] = row.outcomes === null ? [] : JSON.parse(row.outcomes)
+    const plan = JSON.parse(row.plan)
+    return (JSON.parse(row.recipients) as number[]).map((recipient): AttemptView => {
+      const end = outcomes.find((outcome) => outcome.recipient === recipient)
+      return {
+        id: row.id,
+        at: row.at,
+        provider: row.provider,
+        recipient,
+        outcome: end?.outcome ?? null,
+        cause: end?.cause ?? null,
+        code: end?.diagnostic?.code ?? null,
+        reason: end?.diagnostic?.reason ?? null,
+        latencyMs: row.ended_at === null ? null : row.ended_at - row.at,
+        plan,
+      }
+    })
+  })
+}
+
+export function messages(db: Database, query: MessageQuery): Page<Omit<MessageView, 'attempts'>> {
+  const where: string[] = ['m.tenant = ?']
+  const params: Value[] = [query.tenant]
+  const and = (condition: string, ...values: Value[]) => {
+    where.push(condition)
+    params.push(...values)
+  }
+  if (query.status !== undefined) and('m.status = ?', query.status)
+  if (query.type !== undefined) and('m.type = ?', query.type)
+  if (query.since !== undefined) and('m.accepted_at >= ?', query.since)
+  if (query.until !== undefined) and('m.accepted_at < ?', query.until)
+  // What is rare leads the search: an address or a tag names few messages, a provider names many.
+  const from = ['message AS m']
+  if (query.tag !== undefined) {
+    from.unshift('tag AS t')
+    and('t.tag = ? AND m.seq = t.message', query.tag)
+  }
+  if (query.recipient !== undefined) {
+    from.unshift('(SELECT DISTINCT message FROM recipient WHERE email = ?) AS r')
+    params.unshift(query.recipient)
+    and('m.seq = r.message')
+  }
+  if (query.provider !== undefined) {
+    and('EXISTS (SELECT 1 FROM attempt AS a WHERE a.message = m.seq AND a.provider = ?)', query.provider)
+  }
+  if (query.cursor !== undefined) and('(m.accepted_at, m.seq) < (?, ?)', ...placeOf(query.cursor, 2))
+  const rows = db.all<MessageRow>(
+    `SELECT m.seq, m.status, m.accepted_at, m.envelope FROM ${from.join(' CROSS JOIN ')}
+     WHERE ${where.join(' AND ')} ORDER BY m.accepted_at DESC, m.seq DESC LIMIT ?`,
+    ...params,
+    query.limit + 1,
+  )
+  return page(
+    rows,
+    query.limit,
+    (row) => [row.accepted_at, row.seq],
+    (row) => view(db, row),
+  )
+}
+
+/** One row more than the page holds was asked for: it tells whether there is a next page. */
+function page<Row, Shown>(
+  rows: Row[],
+  limit: number,
+  place: (row: Row) => number[],
+  show: (row: Row) => Shown,
+): Page<Shown> {
+  const last = rows.length > limit ? rows[limit - 1] : undefined
+  return { rows: rows.slice(0, limit).map(show), next: last === undefined ? null : cursorFor(place(last)) }
+}
+
+interface EventRow {
+  seq: number
+  id: string
+  type: MailEvent['type']
+  at: number
+  messageId: string
+  recipient: string | null
+  provider: string | null
+  providerMessageId: string | null
+  detail: string | null
+}
+
+export function events(db: Database, query: EventQuery): Page<MailEvent> {
+  const where = ['e.tenant = ?']
+  const params: Value[] = [query.tenant]
+  if (query.messageId !== undefined) {
+    // The sign keeps the search off the tenant's index: the message's few events are read instead of all the tenant's.
+    where[0] = '+e.tenant = ?'
+    where.push('e.message = (SELECT seq FROM message WHERE id = ?)')
+    params.push(query.messageId)
+  }
+  if (query.cursor !== undefined) {
+    where.push('e.seq < ?')
+    params.push(...placeOf(query.cursor, 1))
+  }
+  const rows = db.all<EventRow>(
+    `SELECT e.seq, e.id, e.type, e.at, m.id AS messageId, e.recipient, e.provider,
+       e.provider_message_id AS providerMessageId, e.detail
+     FROM event AS e CROSS JOIN message AS m ON m.seq = e.message
+     WHERE ${where.join(' AND ')} ORDER BY e.seq DESC LIMIT ?`,
+    ...params,
+    query.limit + 1,
+  )
+  return page(
+    rows,
+    query.limit,
+    (row) => [row.seq],
+    ({ seq: _, ...event }) => event,
+  )
+}
+
+/** How many pieces a message's content has; 0 when there is none. */
+export function pieces(db: Database, id: string): number {
+  return db.get<{ pieces: number }>('SELECT pieces FROM message WHERE id = ?', id)?.pieces ?? 0
+}
+
+/** One piece of a message's content, counted from 0; null when it is not there. */
+export function piece(db: Database, id: string, which: number): Uint8Array | null {
+  const row = db.get<{ bytes: Uint8Array }>(
+    `SELECT c.bytes FROM message AS m CROSS JOIN content AS c ON c.spool = m.spool AND c.piece = ? WHERE m.id = ?`,
+    which,
+    id,
+  )
+  return row?.bytes ?? null
+}
+
+/** Those of the addresses that are suppressed. One parameter holds them all, however many they are. */
+export function suppressed(db: Database, tenant: string, emails: readonly string[]): string[] {
+  const keys = emails.map(suppressionKey)
+  const found = new Set(
+    db
+      .all<{ key: string }>(
+        'SELECT key FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))',
+        tenant,
+        JSON.stringify(keys),
+      )
+      .map((row) => row.key),
+  )
+  return emails.filter((_, at) => found.has(keys[at]!))
+}
+
+export function state(db: Database, key: string): unknown {
+  const row = db.get<{ value: string }>('SELECT value FROM state WHERE key = ?', key)
+  return row === undefined ? null : JSON.parse(row.value)
+}
+
+export function usage(db: Database, day: string): Record<string, number> {
+  const rows = db.all<{ provider: string; recipients: number }>(
+    'SELECT provider, recipients FROM usage WHERE day = ?',
+    day,
+  )
+  return Object.fromEntries(rows.map((row) => [row.provider, row.recipients]))
+}

@@ -1,0 +1,38 @@
+/** Forgetting what has had its time, in small steps. */
+import type { Database } from './database.ts'
+
+/** Everything that hangs on a message's row, by the statement that deletes it. */
+const parts = [
+  'DELETE FROM recipient WHERE message = ?',
+  'DELETE FROM attempt WHERE message = ?',
+  'DELETE FROM event WHERE message = ?',
+]
+
+/** @returns how many messages went; at most `limit`, and as many keys */
+export function sweep(db: Database, before: { messages: number; keys: number; limit: number }): number {
+  db.run(
+    `DELETE FROM idempotency WHERE (tenant, key) IN
+       (SELECT tenant, key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)`,
+    before.keys,
+    before.limit,
+  )
+  const ended = db.all<{ seq: number; spool: string; tags: string }>(
+    `SELECT m.seq, m.spool, m.envelope ->> '$.tags' AS tags FROM message AS m WHERE m.accepted_at < ?
+       AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.seq) ORDER BY m.accepted_at LIMIT ?`,
+    before.messages,
+    before.limit,
+  )
+  for (const { seq, spool, tags } of ended) {
+    for (const statement of parts) db.run(statement, seq)
+    for (const tag of JSON.parse(tags) as string[]) db.run('DELETE FROM tag WHERE tag = ? AND message = ?', tag, seq)
+    db.run('DELETE FROM content WHERE spool = ?', spool)
+    db.run('DELETE FROM message WHERE seq = ?', seq)
+  }
+  return ended.length
+}
+
+/** Deletes the spools that no message took: those who filled them are gone. Only before anyone else has the store. */
+export function forgetSpools(db: Database): void {
+  db.run('DELETE FROM content WHERE spool IN (SELECT name FROM spool)')
+  db.run('DELETE FROM spool')
+}

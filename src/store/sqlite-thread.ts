@@ -1,0 +1,135 @@
+/**
+ * The writer: the thread that owns the database. What has gathered while one commit ran is the next commit, so that batches
+ * grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type Answer, type Call, commit } from './sqlite.ts'
+import type { SqliteFile } from './sqlite-file.ts'
+import { type FileOptions, openFile } from './sqlite-open.ts'
+import { StoreFull } from './store.ts'
+
+/** Calls as posted: `calls` is JSON of `PostedCall[]`, and `bytes` holds the byte arguments of all of them end to end. */
+export interface Posted {
+  calls: string
+  bytes: Uint8Array
+}
+/** A call's last argument is the next `size` bytes, unless that is null. */
+export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
+
+/** What comes back: first whether the store is open, then answers in the order of the calls (JSON of `PostedAnswer[]`). */
+export type Reply = { opened: true } | { refused: string } | { answers: string; pieces: Uint8Array[] }
+/** `piece`: the value is the next of the pieces. */
+export type PostedAnswer = { value: unknown } | { piece: true } | { error: { name: string; message: string } }
+
+/** More calls than this are committed in several steps, so that the first are not kept waiting by the last. */
+const longestBatch = 512
+/** Pages in the log at which it is moved into the database even under load: 32 MB. */
+const longestLog = 2048
+const idleMs = 200
+/** Pages that one sweep returns to the disk at most: 16 MB. */
+const mostGivenBack = 1024
+
+const port = parentPort!
+
+function open(): SqliteFile | null {
+  try {
+    return openFile(workerData as FileOptions)
+  } catch (error) {
+    port.postMessage({ refused: (error as Error).message } satisfies Reply)
+    return null
+  }
+}
+
+function serve(file: SqliteFile): void {
+  const idle = setTimeout(() => tend(file, 1), idleMs)
+  port.on('message', (first: Posted | null) => {
+    const calls: Call[] = []
+    let closing = false
+    for (
+      let next: { message: Posted | null } | undefined = { message: first };
+      next;
+      next = receiveMessageOnPort(port)
+    ) {
+      if (next.message === null) closing = true
+      else calls.push(...callsIn(next.message))
+    }
+    while (calls.length > 0) {
+      const batch = calls.splice(0, longestBatch)
+      const answers = answer(file, batch)
+      if (batch.some((call) => call.verb === 'sweep')) giveBack(file)
+      reply(answers)
+      tend(file, longestLog)
+    }
+    if (closing) end(file, idle)
+    else idle.refresh()
+  })
+  port.postMessage({ opened: true } satisfies Reply)
+}
+
+function callsIn({ calls, bytes }: Posted): Call[] {
+  let at = 0
+  return (JSON.parse(calls) as PostedCall[]).map(([verb, args, size]) => {
+    if (size === null) return { verb, args }
+    at += size
+    return { verb, args: [...args, bytes.subarray(at - size, at)] }
+  })
+}
+
+/** Runs a batch. When there is no room, what would bring new mail in is refused and the rest goes on: it makes room. */
+function answer(file: SqliteFile, batch: Call[]): Answer[] {
+  try {
+    const growing = batch.some(grows) && !file.hasRoom()
+    if (!growing) return commit(file, batch)
+    const answers = commit(
+      file,
+      batch.filter((call) => !grows(call)),
+    )
+    return batch.map((call) => (grows(call) ? { error: new StoreFull('the store is full') } : answers.shift()!))
+  } catch (error) {
+    return batch.map(() => ({ error: error as Error }))
+  }
+}
+
+function grows({ verb }: Call): boolean {
+  return verb === 'accept' || verb === 'keep'
+}
+
+function reply(answers: Answer[]): void {
+  const pieces: Uint8Array[] = []
+  const posted = answers.map((answer): PostedAnswer => {
+    if ('error' in answer) return { error: { name: answer.error.name, message: answer.error.message } }
+    if (!(answer.value instanceof Uint8Array)) return answer
+    pieces.push(answer.value)
+    return { piece: true }
+  })
+  port.postMessage({ answers: JSON.stringify(posted), pieces } satisfies Reply)
+}
+
+/** Moves the log into the database once it holds so many pages. A failure there is told by every write from then on. */
+function tend(file: SqliteFile, pages: number): void {
+  try {
+    if (file.backlog() >= pages) file.checkpoint()
+  } catch {
+    // Recorded by the file itself where it matters; the next write says so.
+  }
+}
+
+/** Returns what a sweep freed to the disk, a bounded part of it at a time: other calls wait meanwhile. */
+function giveBack(file: SqliteFile): void {
+  try {
+    file.shrink(mostGivenBack)
+    file.checkpoint()
+  } catch {
+    // As above.
+  }
+}
+
+function end(file: SqliteFile, idle: NodeJS.Timeout): void {
+  clearTimeout(idle)
+  tend(file, 1)
+  file.close()
+  port.close()
+}
+
+const file = open()
+if (file) serve(file)

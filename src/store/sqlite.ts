@@ -1,0 +1,106 @@
+/** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
+import type { Database } from './database.ts'
+import { accept, drop, keep } from './sqlite-accept.ts'
+import { claim, depth, nextDue, record, settle, suppress } from './sqlite-queue.ts'
+import { events, message, messages, piece, pieces, state, suppressed, usage } from './sqlite-read.ts'
+import { steer } from './sqlite-steer.ts'
+import { sweep } from './sqlite-sweep.ts'
+import { type Store, StoreUnavailable } from './store.ts'
+
+function setState(db: Database, key: string, value: string): void {
+  db.run(
+    'INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    key,
+    value,
+  )
+}
+
+/** Those that change something, and must be committed before they are answered. */
+const writing = { accept, keep, drop, claim, record, settle, steer, suppress, setState, sweep }
+const reading = { nextDue, depth, message, messages, events, pieces, piece, suppressed, state, usage }
+const verbs = { ...writing, ...reading }
+
+export type Verb = keyof typeof verbs
+type Rest<Work> = Work extends (db: Database, ...args: infer Args) => unknown ? Args : never
+export type Args<V extends Verb> = Rest<(typeof verbs)[V]>
+export type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
+
+export interface Call {
+  verb: Verb
+  args: unknown[]
+}
+
+export type Answer = { value: unknown } | { error: Error }
+
+/**
+ * Runs calls in their order and commits them together. One that fails, fails alone: the batch is then run again, each call in a
+ * nested transaction of its own (the common batch, without failures, is spared those).
+ * @returns an answer for each call; all of it is durable
+ * @throws what the database threw when the batch as a whole could not be committed: nothing of it happened
+ */
+export function commit(db: Database, calls: readonly Call[]): Answer[] {
+  if (!calls.some((call) => call.verb in writing)) return calls.map((call) => attempt(() => run(db, call)))
+  try {
+    return db.transaction(() => calls.map((call) => ({ value: run(db, call) })))
+  } catch (error) {
+    if (error instanceof StoreUnavailable || calls.length === 0) throw error
+  }
+  return db.transaction(() => calls.map((call) => attempt(() => db.transaction(() => run(db, call)))))
+}
+
+function attempt(work: () => unknown): Answer {
+  try {
+    return { value: work() }
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error
+    return { error: error as Error }
+  }
+}
+
+function run(db: Database, { verb, args }: Call): unknown {
+  return (verbs[verb] as (db: Database, ...args: unknown[]) => unknown)(db, ...args)
+}
+
+/** Carries calls to wherever the database is. Arguments and results are JSON, but for the bytes that stand last. */
+export interface Caller {
+  call<V extends Verb>(verb: V, ...args: Args<V>): Promise<Result<V>>
+  close(): Promise<void>
+}
+
+export function storeOver({ call, close }: Caller): Store {
+  return {
+    accept({ content, ...arrival }) {
+      return content instanceof Uint8Array
+        ? call('accept', { ...arrival, spool: null }, content)
+        : call('accept', { ...arrival, spool: content.spool }, null)
+    },
+    keep: (spool, piece) => call('keep', spool, piece),
+    drop: (spool) => call('drop', spool),
+    claim: (want) => call('claim', want),
+    record: (attempt) => call('record', attempt),
+    settle: (settlement) => call('settle', settlement),
+    nextDue: () => call('nextDue'),
+    depth: () => call('depth'),
+    message: (id, tenant) => call('message', id, tenant),
+    messages: (query) => call('messages', query),
+    events: (query) => call('events', query),
+    async *content(messageId) {
+      // Asked for together, so that the usual content, one piece, takes one trip.
+      const [count, first] = await Promise.all([call('pieces', messageId), call('piece', messageId, 0)])
+      if (first) yield first
+      for (let which = 1; which < count; which++) {
+        const bytes = await call('piece', messageId, which)
+        if (!bytes) throw new StoreUnavailable(`the content of ${messageId} was swept while it was read`)
+        yield bytes
+      }
+    },
+    steer: (id, tenant, what, now) => call('steer', id, tenant, what, now),
+    suppressed: async (tenant, emails) => new Set(await call('suppressed', tenant, emails)),
+    suppress: (suppressions) => call('suppress', suppressions),
+    state: (key) => call('state', key),
+    setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
+    usage: (day) => call('usage', day),
+    sweep: (before) => call('sweep', before),
+    close,
+  }
+}

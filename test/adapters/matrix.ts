@@ -1,0 +1,73 @@
+/**
+ * The capability matrix in `adapters/README.md`, made from what the adapters say of themselves.
+ * `node test/adapters/matrix.ts` writes it there; a test fails while it is not what it should be.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import type { Adapter, Features } from '../../src/mail/adapter.ts'
+
+const folder = new URL('../../adapters/', import.meta.url)
+const readme = new URL('README.md', folder)
+
+/** The README as it is, and as it should be. */
+export async function matrixInReadme(): Promise<{ is: string; should: string }> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.ts') && name !== 'index.ts').sort()
+  const adapters = await Promise.all(
+    files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: Adapter }).default),
+  )
+  const is = await readFile(readme, 'utf8')
+  const should = is.replace(
+    /(<!-- matrix -->\n)[\s\S]*(<!-- \/matrix -->)/,
+    (_, begin, end) => begin + matrix(adapters) + end,
+  )
+  return { is, should }
+}
+
+const columns: [title: string, cell: (adapter: Adapter) => string][] = [
+  ['adapter', ({ name }) => `\`${name}\``],
+  [
+    'called by',
+    ({ send }) => ({ http: 'HTTP', sdk: 'its SDK', smtp: 'SMTP', mx: 'SMTP to MX', keep: 'not' })[send.kind],
+  ],
+  ['takes', ({ features }) => features.forms.join(', ')],
+  [
+    'size',
+    ({ features }) => (Number.isFinite(features.maxBytes) ? `${Math.floor(features.maxBytes / 1_000_000)} MB` : 'any'),
+  ],
+  [
+    'recipients a call',
+    ({ features }) => (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any'),
+  ],
+  ['attachments', ({ features }) => (features.attachments ? (features.inline ? 'yes, inline too' : 'yes') : 'no')],
+  ['tags', ({ features }) => (Number.isFinite(features.maxTags) ? String(features.maxTags) : 'any')],
+  ['metadata', ({ features }) => (features.metadata ? 'yes' : 'no')],
+  ['mails by', ({ features }) => mailsBy(features)],
+  [
+    'return-path',
+    ({ features }) => ({ any: 'as we say', domain: 'its domain', fixed: "the vendor's" })[features.returnPath],
+  ],
+  ['SMTPUTF8', ({ features }) => (features.smtpUtf8 ? 'yes' : 'no')],
+  ['headers refused', ({ features }) => features.headersRefused.map((name) => `\`${name}\``).join(' ')],
+  ['after an unknown', (adapter) => afterUnknown(adapter)],
+]
+
+function matrix(adapters: readonly Adapter[]): string {
+  const row = (cells: string[]) => `| ${cells.join(' | ')} |\n`
+  return [
+    row(columns.map(([title]) => title)),
+    row(columns.map(() => '---')),
+    ...adapters.map((adapter) => row(columns.map(([, cell]) => cell(adapter)))),
+  ].join('')
+}
+
+function mailsBy({ addressing }: Features): string {
+  if (typeof addressing === 'string') return addressing
+  return addressing.raw === addressing.parts ? addressing.raw : `${addressing.raw} (raw), ${addressing.parts} (parts)`
+}
+
+function afterUnknown(adapter: Adapter): string {
+  const window = adapter.features.idempotencyWindow
+  if (window !== null) return `the same key for ${window / 3_600_000} h`
+  return adapter.reconcile ? 'ask the vendor' : 'wait'
+}
+
+if (import.meta.main) await writeFile(readme, (await matrixInReadme()).should)

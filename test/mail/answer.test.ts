@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { HttpAnswer } from '../../src/mail/adapter.ts'
+import { addressesIn, byStatus, jsonObject, refusedRecipients, retryAfter } from '../../src/mail/answer.ts'
+import { diagnostic } from '../../src/mail/outcome.ts'
+import { inWords, recipients } from '../adapters/fixture.ts'
+
+describe('retryAfter', () => {
+  const date = 'Wed, 25 Nov 2026 10:00:00 GMT'
+  const cases: [string | undefined, number | undefined][] = [
+    [undefined, undefined],
+    ['', undefined],
+    ['0', 0],
+    ['7', 7_000],
+    [' 7 ', 7_000],
+    ['1.5', 1_500],
+    ['-5', undefined],
+    ['soon', undefined],
+    ['5 minutes', undefined],
+    ['315360000', 3_600_000],
+    ['99999999999999999999999999', 3_600_000],
+    ['Wed, 25 Nov 2026 10:00:30 GMT', 30_000],
+    ['Wednesday, 25-Nov-26 10:00:30 GMT', 30_000],
+    ['Wed, 25 Nov 2026 09:00:00 GMT', 0],
+    ['Wed, 25 Nov 2036 10:00:00 GMT', 3_600_000],
+    ['Wed, 99 Nov 2026 10:00:00 GMT', undefined],
+  ]
+  for (const [header, expected] of cases) {
+    test(`${header} is ${expected}`, () => {
+      assert.equal(retryAfter(header === undefined ? { date } : { 'retry-after': header, date }), expected)
+    })
+  }
+})
+
+describe('byStatus', () => {
+  const answer = (status: number): HttpAnswer => ({ status, headers: {}, body: '<h1>page</h1>' })
+  const cases: [status: number, inItsOwnWords: string, without: string][] = [
+    [200, 'unknown', 'unknown'],
+    [204, 'unknown', 'unknown'],
+    [301, 'rejected/account', 'rejected/account'],
+    [400, 'rejected/message', 'deferred/provider'],
+    [401, 'rejected/account', 'rejected/account'],
+    [402, 'rejected/account', 'rejected/account'],
+    [408, 'deferred/provider', 'deferred/provider'],
+    [413, 'rejected/message', 'rejected/message'],
+    [422, 'rejected/message', 'deferred/provider'],
+    [425, 'deferred/provider', 'deferred/provider'],
+    [429, 'deferred/provider', 'deferred/provider'],
+    [500, 'deferred/provider', 'unknown'],
+    [502, 'deferred/provider', 'unknown'],
+    [503, 'deferred/provider', 'deferred/provider'],
+    [504, 'deferred/provider', 'unknown'],
+    [520, 'deferred/provider', 'unknown'],
+  ]
+  for (const [status, own, without] of cases) {
+    test(`${status} is ${own} in the vendor's own words, ${without} otherwise`, () => {
+      assert.equal(inWords(byStatus(answer(status), 'no')), own)
+      assert.equal(inWords(byStatus(answer(status), null)), without)
+    })
+  }
+})
+
+test('an address is found in words as the vendor writes them', () => {
+  assert.deepEqual(addressesIn("Invalid 'To' address: 'Ann@example.com'."), ['Ann@example.com'])
+  assert.deepEqual(addressesIn('Ann <ann@example.com>, "bob@example.com"; x'), ['ann@example.com', 'bob@example.com'])
+  assert.deepEqual(addressesIn('no address @ all'), [])
+})
+
+test('a recipient named in another case is the one', () => {
+  const said = diagnostic(422, 'no')
+  const outcomes = refusedRecipients(recipients('Ann@example.com', 'bob@example.com'), ['ann@EXAMPLE.com'], said)
+  assert.equal(inWords(outcomes.get('Ann@example.com')), 'rejected/recipient')
+  assert.equal(inWords(outcomes.get('bob@example.com')), 'deferred/message 0')
+})
+
+test('only an object is one', () => {
+  for (const body of ['', 'null', '[]', '"x"', '{"a":', '<html>']) assert.equal(jsonObject({ body }), null)
+  assert.deepEqual(jsonObject({ body: '{"a":1}' }), { a: 1 })
+})

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { RE2JS } from 're2js'
+import type { Message } from '../../src/mail/message.ts'
+import { compilePolicy } from '../../src/route/match.ts'
+import { type PlanInput, plan, type Standing } from '../../src/route/plan.ts'
+import type { Rule } from '../../src/route/policy.ts'
+import { message, provider } from '../support/examples.ts'
+
+const engine = (source: string) => {
+  const pattern = RE2JS.compile(source)
+  return (text: string) => pattern.test(text)
+}
+
+const now = 1_000_000
+
+function standing(name: string, changes: Partial<Standing> & Parameters<typeof provider>[1] = {}): [string, Standing] {
+  const { closed, probing, latencyMs, success, costPerThousand, ...settings } = changes
+  return [
+    name,
+    {
+      provider: provider(name, settings),
+      costPerThousand: costPerThousand ?? 1,
+      latencyMs: latencyMs ?? null,
+      success: success ?? null,
+      probing: probing ?? false,
+      ...(closed ? { closed } : {}),
+    },
+  ]
+}
+
+function planned(
+  rules: Rule[],
+  standings: [string, Standing][],
+  changes: Partial<Message> = {},
+  more: Partial<PlanInput> = {},
+) {
+  return plan({
+    policy: compilePolicy({ version: 'v1', rules }, engine),
+    facts: { message: message(changes), recipient: 'bob@example.org', host: null, hour: 12 },
+    labels: [],
+    avoid: new Map(),
+    standing: new Map(standings),
+    now,
+    ...more,
+  })
+}
+
+const names = (result: { candidates: { provider: string }[] }) => result.candidates.map(({ provider }) => provider)
+const first = (...providers: string[]): Rule[] => [
+  { name: 'default', when: null, use: { first: providers.map((provider) => ({ provider })) } },
+]
+
+test('the first rule that matches decides, and the plan names it', () => {
+  const rules: Rule[] = [
+    { name: 'codes', when: { fields: { type: { is: 'otp' } } }, use: { provider: 'b' } },
+    ...first('a'),
+  ]
+  const both = [standing('a'), standing('b')]
+  assert.deepEqual(
+    [planned(rules, both, { type: 'otp' }).route, names(planned(rules, both, { type: 'otp' }))],
+    ['codes', ['b']],
+  )
+  assert.deepEqual([planned(rules, both).route, names(planned(rules, both))], ['default', ['a']])
+  assert.equal(planned(rules, both).policy, 'v1')
+})
+
+test('an open breaker passes over to the next, with the reason', () => {
+  const result = planned(first('a', 'b'), [
+    standing('a', { closed: { reason: 'its breaker is open', until: now + 5 } }),
+    standing('b'),
+  ])
+  assert.deepEqual(names(result), ['b'])
+  assert.deepEqual(result.rejected, [{ provider: 'a', reason: 'its breaker is open' }])
+})
+
+test('with all closed it says when the first opens again', () => {
+  const result = planned(first('a', 'b'), [
+    standing('a', { closed: { reason: 'open', until: now + 9_000 } }),
+    standing('b', { closed: { reason: 'open', until: now + 4_000 } }),
+  ])
+  assert.deepEqual(names(result), [])
+  assert.equal(result.waitUntil, now + 4_000)
+})
+
+test('with none that could ever take it there is nothing to wait for', () => {
+  const result = planned(first('a'), [standing('a', { features: { maxBytes: 10 } })])
+  assert.equal(result.waitUntil, null)
+  assert.match(result.rejected[0]!.reason, /takes 10 bytes at most, the message has 1000/)
+})
+
+test('what one vendor cannot carry rules out that vendor only', () => {
+  const cases: [string, Partial<Message>, Parameters<typeof provider>[1], RegExp][] = [
+    ['attachments', { attachments: 1 }, { features: { attachments: false } }, /no attachments/],
+    ['inline parts', { inline: 1 }, { features: { inline: false } }, /no inline parts/],
+    ['raw only', { rawOnly: true, form: 'raw' }, { features: { forms: ['parts'] } }, /no raw MIME/],
+    ['tags', { tags: ['a', 'b'] }, { features: { maxTags: 1 } }, /1 tags at most/],
+    [
+      'refused header',
+      { headers: [['X-SG-ID', '1']] },
+      { features: { headersRefused: ['x-sg-id'] } },
+      /refuses the header X-SG-ID/,
+    ],
+    ['null reverse-path', { returnPath: '' }, { features: { returnPath: 'fixed' } }, /null reverse-path/],
+    ['SMTPUTF8', { from: { email: 'ü@example.com' } }, { features: { smtpUtf8: false } }, /beyond ASCII/],
+  ]
+  for (const [name, changes, settings, reason] of cases) {
+    const result = planned(first('a', 'b'), [standing('a', settings), standing('b')], changes)
+    assert.deepEqual(names(result), ['b'], name)
+    assert.match(result.rejected[0]!.reason, reason, name)
+  }
+})
+
+test('a header that structure or transport wrote is no reason against a JSON vendor', () => {
+  const changes: Partial<Message> = {
+    form: 'raw',
+    headers: [
+      ['Received', 'from x'],
+      ['Content-Type', 'text/plain'],
+    ],
+  }
+  const result = planned(
+    first('a'),
+    [standing('a', { features: { forms: ['parts'], headersRefused: ['received', 'content-type'] } })],
+    changes,
+  )
+  assert.deepEqual(names(result), ['a'])
+})
+
+test('labels of the type are a wall', () => {
+  const result = planned(first('a', 'b'), [standing('a'), standing('b', { labels: ['eu'] })], {}, { labels: ['eu'] })
+  assert.deepEqual(names(result), ['b'])
+  assert.match(result.rejected[0]!.reason, /lacks the label eu/)
+})
+
+test('a pinned provider is the only candidate, and no wall lets it through', () => {
+  assert.deepEqual(names(planned(first('a'), [standing('a'), standing('b')], { provider: 'b' })), ['b'])
+  assert.deepEqual(
+    names(planned(first('a'), [standing('a'), standing('b', { features: { maxBytes: 1 } })], { provider: 'b' })),
+    [],
+  )
+})
+
+test('a provider whose answer never came is not used again, and says why', () => {
+  const result = planned(
+    first('a', 'b'),
+    [standing('a'), standing('b')],
+    {},
+    { avoid: new Map([['a', 'may have taken it already']]) },
+  )
+  assert.deepEqual(names(result), ['b'])
+  assert.deepEqual(result.rejected, [{ provider: 'a', reason: 'may have taken it already' }])
+})
+
+test('a half-open provider gets its probe from mail that can wait, a code tries it last', () => {
+  const both = [standing('a', { probing: true }), standing('b')]
+  assert.deepEqual(names(planned(first('a', 'b'), both)), ['a', 'b'])
+  assert.deepEqual(names(planned(first('a', 'b'), both, { priority: 'high' })), ['b', 'a'])
+})
+
+test('best by cost, latency and health, with the figure as reason', () => {
+  const standings = [
+    standing('a', { costPerThousand: 3, latencyMs: 50, success: 0.5 }),
+    standing('b', { costPerThousand: 1, latencyMs: 90, success: 0.99 }),
+    standing('c', { costPerThousand: 2, latencyMs: 10, success: 0.9 }),
+  ]
+  const best = (by: 'cost' | 'latency' | 'health'): Rule[] => [
+    { name: 'default', when: null, use: { best: { of: ['a', 'b', 'c'].map((provider) => ({ provider })), by } } },
+  ]
+  assert.deepEqual(names(planned(best('cost'), standings)), ['b', 'c', 'a'])
+  assert.deepEqual(names(planned(best('latency'), standings)), ['c', 'a', 'b'])
+  assert.deepEqual(names(planned(best('health'), standings)), ['b', 'c', 'a'])
+  assert.deepEqual(planned(best('cost'), standings).candidates[0]!.reasons, ['costs 1 per 1,000'])
+})
+
+test('a split follows its weights, sticks to the recipient, and taking a provider away moves only its own', () => {
+  const split = (weights: Record<string, number>): Rule[] => [
+    { name: 'default', when: null, use: { split: { weights, sticky: 'recipient' } } },
+  ]
+  const pick = (weights: Record<string, number>, recipient: string) =>
+    names(
+      planned(
+        split(weights),
+        Object.keys(weights).map((name) => standing(name)),
+        {},
+        {
+          facts: { message: message(), recipient, host: null, hour: 0 },
+        },
+      ),
+    )[0]!
+  const people = Array.from({ length: 4_000 }, (_, number) => `person${number}@example.org`)
+  const count: Record<string, number> = { a: 0, b: 0, c: 0 }
+  for (const person of people) {
+    const chosen = pick({ a: 70, b: 20, c: 10 }, person)
+    count[chosen] = count[chosen]! + 1
+    assert.equal(pick({ a: 70, b: 20, c: 10 }, person), chosen)
+    const without = pick({ a: 70, b: 20 }, person)
+    if (chosen !== 'c') assert.equal(without, chosen)
+  }
+  // Three standard deviations of a binomial draw of 4,000.
+  assert.ok(Math.abs(count.a! - 2_800) < 87, `a got ${count.a}`)
+  assert.ok(Math.abs(count.b! - 800) < 76, `b got ${count.b}`)
+  assert.ok(Math.abs(count.c! - 400) < 57, `c got ${count.c}`)
+})
+
+test('conditions: fields, lists, globs, linear-time patterns, comparisons, all, any, not', () => {
+  const matches = (when: Rule['when'], changes: Partial<Message> = {}, host: string | null = null) => {
+    const [rule] = compilePolicy({ version: '', rules: [{ name: 'r', when, use: { provider: 'a' } }] }, engine).rules
+    return rule!.matches({
+      message: message(changes),
+      recipient: 'Bob@Example.org'.replace('Example', 'example'),
+      host,
+      hour: 23,
+    })
+  }
+  assert.ok(matches({ fields: { 'recipient.domain': { in: ['EXAMPLE.org', 'x.test'] } } }))
+  assert.ok(matches({ fields: { recipient: { is: 'bob@example.org' } } }))
+  assert.ok(matches({ fields: { 'from.domain': { glob: '*.com' } } }))
+  assert.ok(!matches({ fields: { 'from.domain': { glob: 'e?.com' } } }))
+  assert.ok(matches({ fields: { subject: { regex: '^Hel+o$' } } }))
+  assert.ok(!matches({ fields: { subject: { regex: '(a+)+$' } } }, { subject: `${'a'.repeat(5_000)}!` }))
+  assert.ok(matches({ fields: { size: { gt: 999, lt: 1_001 } } }))
+  assert.ok(matches({ fields: { tag: { is: 'b' } } }, { tags: ['a', 'b'] }))
+  assert.ok(matches({ fields: { 'header.x-list': { is: 'News' } } }, { headers: [['X-List', 'News']] }))
+  assert.ok(matches({ fields: { 'metadata.plan': { is: 'pro' } } }, { metadata: { plan: 'pro' } }))
+  assert.ok(!matches({ fields: { 'metadata.constructor': { glob: '*' } } }))
+  assert.ok(matches({ fields: { hour: { gt: 21 } } }))
+  assert.ok(matches({ fields: { 'recipient.host': { is: 'gmail' } } }, {}, 'gmail'))
+  assert.ok(!matches({ fields: { 'recipient.host': { is: 'gmail' } } }))
+  assert.ok(
+    matches({ all: [{ fields: { type: { is: 'transactional' } } }, { not: { fields: { tag: { is: 'x' } } } }] }),
+  )
+  assert.ok(matches({ any: [{ fields: { type: { is: 'otp' } } }, { fields: { subject: { is: 'Hello' } } }] }))
+})
