@@ -1,36 +1,21 @@
-/** The configuration: its type, its schema, its defaults, and the check that says what is wrong and where. */
+/** The configuration: its type, and the check that says what is wrong and where. Pure: text in, Config or problems out. */
+import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
-import type { Priority } from './mail/message.ts'
+import { type Fault, readText } from './config/document.ts'
+import { readKeys } from './config/keys.ts'
+import { readListeners } from './config/listeners.ts'
+import { type Finding, findings, type Path, words } from './config/problems.ts'
+import { readProvider } from './config/providers.ts'
+import { checkRules, unusedProviders } from './config/routes.ts'
+import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
+import type { Tls } from './config/tls.ts'
+import { checkTypes, type MailType, mailTypes } from './config/types.ts'
+import type { Listen } from './config/units.ts'
+import type { Adapter } from './mail/adapter.ts'
 import type { Provider } from './mail/provider.ts'
-import type { RetrySchedule } from './mail/retry.ts'
-import type { Policy } from './route/policy.ts'
+import type { Policy, Rule } from './route/policy.ts'
 
-/** An address to listen on. Port 0 takes a free one. */
-export interface Listen {
-  host: string
-  port: number
-}
-
-/** Files read when the config is read, so that a missing one is a config error with its line. */
-export interface Tls {
-  cert: string
-  key: string
-}
-
-/** The contract a kind of mail is owed. */
-export interface MailType {
-  name: string
-  /** Milliseconds after acceptance when it is given up. */
-  expire: number
-  /** What to do when mail left and no answer came back. */
-  onUnknown: 'reconcile' | 'hold' | 'failover'
-  /** Milliseconds an unknown may wait for evidence before that contract decides. */
-  reconcileFor: number
-  priority: Priority
-  retry: RetrySchedule
-  /** Only providers that bear all of these labels may carry it. */
-  labels: string[]
-}
+export type { Listen, MailType, Tls }
 
 export interface Config {
   http: { listen: Listen; maxSize: number; tls: Tls | null }
@@ -49,6 +34,7 @@ export interface Config {
   /** Ended messages are deleted this many milliseconds after acceptance. */
   keep: number
   keys: Key[]
+  /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
   policy: Policy
@@ -59,7 +45,120 @@ export interface ConfigProblem {
   file: string
   line: number
   column: number
-  /** `providers.postmark-main.serverToken` */
+  /** `providers.postmark-main.serverToken`, `routes[0].use.first[1]`; empty for the file itself. */
   path: string
   message: string
+}
+
+export interface ConfigSources {
+  /** The file's name, for problems only. */
+  file: string
+  env: Readonly<Record<string, string | undefined>>
+  adapters: Readonly<Record<string, Adapter>>
+  /** Answers the text of a file that the config names, or throws. Without it such files are problems. */
+  readFile?: (path: string) => string
+}
+
+export type ParsedConfig = { config: Config; warnings: ConfigProblem[] } | { problems: ConfigProblem[] }
+
+/**
+ * Reads a config and checks everything about it that can be known without using it. Never throws, never repeats a value that
+ * may be a secret.
+ * @param text YAML, with `${NAME}` for variables of the environment
+ * @returns the config with its defaults in place, or every problem, in the order of their lines
+ */
+export function parseConfig(text: string, sources: ConfigSources): ParsedConfig {
+  const document = readText(text, sources.env)
+  const told = (fault: Fault): ConfigProblem => {
+    const { line, column, path, message } = fault
+    return { file: sources.file, line, column, path: showPath(path), message }
+  }
+  const problems: ConfigProblem[] = []
+  const warnings = document.warnings.map(told)
+  const place = (finding: Finding) => told({ ...finding, ...document.place(finding.path, finding.at) })
+  const problem = (finding: Finding) => {
+    if (finding.at === 'key' || !document.unset(finding.path)) problems.push(place(finding))
+  }
+  for (const fault of document.faults) problems.push(told(fault))
+  if (document.value === undefined) return { problems: sorted(problems) }
+
+  const shape = configSchema.safeParse(document.value, { error: words })
+  for (const finding of findings(shape.error)) problem(finding)
+
+  // What is right by itself is checked together even while something else is wrong, so that one run tells everything.
+  const given = mapping(document.value)
+  const part = <Key extends keyof ConfigShape>(key: Key) =>
+    configSchema.shape[key].safeParse(given[key]).data as ConfigShape[Key] | undefined
+
+  const providersGiven = Object.entries(mapping(given.providers))
+  const providers = providersGiven
+    .map(([name, value]) => readProvider(name, mapping(value), sources.adapters, problem))
+    .filter((one) => one !== null)
+  const names = providersGiven.map(([name]) => name)
+
+  // Where the shape of one of these is wrong the defaults stand in, which can be blamed for nothing.
+  const typesGiven = Object.entries(mapping(given.types)).map(([name, value]) => [
+    name,
+    type.safeParse(value).data ?? {},
+  ])
+  const types = mailTypes(Object.fromEntries(typesGiven), part('retry') ?? configSchema.shape.retry.parse({}))
+  const labels = providersGiven.map(([, value]) => provider.shape.labels.safeParse(mapping(value).labels).data ?? [])
+  for (const finding of checkTypes(types, labels)) problem(finding)
+
+  const rules = Array.isArray(given.routes) ? given.routes.map(mapping) : []
+  for (const finding of checkRules(rules, { providers: names, types: Object.keys(types) })) problem(finding)
+
+  const keys = readKeys(part('keys') ?? [], problem)
+  const [http, smtp] = [part('http'), part('smtp')]
+  const open = Array.isArray(given.keys ?? []) && keys.length === 0
+  const listeners = http && smtp ? readListeners({ http, smtp }, open, sources.readFile ?? noFiles, problem) : null
+
+  if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
+  for (const finding of unusedProviders(names, rules)) warnings.push(place(finding))
+  return {
+    config: {
+      ...listeners,
+      store: { kind: 'sqlite', path: shape.data.store.slice('sqlite:'.length) },
+      keep: shape.data.keep,
+      keys,
+      types,
+      providers,
+      policy: { version: version(shape.data.routes), rules: shape.data.routes },
+    },
+    warnings: sorted(warnings),
+  }
+}
+
+function noFiles(): string {
+  throw new Error('no files can be read here')
+}
+
+/** A mapping as it was given, or an empty one in place of what is none (which was told by its shape). */
+function mapping(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}
+
+function sorted(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+}
+
+/** `routes[0].use.first[1]` */
+function showPath(path: Path): string {
+  return path.reduce<string>((shown, part) => {
+    if (typeof part === 'number') return `${shown}[${part}]`
+    return shown === '' ? part : `${shown}.${part}`
+  }, '')
+}
+
+/** The same rules have the same version, however they are written down. */
+function version(rules: readonly Rule[]): string {
+  return createHash('sha256').update(canonicalJson(rules)).digest('hex').slice(0, 12)
+}
+
+function canonicalJson(value: unknown): string {
+  const ordered = (_: string, value: unknown) =>
+    Object.keys(mapping(value)).length > 0
+      ? Object.fromEntries(Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : value
+  return JSON.stringify(value, ordered)
 }

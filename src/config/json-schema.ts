@@ -1,0 +1,46 @@
+/** The JSON Schema that editors read, made from the very schemas that check a config. */
+import { z } from 'zod'
+import type { Adapter } from '../mail/adapter.ts'
+import { strict } from './providers.ts'
+import { configSchema, provider } from './schema.ts'
+
+type Json = Record<string, unknown>
+
+/**
+ * JSON Schema (draft 7, which every editor reads) of a config with these adapters: the settings of a provider follow from its
+ * `adapter`, and have their help and completion.
+ */
+export function jsonSchema(adapters: Readonly<Record<string, Adapter>>): Json {
+  const schema = convert(configSchema)
+  const common = convert(provider)
+  const definitions: Record<string, Json> = { ...(schema.definitions as Record<string, Json>) }
+  for (const [name, adapter] of Object.entries(adapters)) {
+    const { definitions: own, ...options } = convert(strict(adapter.options))
+    Object.assign(definitions, own)
+    const properties = { ...(common.properties as Json), ...(options.properties as Json) }
+    properties.adapter = { const: name, description: adapter.title }
+    definitions[`adapter-${name}`] = {
+      type: 'object',
+      properties,
+      required: ['adapter', ...((options.required as string[] | undefined) ?? [])],
+      additionalProperties: false,
+    }
+  }
+  definitions.provider = {
+    type: 'object',
+    properties: { adapter: { enum: Object.keys(adapters), description: 'Which vendor or protocol it speaks' } },
+    required: ['adapter'],
+    allOf: Object.keys(adapters).map((name) => ({
+      if: { properties: { adapter: { const: name } }, required: ['adapter'] },
+      // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
+      then: { $ref: `#/definitions/adapter-${name}` },
+    })),
+  }
+  const providers = (schema.properties as Record<string, Json>).providers!
+  providers.additionalProperties = { $ref: '#/definitions/provider' }
+  return { ...schema, definitions }
+}
+
+function convert(schema: z.ZodType): Json {
+  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' }) as Json
+}

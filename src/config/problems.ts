@@ -1,0 +1,148 @@
+/** What is wrong with a config, in words: zod's findings put plainly, with the nearest name that would have been right. */
+import { z } from 'zod'
+
+export type Path = readonly (string | number)[]
+
+/** Something found wrong at a path of the config; `key` when it is the key itself and not its value. */
+export interface Finding {
+  path: Path
+  at: 'key' | 'value'
+  message: string
+}
+
+/** Every finding of a failed parse (made with `{ error: words }`), one for each unknown key. */
+export function findings(error: z.ZodError | undefined, under: Path = []): Finding[] {
+  return (error?.issues ?? []).flatMap((issue) => fromIssue(issue, under))
+}
+
+function fromIssue(issue: z.core.$ZodIssue, under: Path): Finding[] {
+  const path = [...under, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))]
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = issue.message === '' ? [] : issue.message.split(', ')
+    return issue.keys.map((key) => ({ path: [...path, key], at: 'key', message: unknownKey(key, allowed) }))
+  }
+  if (issue.code === 'invalid_key') {
+    return [{ path, at: 'key', message: issue.issues[0]?.message ?? issue.message }]
+  }
+  if (issue.code === 'invalid_union') {
+    // The branch that was meant is the one whose kind of value it is; the others only say that it is not theirs.
+    const meant = issue.errors.filter((branch) => !branch.some((one) => one.path.length === 0 && isWrongKind(one)))
+    if (meant.length > 0) return meant[0]!.flatMap((one) => fromIssue(one, path))
+  }
+  return [{ path, at: 'value', message: issue.message }]
+}
+
+function isWrongKind(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.message.startsWith('expected'))
+}
+
+function unknownKey(key: string, allowed: readonly string[]): string {
+  if (allowed.length === 0) return `unknown key "${key}"; nothing may stand here`
+  return `unknown key "${key}"${didYouMean(key, allowed)}. Allowed here: ${allowed.join(', ')}`
+}
+
+/** ` (did you mean "timeout"?)`, or nothing when no allowed name is near. */
+export function didYouMean(given: string, allowed: Iterable<string>): string {
+  const near = nearest(given, allowed)
+  return near === null ? '' : ` (did you mean "${near}"?)`
+}
+
+/** The allowed name within a third of the letters' worth of edits, or null. */
+function nearest(given: string, allowed: Iterable<string>): string | null {
+  let best: { name: string; edits: number } | null = null
+  for (const name of allowed) {
+    const edits = distance(given.toLowerCase(), name.toLowerCase())
+    if (edits <= Math.max(1, Math.ceil(name.length / 3)) && edits < name.length && edits < (best?.edits ?? Infinity)) {
+      best = { name, edits }
+    }
+  }
+  return best?.name ?? null
+}
+
+/** Edit distance with transpositions (optimal string alignment): how many slips of the finger lie between two words. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 20) return Infinity
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, place) => place)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let edits = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        edits = Math.min(edits, rows[i - 2]![j - 2]! + 1)
+      row.push(edits)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
+
+const kinds: Record<string, string> = {
+  string: 'text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  null: 'nothing',
+}
+
+function kindOf(value: unknown): string {
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
+  return kinds[kind] ?? kind
+}
+
+/**
+ * zod's error map: hand it to `safeParse` as `error`. Values are never repeated, for they may hold secrets. For unknown keys
+ * the message is the list of those allowed; `findings` makes the sentence.
+ */
+export function words(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const inst = issue.inst
+      return inst instanceof z.ZodObject ? Object.keys(inst.shape).join(', ') : ''
+    }
+    case 'invalid_type':
+      if (issue.input === undefined) return `is missing; expected ${kinds[issue.expected] ?? issue.expected}`
+      return `expected ${kinds[issue.expected] ?? issue.expected}, found ${kindOf(issue.input)}`
+    case 'invalid_value': {
+      const allowed = issue.values.map(String)
+      if (issue.input === undefined) return `is missing; expected ${oneOf(allowed)}`
+      return `expected ${oneOf(allowed)}${typeof issue.input === 'string' ? didYouMean(issue.input, allowed) : ''}`
+    }
+    case 'too_small':
+      return tooSmall(issue)
+    case 'too_big':
+      if (issue.origin === 'string') return `must have at most ${issue.maximum} characters`
+      if (issue.origin === 'array') return `must have at most ${issue.maximum} entries`
+      return `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`
+    case 'invalid_union': {
+      const expected = issue.errors.flatMap((branch) =>
+        branch.filter((one) => one.path.length === 0 && isWrongKind(one)),
+      )
+      if (issue.input === undefined) return `is missing; ${unionOf(expected)}`
+      return `${unionOf(expected)}, found ${kindOf(issue.input)}`
+    }
+    default:
+      return undefined
+  }
+}
+
+function oneOf(allowed: readonly string[]): string {
+  return allowed.length === 1 ? allowed[0]! : `one of ${allowed.join(', ')}`
+}
+
+function unionOf(branches: readonly z.core.$ZodIssue[]): string {
+  const expected = branches.map((one) =>
+    'expected' in one ? (kinds[String(one.expected)] ?? String(one.expected)) : null,
+  )
+  return `expected ${[...new Set(expected.filter((kind) => kind !== null))].join(' or ')}`
+}
+
+function tooSmall(issue: Extract<z.core.$ZodRawIssue, { code: 'too_small' }>): string {
+  const least = Number(issue.minimum)
+  if (issue.origin === 'string') return least === 1 ? 'must not be empty' : `must have at least ${least} characters`
+  if (issue.origin === 'array') return `must have at least ${least === 1 ? 'one entry' : `${least} entries`}`
+  return `must be ${issue.inclusive ? 'at least' : 'more than'} ${least}`
+}

@@ -1,0 +1,51 @@
+/** Providers: the settings that all share, and each adapter's own, checked by the adapter's schema. */
+import { z } from 'zod'
+import type { Adapter } from '../mail/adapter.ts'
+import type { Provider } from '../mail/provider.ts'
+import { didYouMean, type Finding, findings, words } from './problems.ts'
+import { provider } from './schema.ts'
+
+/** Keys that every provider may have, whatever its adapter. */
+export const commonKeys: readonly string[] = Object.keys(provider.shape)
+
+/**
+ * Reads one provider. Its common settings were checked with the rest of the config; here they are taken as they parsed.
+ * @returns null when something of its own is wrong, which `problem` was told
+ */
+export function readProvider(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  adapters: Readonly<Record<string, Adapter>>,
+  problem: (finding: Finding) => void,
+): Provider | null {
+  const path = ['providers', name]
+  if (typeof given.adapter !== 'string') return null
+  const adapter = Object.hasOwn(adapters, given.adapter) ? adapters[given.adapter] : undefined
+  if (!adapter) {
+    const known = Object.keys(adapters)
+    const message = `there is no such adapter${didYouMean(given.adapter, known)}. Adapters: ${known.join(', ')}`
+    problem({ path: [...path, 'adapter'], at: 'value', message })
+    return null
+  }
+  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !commonKeys.includes(key)))
+  const options = strict(adapter.options).safeParse(own, { error: words })
+  for (const finding of findings(options.error, path)) problem(finding)
+  const common = provider.safeParse(given)
+  if (!options.success || !common.success) return null
+  const { cost, limits, timeout, breaker, labels } = common.data
+  return {
+    name,
+    adapter,
+    options: options.data,
+    cost,
+    limits: { perSecond: limits.perSecond ?? null, perDay: limits.perDay ?? null },
+    timeout,
+    breaker,
+    labels,
+  }
+}
+
+/** A key that an adapter does not know is an error, also where its schema would let it pass. */
+export function strict(options: z.ZodType): z.ZodType {
+  return options instanceof z.ZodObject && options.def.catchall === undefined ? options.strict() : options
+}

@@ -1,0 +1,135 @@
+/** The shape of a config, key by key with its default and its help: the one source of the check, the JSON Schema and the docs. */
+import { z } from 'zod'
+import { scopes } from '../accept/auth.ts'
+import { rule } from './routes.ts'
+import { duration, listen, name, size } from './units.ts'
+
+const tls = z
+  .strictObject({
+    cert: z.string().min(1).describe('File with the certificate and its chain, PEM'),
+    key: z.string().min(1).describe('File with the private key, PEM'),
+  })
+  .describe('Certificate and key. Relative paths start at the working directory')
+
+const http = z.strictObject({
+  listen: listen
+    .prefault('127.0.0.1:8025')
+    .describe('Where the API and the dashboard listen: host:port; :port is every address'),
+  maxSize: size.prefault('35MB').describe('The largest request body taken'),
+  tls: tls.optional(),
+})
+
+const smtp = z.strictObject({
+  listen: listen.prefault('127.0.0.1:2525').describe('Where SMTP submission listens; with tls it offers STARTTLS'),
+  maxSize: size.prefault('25MB').describe('The largest message taken'),
+  tls: tls.optional(),
+  tlsListen: listen.optional().describe('Where SMTP listens with TLS from the first byte; needs tls'),
+  auth: z
+    .enum(['required', 'optional'])
+    .optional()
+    .describe(
+      'Whether a client must log in with a key. Default: required when there are keys, optional when there are none',
+    ),
+  maxConnections: z.int().min(1).max(100_000).prefault(500).describe('Connections open at once; more are turned away'),
+  maxRecipients: z.int().min(1).max(10_000).prefault(1000).describe('Recipients of one message'),
+})
+
+const key = z.strictObject({
+  hash: z
+    .string()
+    .regex(/^sha256:[0-9a-fA-F]{64}$/, 'expected sha256: and 64 hex digits, as "waypost keys create" prints it')
+    .describe('SHA-256 of the key: sha256:<hex>. "waypost keys create" makes one'),
+  tenant: name.describe('Whose messages the key sends and sees'),
+  scopes: z
+    .array(z.enum(scopes))
+    .min(1)
+    .prefault(['send'])
+    .describe('What it may do: send, read, route (pin a provider), manage'),
+  from: z
+    .array(z.string())
+    .prefault([])
+    .describe('Domains it may send from, header From and envelope alike; none: any'),
+})
+
+const retry = {
+  first: duration.describe('The wait before the second try'),
+  max: duration.describe('The longest wait; waits double from first to max, with jitter'),
+}
+
+/** A kind of mail, as far as the config says something about it. */
+export const type = z.strictObject({
+  expire: duration.optional().describe('How long after acceptance it is given up'),
+  onUnknown: z
+    .enum(['reconcile', 'hold', 'failover'])
+    .optional()
+    .describe(
+      'When mail left and no answer came back: reconcile (look for evidence), hold (wait for an operator), failover (send again elsewhere, perhaps twice)',
+    ),
+  reconcileFor: duration.optional().describe('How long an unknown waits for evidence before onUnknown decides'),
+  priority: z.enum(['high', 'normal', 'low']).optional().describe('Which goes first when there is much to do'),
+  retry: z
+    .strictObject({ first: retry.first.optional(), max: retry.max.optional() })
+    .optional()
+    .describe('Overrides the retry of all types'),
+  labels: z.array(name).optional().describe('Only providers that bear all of these labels may carry it'),
+})
+
+/** What every provider may say, whatever its adapter; the rest are the adapter's own settings. */
+export const provider = z.looseObject({
+  adapter: z.string().describe('Which vendor or protocol it speaks'),
+  cost: z
+    .strictObject({ perThousand: z.number().min(0).prefault(0).describe('Money per 1,000 recipients') })
+    .prefault({})
+    .describe('What it charges, for best: {by: cost}'),
+  limits: z
+    .strictObject({
+      perSecond: z.number().gt(0).optional().describe('Recipients a second'),
+      perDay: z.int().min(1).optional().describe('Recipients a day (UTC)'),
+    })
+    .prefault({})
+    .describe('At its limit a provider is passed over for the next; with no next, mail waits'),
+  timeout: duration.prefault('30s').describe('For a whole answer; connecting has 5s of it'),
+  breaker: z
+    .strictObject({
+      failures: z.int().min(1).prefault(5).describe('Failures that open it'),
+      open: duration.prefault('30s').describe('How long it stays open before a probe'),
+      probes: z.int().min(1).prefault(1).describe('Probes at once while it is half-open'),
+    })
+    .prefault({})
+    .describe('Stops using a provider that fails'),
+  labels: z.array(name).prefault([]).describe('Marks that a type can ask for, such as eu'),
+})
+
+/** A provider's name. `sticky` is a word of `split`, beside which providers' names stand. */
+export const providerName = name.refine((text) => text !== 'sticky', '"sticky" is a word of split; choose another name')
+
+export const configSchema = z
+  .strictObject({
+    http: http.prefault({}).describe('The API and the dashboard'),
+    smtp: smtp.prefault({}).describe('SMTP submission'),
+    store: z
+      .string()
+      .regex(/^sqlite:.+$/, 'expected sqlite:<path>, such as sqlite:./data/waypost.db')
+      .prefault('sqlite:./data/waypost.db')
+      .describe('Where messages are kept. Relative paths start at the working directory'),
+    keep: duration.prefault('30d').describe('Ended messages are deleted this long after acceptance'),
+    keys: z
+      .array(key)
+      .prefault([])
+      .describe('Who may use the gateway. None: anyone, and then it listens on loopback only'),
+    retry: z
+      .strictObject({ first: retry.first.prefault('30s'), max: retry.max.prefault('1h') })
+      .prefault({})
+      .describe('When a deferred message is tried again'),
+    providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
+    types: z
+      .record(name, type)
+      .prefault({})
+      .describe('Kinds of mail and what they are owed; otp, transactional and marketing exist'),
+    routes: z.array(rule).min(1).describe('First match wins; the last must match everything'),
+  })
+  .describe('Waypost configuration')
+
+export type ConfigShape = z.output<typeof configSchema>
+export type TypeShape = z.output<typeof type>
+export type KeyShape = z.output<typeof key>

@@ -1,0 +1,69 @@
+/** The types of mail: the three that always exist, and how the config changes them or adds its own. */
+import type { Priority } from '../mail/message.ts'
+import type { RetrySchedule } from '../mail/retry.ts'
+import type { Finding } from './problems.ts'
+import type { TypeShape } from './schema.ts'
+
+/** The contract a kind of mail is owed. */
+export interface MailType {
+  name: string
+  /** Milliseconds after acceptance when it is given up. */
+  expire: number
+  /** What to do when mail left and no answer came back. */
+  onUnknown: 'reconcile' | 'hold' | 'failover'
+  /** Milliseconds an unknown may wait for evidence before that contract decides. */
+  reconcileFor: number
+  priority: Priority
+  retry: RetrySchedule
+  /** Only providers that bear all of these labels may carry it. */
+  labels: string[]
+}
+
+type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority'>
+
+const minute = 60_000
+const reconcileFor = 15 * minute
+
+/** A new type starts from `transactional`. */
+const transactional: Owed = { expire: 24 * 60 * minute, onUnknown: 'reconcile', priority: 'normal' }
+
+export const builtIn: Readonly<Record<string, Owed>> = {
+  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high' },
+  transactional,
+  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low' },
+}
+
+/**
+ * Every type by name, in an object without a prototype, so that a name a client made up finds nothing.
+ * @param retry the schedule of all types, which a type's own overrides key by key
+ */
+export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: RetrySchedule): Record<string, MailType> {
+  const types: Record<string, MailType> = Object.create(null)
+  for (const name of new Set([...Object.keys(builtIn), ...Object.keys(given)])) {
+    const own = given[name] ?? {}
+    const base = builtIn[name] ?? transactional
+    types[name] = {
+      name,
+      expire: own.expire ?? base.expire,
+      onUnknown: own.onUnknown ?? base.onUnknown,
+      reconcileFor: own.reconcileFor ?? reconcileFor,
+      priority: own.priority ?? base.priority,
+      retry: { first: own.retry?.first ?? retry.first, max: own.retry?.max ?? retry.max },
+      labels: own.labels ?? [],
+    }
+  }
+  return types
+}
+
+/** Types that could never be sent or retried as they say. @param labels those of each provider */
+export function checkTypes(types: Record<string, MailType>, labels: readonly (readonly string[])[]): Finding[] {
+  const found: Finding[] = []
+  for (const type of Object.values(types)) {
+    const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
+    if (type.retry.first > type.retry.max) add('retry', 'first is longer than max')
+    if (!labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
+      add('labels', `no provider bears ${type.labels.join(' and ')}, so this type could never be sent`)
+    }
+  }
+  return found
+}
