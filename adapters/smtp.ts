@@ -9,15 +9,22 @@ const options = z
       .regex(/^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$/i, 'must be a host name or an IP address')
       .describe('The relay: its name or IP address.'),
     port: z.int().min(1).max(65_535).optional().describe('465 when `secure`, else 587.'),
-    secure: z.boolean().default(false).describe('TLS from the first byte, as on port 465. Otherwise STARTTLS, by `tls`.'),
+    secure: z
+      .boolean()
+      .default(false)
+      .describe('TLS from the first byte, as on port 465. Otherwise STARTTLS, by `tls`.'),
     tls: z
       .enum(['required', 'opportunistic', 'none'])
       .optional()
-      .describe('Whether STARTTLS must, may or must not be used. `required` when there is a `user`, else `opportunistic`.'),
+      .describe(
+        'Whether STARTTLS must, may or must not be used. `required` when there is a `user`, else `opportunistic`.',
+      ),
     verify: z
       .boolean()
       .default(true)
-      .describe('Whether the certificate must be valid for `host`, where TLS is a must. False only on closed networks.'),
+      .describe(
+        'Whether the certificate must be valid for `host`, where TLS is a must. False only on closed networks.',
+      ),
     user: z.string().min(1).optional().describe('For AUTH; sent over TLS only.'),
     pass: z.string().min(1).optional().describe('For AUTH; sent over TLS only.'),
     connections: z.int().min(1).max(1_000).default(10).describe('Connections kept open at most.'),
@@ -25,7 +32,8 @@ const options = z
   })
   .superRefine((given, context) => {
     const wrong = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
-    if (given.secure && given.tls !== undefined) wrong('tls', 'does nothing beside `secure: true`; leave one of them out')
+    if (given.secure && given.tls !== undefined)
+      wrong('tls', 'does nothing beside `secure: true`; leave one of them out')
     if ((given.user === undefined) !== (given.pass === undefined)) {
       wrong(given.user === undefined ? 'user' : 'pass', 'is missing: `user` and `pass` go together')
     }

@@ -22,7 +22,11 @@ export async function signatures(
   content: Uint8Array | AsyncIterable<Uint8Array>,
   keys: readonly DkimKey[],
 ): Promise<string> {
-  const signatureData = keys.map(({ domain, selector, privateKey }) => ({ signingDomain: domain, selector, privateKey }))
+  const signatureData = keys.map(({ domain, selector, privateKey }) => ({
+    signingDomain: domain,
+    selector,
+    privateKey,
+  }))
   const [first] = signatureData
   if (!first) return ''
   const input =

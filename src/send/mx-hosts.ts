@@ -15,7 +15,11 @@ export interface MxHosts {
    * A session with `host`, kept or new; `fresh` for a new one.
    * @returns why there is none otherwise: the failure, DNS, or that all its addresses are private
    */
-  take(host: string, signal: AbortSignal, fresh: boolean): Promise<SmtpSession | Failure | Unanswered | { kind: 'private' }>
+  take(
+    host: string,
+    signal: AbortSignal,
+    fresh: boolean,
+  ): Promise<SmtpSession | Failure | Unanswered | { kind: 'private' }>
   give(host: string, session: SmtpSession): void
   /** Closes what was idle for long. @returns whether nothing is left */
   sweep(now: number): boolean

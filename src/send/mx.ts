@@ -1,6 +1,7 @@
 /** The carrier straight to the recipients' own MX: RFC 5321 section 5, one transaction or more for each domain. */
-import { domainOf } from '../mail/address.ts'
+
 import type { Handoff, MxSettings } from '../mail/adapter.ts'
+import { domainOf } from '../mail/address.ts'
 import type { Recipient } from '../mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import { DkimError, keysFor, signatures } from './dkim.ts'

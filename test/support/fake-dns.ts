@@ -75,7 +75,8 @@ export async function fakeDns(zones: Record<string, Zone>): Promise<FakeDns> {
     const rcode = typeof told === 'string' ? rcodes[told] : 0
     const more = typeof told === 'object' && told.truncated === true && over === 'udp'
     const answers = typeof told === 'string' || more ? [] : recordsOf(name, type, told)
-    const flags = dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | (more ? dnsPacket.TRUNCATED_RESPONSE : 0)
+    const flags =
+      dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | (more ? dnsPacket.TRUNCATED_RESPONSE : 0)
     return dnsPacket.encode({ type: 'response', id: id ?? 0, flags: flags | rcode, questions: [question], answers })
   }
 
@@ -90,7 +91,12 @@ export async function fakeDns(zones: Record<string, Zone>): Promise<FakeDns> {
     if (type === 'AAAA') return (records.AAAA ?? []).map((data) => ({ type: 'AAAA', name, ttl: 0, data }))
     if (type === 'TXT') return (records.TXT ?? []).map((data) => ({ type: 'TXT', name, ttl: 0, data: chunks(data) }))
     if (type !== 'MX') return []
-    return (records.MX ?? []).map(([preference, exchange]) => ({ type: 'MX', name, ttl: 0, data: { preference, exchange } }))
+    return (records.MX ?? []).map(([preference, exchange]) => ({
+      type: 'MX',
+      name,
+      ttl: 0,
+      data: { preference, exchange },
+    }))
   }
 
   const dns: FakeDns = {

@@ -7,13 +7,24 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 /** Where in the conversation a move is made. `body`: the first bytes after 354. `dot`: all of it came, the answer is due. */
-export type Moment = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'rset' | 'quit'
+export type Moment =
+  | 'greeting'
+  | 'ehlo'
+  | 'starttls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'body'
+  | 'dot'
+  | 'rset'
+  | 'quit'
 
 /** What to say instead of the usual (CRLF added unless `raw`), and what to do after saying it. */
 export interface Move {
   say?: string
   raw?: boolean
-  then?: 'close' | 'reset' | 'silence'
+  next?: 'close' | 'reset' | 'silence'
 }
 
 /** A string is a reply. Undefined: as usual. */
@@ -115,7 +126,13 @@ export async function fakeMx(options: FakeMxOptions = {}): Promise<FakeMx> {
   return mx
 }
 
-function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, received: Received[], changed: () => void) {
+function converse(
+  plain: Socket,
+  session: FakeSession,
+  options: FakeMxOptions,
+  received: Received[],
+  changed: () => void,
+) {
   let socket = plain
   let buffer: Buffer = Buffer.alloc(0)
   let mode = 'commands' as 'commands' | 'body' | 'deaf'
@@ -131,10 +148,10 @@ function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, r
     const move: Move = answer === undefined ? { say: usually } : typeof answer === 'string' ? { say: answer } : answer
     const bytes = move.say === undefined ? '' : move.raw ? move.say : `${move.say}\r\n`
     const finish = () => {
-      if (move.then === 'close') socket.end()
-      if (move.then === 'reset') plain.resetAndDestroy()
+      if (move.next === 'close') socket.end()
+      if (move.next === 'reset') plain.resetAndDestroy()
     }
-    if (move.then !== undefined) mode = 'deaf'
+    if (move.next !== undefined) mode = 'deaf'
     if (bytes) socket.write(bytes, 'latin1', finish)
     else finish()
     return move.say !== undefined && !move.raw ? move.say : null
@@ -153,7 +170,10 @@ function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, r
 
   function command(line: string): void {
     session.lines.push(line)
-    if (authStep) return auth(line)
+    if (authStep) {
+      auth(line)
+      return
+    }
     const verb = line.slice(0, 4).toUpperCase()
     if (verb === 'EHLO' || verb === 'HELO') {
       const keywords = [...(options.offers ?? usual), ...(options.tls && !session.secure ? ['STARTTLS'] : [])]
@@ -169,7 +189,10 @@ function converse(plain: Socket, session: FakeSession, options: FakeMxOptions, r
         socket.write('334 VXNlcm5hbWU6\r\n')
         return
       }
-      session.user = Buffer.from(initial ?? '', 'base64').toString().split('\0')[1] ?? ''
+      session.user =
+        Buffer.from(initial ?? '', 'base64')
+          .toString()
+          .split('\0')[1] ?? ''
       at('auth', line, '235 2.7.0 welcome')
     } else if (verb === 'MAIL') {
       envelope = { from: address(line), to: [], mail: line, rcpt: [] }
