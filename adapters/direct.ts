@@ -1,63 +1,33 @@
 /** Straight to the recipients' own MX, signed with your own DKIM keys. Needs port 25 out and a good name in DNS. */
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { adapter, type DkimKey, type MxSettings } from '../src/mail/adapter.ts'
 
-const dkimKey = z
-  .strictObject({
-    domain: z.hostname().toLowerCase().describe('The domain that signs: the From domain or a parent of it.'),
-    selector: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a DNS label')
-      .describe('The public key is at `<selector>._domainkey.<domain>`.'),
-    privateKeyFile: z
-      .string()
-      .describe('PEM file with the private key, RSA (1024 bits or more) or Ed25519; relative to the working directory.')
-      .transform(readKey),
-  })
-  .transform(({ privateKeyFile, ...key }): DkimKey => ({ ...key, privateKey: privateKeyFile }))
-
-/** Read when the config is, so that a missing or wrong file is an error of the config. */
-function readKey(file: string, context: z.core.$RefinementCtx<string>): string {
-  const wrong = (message: string) => {
-    context.addIssue({ code: 'custom', message })
-    return z.NEVER
-  }
-  let pem: string
-  try {
-    pem = readFileSync(file, 'utf8')
-  } catch (error) {
-    return wrong(`cannot be read: ${(error as NodeJS.ErrnoException).code}`)
-  }
-  try {
-    const key = createPrivateKey(pem)
-    const bits = key.asymmetricKeyDetails?.modulusLength
-    if (key.asymmetricKeyType === 'rsa' && bits !== undefined && bits < 1024)
-      return wrong('is an RSA key of less than 1024 bits')
-    if (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'ed25519') return pem
-    return wrong('holds a key that is neither RSA nor Ed25519')
-  } catch {
-    return wrong('is not a private key in PEM form')
-  }
-}
+const dkimKey = z.strictObject({
+  domain: z.hostname().toLowerCase().describe('The domain that signs: the From domain or a parent of it.'),
+  selector: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be a DNS label')
+    .describe('The public key is at `<selector>._domainkey.<domain>`.'),
+  privateKeyFile: z
+    .string()
+    .describe('PEM file with the private key, RSA (1024 bits or more) or Ed25519; relative to the working directory.'),
+})
 
 const options = z
   .strictObject({
     hostname: z.hostname().describe('The name we give in EHLO: the reverse name of the address we send from.'),
     dkim: z
-      .union([dkimKey, z.array(dkimKey)])
+      .union([dkimKey, z.array(dkimKey)], {
+        error: 'must be `domain`, `selector` and `privateKeyFile`, or a list of those',
+      })
       .default([])
       .describe('One DKIM key or a list; each that fits the From domain signs.'),
     port: z.int().min(1).max(65_535).default(25).describe('Other than 25 only in tests and closed networks.'),
     resolver: z
-      .array(
-        z.union([
-          z.ipv4(),
-          z.ipv6(),
-          z.string().regex(/^([\d.]+|\[[\da-f:]+\]):\d{1,5}$/i, 'must be `ip` or `ip:port`'),
-        ]),
-      )
+      .array(z.string().refine(isServer, 'must be `ip` or `ip:port`'))
       .default([])
       .describe("DNS servers as `ip` or `ip:port`; the system's otherwise."),
     allowPrivate: z
@@ -70,7 +40,43 @@ const options = z
       .describe('`required`: only over TLS with a certificate valid for the MX; mail for others waits.'),
     connectionsPerHost: z.int().min(1).max(100).default(10).describe('Connections to one MX host at once.'),
   })
-  .transform(({ dkim, ...rest }): MxSettings => ({ ...rest, dkim: Array.isArray(dkim) ? dkim : [dkim] }))
+  .transform(({ dkim, ...rest }, context): MxSettings => {
+    const keys = Array.isArray(dkim) ? dkim : [dkim]
+    const read = keys.map(({ privateKeyFile, ...key }, place): DkimKey => {
+      const pem = readKey(privateKeyFile)
+      if ('wrong' in pem) {
+        const path = ['dkim', ...(Array.isArray(dkim) ? [place] : []), 'privateKeyFile']
+        context.addIssue({ code: 'custom', path, message: `${privateKeyFile} ${pem.wrong}` })
+        return z.NEVER
+      }
+      return { ...key, privateKey: pem.pem }
+    })
+    return { ...rest, dkim: read }
+  })
+
+/** Read when the config is, so that a missing or wrong file is an error of the config. */
+function readKey(file: string): { pem: string } | { wrong: string } {
+  let pem: string
+  try {
+    pem = readFileSync(file, 'utf8')
+  } catch (error) {
+    return { wrong: `cannot be read (${(error as NodeJS.ErrnoException).code})` }
+  }
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem)
+    // RFC 8301 section 3.2: nobody verifies what a shorter key signed.
+    if (type === 'rsa' && (details?.modulusLength ?? 0) < 1024) return { wrong: 'is an RSA key of less than 1024 bits' }
+    return type === 'rsa' || type === 'ed25519' ? { pem } : { wrong: 'holds a key that is neither RSA nor Ed25519' }
+  } catch {
+    return { wrong: 'is not a private key in PEM form' }
+  }
+}
+
+/** What `Resolver.setServers` takes. */
+function isServer(text: string): boolean {
+  const [, host, port] = /^\[?([\da-f.:]+?)\]?(?::(\d{1,5}))?$/i.exec(text) ?? []
+  return isIP(text) > 0 || (host !== undefined && isIP(host) > 0 && Number(port) > 0 && Number(port) < 65_536)
+}
 
 export default adapter<MxSettings>({
   name: 'direct',

@@ -1,9 +1,9 @@
 /** Addresses that no MX of the public internet has: whoever publishes one wants us to knock inside. */
 import { BlockList, isIP } from 'node:net'
 
-// The IANA special-purpose registries (RFC 6890 and later), and what stands for an IPv4 address inside an IPv6 one.
-const notPublic = new BlockList()
-for (const range of [
+// The IANA special-purpose registries (RFC 6890 and later), and what stands for an IPv4 address inside an IPv6 one. Two lists,
+// for Node's holds every IPv4 address against the range of the IPv4-mapped ones.
+const notPublic4 = listOf('ipv4', [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -18,8 +18,7 @@ for (const range of [
   '203.0.113.0/24',
   '224.0.0.0/3',
 ])
-  add(range, 'ipv4')
-for (const range of [
+const notPublic6 = listOf('ipv6', [
   '::/96',
   '::ffff:0:0/96',
   '64:ff9b:1::/48',
@@ -34,14 +33,15 @@ for (const range of [
   'fec0::/10',
   'ff00::/8',
 ])
-  add(range, 'ipv6')
+const nat64 = listOf('ipv6', ['64:ff9b::/96'])
 
-const nat64 = new BlockList()
-nat64.addSubnet('64:ff9b::', 96, 'ipv6')
-
-function add(range: string, family: 'ipv4' | 'ipv6'): void {
-  const [net = '', bits = ''] = range.split('/')
-  notPublic.addSubnet(net, Number(bits), family)
+function listOf(family: 'ipv4' | 'ipv6', ranges: string[]): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [net = '', bits = ''] = range.split('/')
+    list.addSubnet(net, Number(bits), family)
+  }
+  return list
 }
 
 /**
@@ -52,9 +52,9 @@ export function isPrivate(address: string): boolean {
   const bare = address.replace(/%.*$/s, '')
   const version = isIP(bare)
   if (version === 0) return true
-  if (version === 4) return notPublic.check(bare, 'ipv4')
+  if (version === 4) return notPublic4.check(bare, 'ipv4')
   if (nat64.check(bare, 'ipv6')) return isPrivate(embedded(bare))
-  return notPublic.check(bare, 'ipv6')
+  return notPublic6.check(bare, 'ipv6')
 }
 
 /** The IPv4 address in the last 32 bits (RFC 6052 section 2.2). */

@@ -38,7 +38,7 @@ export function parseReply(raw: string): Reply {
   const texts = lines.map((line) => line![2] ?? '')
   const status = /^([245]\.\d{1,3}\.\d{1,3})(?:\s|$)/.exec(texts.at(-1)!)?.[1]
   if (status === undefined || status[0] !== last[1]![0]) return { code: Number(last[1]), text: texts.join(' ').trim() }
-  const text = texts.map((line) => (line.startsWith(status) ? line.slice(status.length) : line)).join(' ')
+  const text = texts.map((line) => (line.startsWith(status) ? line.slice(status.length) : line).trim()).join(' ')
   return { code: Number(last[1]), status, text: text.trim() }
 }
 
@@ -65,11 +65,8 @@ export function failed(failure: Failure, far: FarEnd): Outcome {
   if (reply === undefined || reply.code < 400) {
     const said = diagnostic(failure.code, failure.reason, stage === 'tls' ? '4.7.5' : undefined)
     if (stage === 'dot') return { kind: 'unknown', diagnostic: said }
-    return {
-      kind: 'deferred',
-      cause: ourLink.has(failure.code) && far === 'relay' ? 'network' : own(far),
-      diagnostic: said,
-    }
+    const ours = failure.code === 'ECONTENT' || (far === 'relay' && ourLink.has(failure.code))
+    return { kind: 'deferred', cause: ours ? 'network' : own(far), diagnostic: said }
   }
   const status = reply.status ?? (stage === 'tls' ? '4.7.5' : undefined)
   const said = diagnostic(reply.code, reply.text || failure.reason, status)
@@ -79,7 +76,7 @@ export function failed(failure: Failure, far: FarEnd): Outcome {
   return { kind: 'rejected', cause: permanent(reply, stage, far), diagnostic: said }
 }
 
-/** Errors of our own resolver or route, not of the relay behind it. */
+/** Errors of our own resolver or route, not of the relay behind it. An MX may have an address of a family that we lack. */
 const ourLink: ReadonlySet<string> = new Set(['EAI_AGAIN', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'EMFILE'])
 
 /** Whose fault it is when nothing else is known. */

@@ -121,6 +121,7 @@ export class SmtpSession {
     }
     // Nothing sensible can follow on this connection: half a message may be on it.
     this.destroy()
+    if (error.code === 'ESTREAM') return broken(stage, 'ECONTENT', 'our own content broke off')
     return broken(stage, codeOf(error), error.message)
   }
 

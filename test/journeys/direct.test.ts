@@ -11,13 +11,22 @@ import { newFolder, remove, waypost } from '../support/waypost.ts'
 test('one MX dead, the next delivers; a domain without mail bounces; the bounce is suppressed', async () => {
   const alive = await fakeMx({ host: '127.0.0.2' })
   const dns = await fakeDns({
-    'example.org': { MX: [[10, 'dead.example.org'], [20, 'alive.example.org']] },
+    'example.org': {
+      MX: [
+        [10, 'dead.example.org'],
+        [20, 'alive.example.org'],
+      ],
+    },
     'dead.example.org': { A: ['127.0.0.3'] },
     'alive.example.org': { A: ['127.0.0.2'] },
     'nomail.example': { MX: [[0, '.']] },
   })
   const folder = newFolder()
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
   writeFileSync(join(folder, 'dkim.pem'), privateKey)
   const gateway = await waypost(
     `

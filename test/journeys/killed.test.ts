@@ -86,13 +86,17 @@ routes:
       const got = copies.get(to) ?? 0
       const unknowns = recipient.attempts.filter((attempt: { outcome: string }) => attempt.outcome === 'unknown').length
       inDoubt += unknowns
-      if (recipient.status === 'sent') assert.ok(got >= 1, `${to} is said to be sent, and is not at the relay (seed ${seed})`)
+      if (recipient.status === 'sent')
+        assert.ok(got >= 1, `${to} is said to be sent, and is not at the relay (seed ${seed})`)
       if (type === 'marketing') assert.ok(got <= 1, `${to} was sent ${got} times (seed ${seed})`)
       assert.ok(got <= 1 + unknowns, `${to} was sent ${got} times with ${unknowns} unknown (seed ${seed})`)
-      if (recipient.status === 'held') assert.ok(unknowns > 0 || type !== 'otp', `${to} is held without reason (seed ${seed})`)
+      if (recipient.status === 'held')
+        assert.ok(unknowns > 0 || type !== 'otp', `${to} is held without reason (seed ${seed})`)
     }
     const doubled = [...copies.values()].reduce((sum, count) => sum + count - 1, 0)
-    t.diagnostic(`${acknowledged.size} acknowledged, ${doubled} extra copies, ${inDoubt} unknown outcomes over ${kills} kills`)
+    t.diagnostic(
+      `${acknowledged.size} acknowledged, ${doubled} extra copies, ${inDoubt} unknown outcomes over ${kills} kills`,
+    )
     await gateway.stop()
     await relay.close()
     remove(folder)

@@ -35,7 +35,9 @@ async function submit(raw: Buffer, to: string[]): Promise<string> {
   try {
     const envelope = { from: 'sender@example.com', to, use8BitMime: true }
     const { response } = await new Promise<{ response: string }>((resolve, reject) => {
-      connection.send(envelope, raw, (error: Error | null, info: { response: string }) => (error ? reject(error) : resolve(info)))
+      connection.send(envelope, raw, (error: Error | null, info: { response: string }) =>
+        error ? reject(error) : resolve(info),
+      )
     })
     return response.match(/^250 2\.0\.0 queued as (msg_\w+)$/)![1]!
   } finally {
@@ -59,12 +61,16 @@ for (const file of globSync('test/corpus/*.eml').sort()) {
     assert.deepEqual([mail!.from, mail!.to], ['sender@example.com', ['bob@example.org']])
     const out = mail!.raw.toString('latin1')
     const head = raw.toString('latin1').split('\r\n\r\n')[0]!
-    let expected = head.search(/^bcc:/im) < 0 ? raw.toString('latin1') : withoutBcc(head) + raw.toString('latin1').slice(head.length)
+    let expected =
+      head.search(/^bcc:/im) < 0 ? raw.toString('latin1') : withoutBcc(head) + raw.toString('latin1').slice(head.length)
     // The end of DATA is a line of its own: a message whose last line had no end gets one.
     if (!expected.endsWith('\r\n')) expected += '\r\n'
     assert.ok(out.endsWith(expected), 'behind the trace headers it is what came in')
     assert.match(out.slice(0, out.length - expected.length), /^Received: [^]*\r\n$/)
-    assert.equal(Buffer.compare(Buffer.from((await (await fetch(`${gateway.url}/v1/messages/${id}/raw`)).arrayBuffer())), mail!.raw), 0)
+    assert.equal(
+      Buffer.compare(Buffer.from(await (await fetch(`${gateway.url}/v1/messages/${id}/raw`)).arrayBuffer()), mail!.raw),
+      0,
+    )
   })
 }
 
@@ -111,7 +117,9 @@ test('DSN parameters and 8BITMIME travel on', async () => {
   }
   const raw = 'From: ann@example.com\r\nSubject: grüße\r\n\r\nHi.\r\n'
   const { response } = await new Promise<{ response: string }>((resolve, reject) =>
-    connection.send(envelope as never, raw, (error: Error | null, info: { response: string }) => (error ? reject(error) : resolve(info))),
+    connection.send(envelope as never, raw, (error: Error | null, info: { response: string }) =>
+      error ? reject(error) : resolve(info),
+    ),
   )
   connection.quit()
   await gateway.until(response.match(/msg_\w+/)![0], 'sent')

@@ -24,7 +24,7 @@ export type Moment =
 export interface Move {
   say?: string
   raw?: boolean
-  then?: 'close' | 'reset' | 'silence'
+  next?: 'close' | 'reset' | 'silence'
 }
 
 /** A string is a reply. Undefined: as usual. */
@@ -148,10 +148,10 @@ function converse(
     const move: Move = answer === undefined ? { say: usually } : typeof answer === 'string' ? { say: answer } : answer
     const bytes = move.say === undefined ? '' : move.raw ? move.say : `${move.say}\r\n`
     const finish = () => {
-      if (move.then === 'close') socket.end()
-      if (move.then === 'reset') plain.resetAndDestroy()
+      if (move.next === 'close') socket.end()
+      if (move.next === 'reset') plain.resetAndDestroy()
     }
-    if (move.then !== undefined) mode = 'deaf'
+    if (move.next !== undefined) mode = 'deaf'
     if (bytes) socket.write(bytes, 'latin1', finish)
     else finish()
     return move.say !== undefined && !move.raw ? move.say : null
@@ -170,7 +170,10 @@ function converse(
 
   function command(line: string): void {
     session.lines.push(line)
-    if (authStep) return auth(line)
+    if (authStep) {
+      auth(line)
+      return
+    }
     const verb = line.slice(0, 4).toUpperCase()
     if (verb === 'EHLO' || verb === 'HELO') {
       const keywords = [...(options.offers ?? usual), ...(options.tls && !session.secure ? ['STARTTLS'] : [])]
