@@ -9,6 +9,29 @@ export class AddressError extends Error {
   override name = 'AddressError'
 }
 
+/** RFC 5321 section 4.5.3.1: a path is at most 256 octets, its angle brackets among them. */
+const longestAddress = 254
+const longestLocalPart = 64
+const longestDomain = 253
+/** One line of RFC 5322: no sensible mailbox with its display name is longer. */
+const longestMailbox = 998
+
+/** Names that never lead to a mail host on the public net (RFC 6761, 6762, 7686, ICANN's `internal`). */
+const specialUse = new Set(['localhost', 'local', 'internal', 'onion'])
+
+/** Controls, lone surrogates, every kind of space, and format characters (zero-width, bidi, BOM): two spellings that look like one. */
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u
+/** What a display name must not hold, for it would end the line or not be text at all. */
+const breaking = /[\p{Cc}\p{Cs}\u2028\u2029]/u
+/** A dot-atom of RFC 5322 section 3.2.3, with the characters beyond ASCII of RFC 6532. */
+const dotAtom = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Words that need no quotes around them: atoms with single spaces between. */
+const plainName = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?: [\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/
+/** A phrase (bare words, dots, quoted strings) and an angle address. Every alternative starts differently, so it is linear. */
+const named = /^((?:[^"(),:;<>@[\\\]]|"(?:[^"\\]|\\.)*")*)<([^<>]*)>$/s
+const quoted = /"((?:[^"\\]|\\.)*)"/gs
+
 /**
  * The canonical form of an addr-spec: domain as lower-case A-labels (UTS #46, non-transitional), local part as written.
  * @param text an addr-spec, nothing around it: `Ann@Exämple.test`
@@ -17,12 +40,68 @@ export class AddressError extends Error {
  *   address literals and numeric hosts, single-label and special-use domains, source routes, comments, groups, control characters
  */
 export function canonical(text: string): string {
-  throw new AddressError(`not written yet: ${text}`)
+  if (text === '') throw new AddressError('The address is empty.')
+  if (text.length > longestAddress) throw new AddressError(`The address is longer than ${longestAddress} octets.`)
+  if (unseen.test(text)) throw new AddressError('The address has a space, a control or an invisible character in it.')
+  const at = text.indexOf('@')
+  if (at === -1) throw new AddressError('The address has no @.')
+  if (text.includes('@', at + 1)) throw new AddressError('The address has more than one @.')
+  const local = text.slice(0, at)
+  checkLocalPart(local)
+  const email = `${local}@${asciiDomain(text.slice(at + 1))}`
+  if (octets(email) > longestAddress) throw new AddressError(`The address is longer than ${longestAddress} octets.`)
+  return email
 }
 
-/** The key under which an address is suppressed: canonical, local part lower-case and NFC. Idempotent. */
+function checkLocalPart(local: string): void {
+  if (!dotAtom.test(local)) throw new AddressError('What stands before the @ is not a plain mailbox name (dot-atom).')
+  if (octets(local) > longestLocalPart) {
+    throw new AddressError(`What stands before the @ is longer than ${longestLocalPart} octets.`)
+  }
+  // These have made sendmail-style programs read a flag, a pipe or a file where a mailbox was meant (CVE-2020-7769 and its kin).
+  if (/^[-|/]/.test(local)) throw new AddressError('The address begins with a character that some mailers obey.')
+  if (local.includes('=?')) throw new AddressError('What stands before the @ looks like an encoded word (RFC 2047).')
+}
+
+/** @returns the domain as lower-case A-labels @throws AddressError */
+function asciiDomain(domain: string): string {
+  if (/[^a-z0-9.\u0080-\uffff-]/i.test(domain)) throw new AddressError('The domain has a character that no domain has.')
+  const ascii = toAscii(domain)
+  const labels = ascii.split('.')
+  if (ascii.length > longestDomain) throw new AddressError(`The domain is longer than ${longestDomain} octets.`)
+  if (!labels.every((part) => label.test(part))) throw new AddressError('The domain is not well formed.')
+  if (labels.length < 2) throw new AddressError('The domain has only one label.')
+  const top = labels.at(-1)!
+  // No top-level domain begins with a digit, and anything that ends in a number is an IPv4 address to a URL parser (0x7f.1).
+  if (/^\d/.test(top)) throw new AddressError('The domain is a number, not a name.')
+  if (specialUse.has(top)) throw new AddressError(`Names under .${top} take no mail from outside.`)
+  return ascii
+}
+
+/** UTS #46 by the platform's URL parser, the one implementation that every runtime has. @throws AddressError */
+function toAscii(domain: string): string {
+  if (!/[^\u0000-\u007f]|xn--/i.test(domain)) return domain.toLowerCase()
+  try {
+    // Ideographic full stops mean the same dots, and keep parsers off their all-ASCII short cut, which lets bad punycode through.
+    return new URL(`http://${domain.replaceAll('.', '。')}`).hostname
+  } catch {
+    throw new AddressError('The domain is not a valid internationalised name.')
+  }
+}
+
+const utf8 = new TextEncoder()
+
+function octets(text: string): number {
+  return utf8.encode(text).length
+}
+
+/**
+ * The key under which a canonical address is suppressed: its local part lower-case and NFC, so that spellings that nearly every
+ * host takes for one mailbox are one. Idempotent.
+ */
 export function suppressionKey(email: string): string {
-  return email
+  const at = email.lastIndexOf('@')
+  return email.slice(0, Math.max(at, 0)).normalize('NFC').toLowerCase().normalize('NFC') + email.slice(Math.max(at, 0))
 }
 
 /** The domain of a canonical address; `''` for the null reverse-path. */
@@ -36,14 +115,30 @@ export function needsSmtpUtf8(email: string): boolean {
 }
 
 /**
- * Exactly one mailbox: `Ann <ann@example.com>`, `"Ann, B." <ann@example.com>` or a bare addr-spec.
+ * Exactly one mailbox: `Ann <ann@example.com>`, `"Ann, B." <ann@example.com>` or a bare addr-spec. Spaces around it (U+0020)
+ * are taken off; comments, groups and lists are refused. Encoded words are not decoded: JSON has no need of them.
  * @throws AddressError
  */
 export function parseMailbox(text: string): Mailbox {
-  return { email: canonical(text) }
+  if (text.length > longestMailbox) throw new AddressError(`The mailbox is longer than ${longestMailbox} characters.`)
+  if (breaking.test(text)) throw new AddressError('The mailbox has a control character in it.')
+  const trimmed = text.replace(/^ +| +$/g, '')
+  if (!/[<>"]/.test(trimmed)) return { email: canonical(trimmed) }
+  const parts = named.exec(trimmed)
+  if (parts === null) throw new AddressError('This is not one mailbox such as `Ann <ann@example.com>`.')
+  const name = parts[1]!.replace(quoted, (_, inner: string) => inner.replace(/\\(.)/gs, '$1')).trim()
+  const email = canonical(parts[2]!)
+  return name === '' ? { email } : { email, name }
 }
 
-/** A mailbox for a header or for a vendor that takes `Name <a@b>` strings: the name quoted where RFC 5322 says so. */
-export function formatMailbox(mailbox: Mailbox): string {
-  return mailbox.name ? `"${mailbox.name.replace(/["\\]/g, '\\$&')}" <${mailbox.email}>` : mailbox.email
+/**
+ * A mailbox for a header or for a vendor that takes `Name <a@b>` strings: the name quoted where RFC 5322 says so, control
+ * characters gone. `parseMailbox` gives the mailbox back.
+ */
+export function formatMailbox({ email, name = '' }: Mailbox): string {
+  const words = name.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').trim()
+  if (words === '') return email
+  // Outside quotes a client would decode what looks like an encoded word.
+  if (plainName.test(words) && !words.includes('=?')) return `${words} <${email}>`
+  return `"${words.replace(/["\\]/g, '\\$&')}" <${email}>`
 }
