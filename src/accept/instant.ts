@@ -1,0 +1,19 @@
+/** Points in time as the API writes them. */
+
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+
+/** Milliseconds since the epoch of an RFC 3339 date-time; null when it is none, or no day of the calendar. */
+export function parseInstant(text: string): number | null {
+  const match = rfc3339.exec(text)
+  if (!match) return null
+  const [, year, month, day] = match.map(Number)
+  const date = new Date(Date.UTC(year!, month! - 1, day!))
+  if (date.getUTCMonth() !== month! - 1 || date.getUTCDate() !== day!) return null
+  const at = Date.parse(text.toUpperCase())
+  return Number.isNaN(at) ? null : at
+}
+
+/** `2026-11-25T09:30:00.000Z` */
+export function formatInstant(at: number): string {
+  return new Date(at).toISOString()
+}
