@@ -40,53 +40,61 @@ const quoted = /"((?:[^"\\]|\\.)*)"/gs
  *   address literals and numeric hosts, single-label and special-use domains, source routes, comments, groups, control characters
  */
 export function canonical(text: string): string {
-  if (text === '') throw new AddressError('The address is empty.')
-  if (text.length > longestAddress) throw new AddressError(`The address is longer than ${longestAddress} octets.`)
-  if (unseen.test(text)) throw new AddressError('The address has a space, a control or an invisible character in it.')
+  const read = readAddress(text)
+  if ('problem' in read) throw new AddressError(read.problem)
+  return read.email
+}
+
+/** The same without an exception, for lists out of raw mail in which hostile entries may come by the thousand. */
+export function canonicalOrNull(text: string): string | null {
+  const read = readAddress(text)
+  return 'problem' in read ? null : read.email
+}
+
+function readAddress(text: string): { email: string } | { problem: string } {
+  if (text === '') return { problem: 'The address is empty.' }
+  // Before anything looks at the text: what comes after may then take its time.
+  if (text.length > longestAddress) return { problem: `The address is longer than ${longestAddress} octets.` }
+  if (unseen.test(text)) return { problem: 'The address has a space, a control or an invisible character in it.' }
   const at = text.indexOf('@')
-  if (at === -1) throw new AddressError('The address has no @.')
-  if (text.includes('@', at + 1)) throw new AddressError('The address has more than one @.')
+  if (at === -1) return { problem: 'The address has no @.' }
+  if (text.includes('@', at + 1)) return { problem: 'The address has more than one @.' }
   const local = text.slice(0, at)
-  checkLocalPart(local)
-  const email = `${local}@${asciiDomain(text.slice(at + 1))}`
-  if (octets(email) > longestAddress) throw new AddressError(`The address is longer than ${longestAddress} octets.`)
-  return email
+  const domain = toAscii(text.slice(at + 1))
+  if (domain === null) return { problem: 'The domain is not a valid name.' }
+  const problem = localPartProblem(local) ?? domainProblem(domain)
+  if (problem !== null) return { problem }
+  const email = `${local}@${domain}`
+  return octets(email) > longestAddress
+    ? { problem: `The address is longer than ${longestAddress} octets.` }
+    : { email }
 }
 
-function checkLocalPart(local: string): void {
-  if (!dotAtom.test(local)) throw new AddressError('What stands before the @ is not a plain mailbox name (dot-atom).')
-  if (octets(local) > longestLocalPart) {
-    throw new AddressError(`What stands before the @ is longer than ${longestLocalPart} octets.`)
-  }
+function localPartProblem(local: string): string | null {
+  if (!dotAtom.test(local)) return 'What stands before the @ is not a plain mailbox name (dot-atom).'
+  if (octets(local) > longestLocalPart) return `What stands before the @ is longer than ${longestLocalPart} octets.`
   // These have made sendmail-style programs read a flag, a pipe or a file where a mailbox was meant (CVE-2020-7769 and its kin).
-  if (/^[-|/]/.test(local)) throw new AddressError('The address begins with a character that some mailers obey.')
-  if (local.includes('=?')) throw new AddressError('What stands before the @ looks like an encoded word (RFC 2047).')
+  if (/^[-|/]/.test(local)) return 'The address begins with a character that some mailers obey.'
+  return local.includes('=?') ? 'What stands before the @ looks like an encoded word (RFC 2047).' : null
 }
 
-/** @returns the domain as lower-case A-labels @throws AddressError */
-function asciiDomain(domain: string): string {
-  if (/[^a-z0-9.\u0080-\uffff-]/i.test(domain)) throw new AddressError('The domain has a character that no domain has.')
-  const ascii = toAscii(domain)
-  const labels = ascii.split('.')
-  if (ascii.length > longestDomain) throw new AddressError(`The domain is longer than ${longestDomain} octets.`)
-  if (!labels.every((part) => label.test(part))) throw new AddressError('The domain is not well formed.')
-  if (labels.length < 2) throw new AddressError('The domain has only one label.')
+/** A domain as lower-case A-labels, by the platform's URL parser: the one UTS #46 that every runtime has. Null when it has none. */
+function toAscii(domain: string): string | null {
+  if (/[^a-z0-9.\u0080-\uffff-]/i.test(domain)) return null
+  if (!/[^\u0000-\u007f]|xn--/i.test(domain)) return domain.toLowerCase()
+  // Ideographic full stops mean the same dots, and keep parsers off their all-ASCII short cut, which lets bad punycode through.
+  return URL.parse(`http://${domain.replaceAll('.', '。')}`)?.hostname ?? null
+}
+
+function domainProblem(domain: string): string | null {
+  if (domain.length > longestDomain) return `The domain is longer than ${longestDomain} octets.`
+  const labels = domain.split('.')
+  if (!labels.every((part) => label.test(part))) return 'The domain is not well formed.'
+  if (labels.length < 2) return 'The domain has only one label.'
   const top = labels.at(-1)!
   // No top-level domain begins with a digit, and anything that ends in a number is an IPv4 address to a URL parser (0x7f.1).
-  if (/^\d/.test(top)) throw new AddressError('The domain is a number, not a name.')
-  if (specialUse.has(top)) throw new AddressError(`Names under .${top} take no mail from outside.`)
-  return ascii
-}
-
-/** UTS #46 by the platform's URL parser, the one implementation that every runtime has. @throws AddressError */
-function toAscii(domain: string): string {
-  if (!/[^\u0000-\u007f]|xn--/i.test(domain)) return domain.toLowerCase()
-  try {
-    // Ideographic full stops mean the same dots, and keep parsers off their all-ASCII short cut, which lets bad punycode through.
-    return new URL(`http://${domain.replaceAll('.', '。')}`).hostname
-  } catch {
-    throw new AddressError('The domain is not a valid internationalised name.')
-  }
+  if (/^\d/.test(top)) return 'The domain is a number, not a name.'
+  return specialUse.has(top) ? `Names under .${top} take no mail from outside.` : null
 }
 
 const utf8 = new TextEncoder()
