@@ -84,7 +84,7 @@ describe('HTTP over a socket', () => {
       socket.write(`${head(more)}20\r\n{"from":`)
       const [theirs] = await connected
       await begun
-      const closed = once(theirs, 'close')
+      const closed = new Promise((resolve) => theirs.on('close', resolve))
       socket.destroy()
       await closed
     }

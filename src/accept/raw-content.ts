@@ -1,0 +1,224 @@
+/** Raw mail as it streams in: checked, cleaned, our trace headers on top, large mail kept in pieces as it comes. */
+import { createHash, type Hash, randomUUID } from 'node:crypto'
+import { bodyStart, decodeWords, headerValue, mailboxesIn, readHeaders } from '../mail/headers.ts'
+import type { Header, Mailbox } from '../mail/message.ts'
+import { ContentGuard } from './content-guard.ts'
+import { Refusal } from './refusals.ts'
+import { isSteering } from './steering.ts'
+import type { Door, RawContent } from './submit.ts'
+
+/** Mail up to this size is handed on whole. */
+const small = 64 * 1024
+const pieceSize = 256 * 1024
+const longestHeaderBlock = 100 * 1024
+/** As Postfix counts hops (`hopcount_limit`): nothing honest has passed so many hosts. */
+const mostReceived = 50
+/** A field, or the `From ` line of an mbox file in front of one: mail that begins otherwise has no header block. */
+const beginsWithField = /^(?:From [^\r\n]*\r\n)?[!-9;-~]+[ \t]*:/
+
+export interface Arrival {
+  door: Pick<Door, 'keep' | 'drop'>
+  /** Bytes. */
+  maxSize: number
+  /** When it came. */
+  now: number
+  /** Our name: the right side of a Message-ID that we make. */
+  host: string
+  /** The value of our Received field, folded with CRLF and tab where it is long. */
+  received: string
+  /** Who it is from when no header From can be read; `''` when that is not known either. */
+  returnPath: string
+  /**
+   * Called once with every field of the header block, those that are taken out among them, before anything is kept. May throw a
+   * Refusal. When it returns text, the digest of that text and the cleaned content is worked out.
+   */
+  head(fields: Header[]): string | undefined
+}
+
+export interface RawMail {
+  content: RawContent
+  /** SHA-256, hex, over what `head` returned and the content without our trace headers; null when it returned nothing. */
+  digest: string | null
+}
+
+/**
+ * Takes one message. Its chunks are read to the end even when it is refused on the way, so that an SMTP session can go on.
+ * A large message is kept with `door.keep` (which holds the sender back) and forgotten again with `door.drop` on any failure.
+ * @param stream RFC 5322 bytes with CRLF line ends
+ * @throws Refusal for the content, or whatever `stream`, `arrival.head` and `door.keep` threw
+ */
+export async function takeRaw(stream: AsyncIterable<Uint8Array>, arrival: Arrival): Promise<RawMail> {
+  const intake = new Intake(arrival)
+  let refusal: unknown = null
+  try {
+    for await (const chunk of stream) {
+      if (refusal !== null) continue
+      try {
+        await intake.take(chunk)
+      } catch (error) {
+        refusal = error
+        await intake.forget()
+      }
+    }
+    if (refusal === null) return await intake.end()
+  } catch (error) {
+    await intake.forget()
+    throw error
+  }
+  throw refusal
+}
+
+/** What the header block told. */
+interface Head {
+  fields: Header[]
+  from: Mailbox
+  subject: string
+  messageId: string
+}
+
+class Intake {
+  readonly #arrival: Arrival
+  readonly #guard: ContentGuard
+  #chunks: Uint8Array[] = []
+  /** Bytes in `#chunks`. */
+  #gathered = 0
+  #size = 0
+  #head: Head | null = null
+  #spool: string | null = null
+  #hash: Hash | null = null
+
+  constructor(arrival: Arrival) {
+    this.#arrival = arrival
+    this.#guard = new ContentGuard(arrival.maxSize)
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    this.#guard.take(chunk)
+    if (this.#head !== null) this.#hash?.update(chunk)
+    this.#push(chunk)
+    if (this.#head === null && this.#gathered > small) this.#readHead(false)
+    if (this.#head !== null && this.#gathered >= pieceSize) await this.#keep()
+  }
+
+  async end(): Promise<RawMail> {
+    this.#guard.end()
+    if (this.#guard.size === 0) throw new Refusal('invalid_content', 'The message is empty.')
+    if (this.#head === null) this.#readHead(true)
+    const { fields, from, subject, messageId } = this.#head!
+    const bytes = this.#guard.size > small ? await this.#keepRest() : this.#whole()
+    const { attachments, inline, eightBit } = this.#guard
+    return {
+      content: {
+        form: 'raw',
+        headers: fields,
+        from,
+        subject,
+        messageId,
+        size: this.#size,
+        attachments,
+        inline,
+        eightBit,
+        bytes,
+      },
+      digest: this.#hash?.digest('hex') ?? null,
+    }
+  }
+
+  async forget(): Promise<void> {
+    this.#chunks = []
+    if (this.#spool !== null) await this.#arrival.door.drop(this.#spool)
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
+    this.#gathered += bytes.length
+  }
+
+  #whole(): Uint8Array {
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
+    this.#size += bytes.length
+    this.#chunks = []
+    this.#gathered = 0
+    return bytes
+  }
+
+  async #keep(): Promise<{ spool: string }> {
+    this.#spool ??= randomUUID()
+    await this.#arrival.door.keep(this.#spool, this.#whole())
+    return { spool: this.#spool }
+  }
+
+  async #keepRest(): Promise<{ spool: string }> {
+    return this.#gathered > 0 || this.#spool === null ? this.#keep() : { spool: this.#spool }
+  }
+
+  /** Reads the header block when it has come whole, and puts what goes on in its place. @param all the message has ended */
+  #readHead(all: boolean): void {
+    const message = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
+    this.#chunks = [message]
+    const shape = blockShape(message)
+    const start = shape === 'none' ? 0 : (bodyStart(message) ?? (all ? message.length : null))
+    if ((start ?? message.length) > longestHeaderBlock) {
+      throw new Refusal('invalid_content', `The header block is longer than ${longestHeaderBlock} bytes.`)
+    }
+    if (start === null) return
+    const block = readHeaders(message.subarray(0, start), isHidden)
+    checkHops(block.fields, this.#arrival.host)
+    const digestOf = this.#arrival.head(block.fields)
+    const fields = block.fields.filter(([name]) => !isHidden(name.toLowerCase()))
+    const ownId = `<${randomUUID()}@${this.#arrival.host}>`
+    const messageId = headerValue(fields, 'message-id')
+    this.#head = {
+      fields,
+      from: firstFrom(fields, this.#arrival.returnPath),
+      subject: decodeWords(headerValue(fields, 'subject') ?? ''),
+      messageId: /<[^<>\s]+>/.exec(messageId ?? '')?.[0] ?? ownId,
+    }
+    let trace = `Received: ${this.#arrival.received}\r\n`
+    if (messageId === undefined) trace += `Message-ID: ${ownId}\r\n`
+    if (headerValue(fields, 'date') === undefined) trace += `Date: ${mailDate(this.#arrival.now)}\r\n`
+    if (shape === 'none') trace += '\r\n'
+    const cleaned = [block.bytes, message.subarray(start)]
+    if (digestOf !== undefined) {
+      this.#hash = createHash('sha256').update(`${digestOf}\0`)
+      for (const bytes of cleaned) this.#hash.update(bytes)
+    }
+    this.#chunks = []
+    this.#gathered = 0
+    for (const bytes of [Buffer.from(trace), ...cleaned]) this.#push(bytes)
+  }
+}
+
+/** RFC 5322 section 3.3, in UTC. */
+export function mailDate(at: number): string {
+  return new Date(at).toUTCString().replace('GMT', '+0000')
+}
+
+function isHidden(name: string): boolean {
+  return name === 'bcc' || name === 'resent-bcc' || isSteering(name)
+}
+
+/** Whether there is a header block: with fields, an empty one (the message begins with its blank line), or none. */
+function blockShape(message: Uint8Array): 'fields' | 'empty' | 'none' {
+  const beginning = Buffer.from(message.buffer, message.byteOffset, Math.min(message.length, 2000)).toString('latin1')
+  if (beginsWithField.test(beginning)) return 'fields'
+  return beginning.startsWith('\r\n') ? 'empty' : 'none'
+}
+
+/** The first mailbox of the header From; when none can be read, the return-path. */
+function firstFrom(fields: readonly Header[], returnPath: string): Mailbox {
+  for (const [name, value] of fields) {
+    const mailbox = name.toLowerCase() === 'from' ? mailboxesIn(value)[0] : undefined
+    if (mailbox !== undefined) return mailbox
+  }
+  return { email: returnPath }
+}
+
+/** @throws Refusal for mail that comes back to us again and again, or has wandered too long */
+function checkHops(fields: readonly Header[], host: string): void {
+  const received = fields.filter(([name]) => name.toLowerCase() === 'received')
+  const ours = received.filter(([, value]) => value.includes(`by ${host} (Waypost)`))
+  if (received.length > mostReceived || ours.length >= 5) {
+    throw new Refusal('mail_loop', `The message has passed ${received.length} hosts, ${ours.length} times this one.`)
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What `smtp-server` alone answers unsafely at command level, closed between the socket and its command handlers: lines that do
+ * not end with CRLF or hold stray control characters, and every line that its own parser is too kind to.
+ *
+ * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
+ * its parser, again after STARTTLS; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler` and `_resetSession` of the
+ * connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
+ * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
+ */
+import type { Socket } from 'node:net'
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
+import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
+import { Reply } from './smtp-reply.ts'
+
+/** Judges the lines of one connection. */
+export interface LineGuard {
+  /**
+   * @param line one command without its CRLF
+   * @param pipelined more bytes had come behind it
+   * @returns the line to run, or the reply that answers it
+   */
+  command(line: Buffer, pipelined: boolean): Buffer | Reply
+  /** The reply to a line that is none: bare LF or CR, NUL, endless. The transaction and a login under way are gone. */
+  broken(tooLong: boolean): Reply
+  /** The enhanced status code for a reply of the library's own, where the library's is not the right one. */
+  status(code: number): string | undefined
+  /** An error was answered, by us or by the library. */
+  failed(): void
+}
+
+const nothing = Buffer.alloc(0)
+
+/** A server whose connections are guarded. */
+export class GuardedServer extends SMTPServer {
+  readonly #guard: (connection: GuardedConnection) => LineGuard
+
+  constructor(options: SMTPServerOptions, guard: (connection: GuardedConnection) => LineGuard) {
+    super(options)
+    this.#guard = guard
+  }
+
+  override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
+    const connection = new GuardedConnection(this, socket, options ?? {})
+    connection.guard = this.#guard(connection)
+    this.connections.add(connection)
+    connection.on('error', (error) => this.emit('error', error))
+    connection.init()
+  }
+}
+
+export class GuardedConnection extends SMTPConnection {
+  // Set right after construction; the constructor of the library's class must not find it cleared.
+  declare guard: LineGuard
+
+  override _createParser(): SMTPStream {
+    return new LineParser(
+      (line, pipelined, next) => this.#command(line, pipelined, next),
+      (tooLong, next) => this.#broken(tooLong, next),
+    )
+  }
+
+  /** Sends a reply; the library's own ones with a fitting enhanced status code. */
+  override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    if (code >= 500) this.guard.failed()
+    const complete = typeof data !== 'string' || context === false || /^[245]\.\d{1,3}\.\d{1,3} /.test(data)
+    const status = complete ? undefined : this.guard.status(code)
+    if (status !== undefined) super.send(code, `${status} ${data}`, false)
+    else super.send(code, data, complete ? false : context)
+  }
+
+  /** Sends a reply of ours. */
+  answer(reply: Reply): void {
+    this.send(reply.responseCode, reply.message)
+    if (reply.closes) this.close()
+  }
+
+  #command(line: Buffer, pipelined: boolean, next: () => void): void {
+    // Too early, within a TLS handshake, or the next line of an AUTH exchange: the library knows what to do.
+    const verdict = !this._ready || this._upgrading || this._nextHandler ? line : this.guard.command(line, pipelined)
+    if (verdict instanceof Reply) {
+      this.answer(verdict)
+      next()
+    } else {
+      this._onCommand(verdict, next)
+    }
+  }
+
+  #broken(tooLong: boolean, next: () => void): void {
+    if (!this._ready || this._upgrading) {
+      this._onCommand(nothing, next)
+      return
+    }
+    this._nextHandler = false
+    this._resetSession()
+    this.answer(this.guard.broken(tooLong))
+    next()
+  }
+}
+
+/** RFC 4954 section 4 lets AUTH lines be 12,288 octets long. */
+const longestLine = 12_288 + 2
+/** Lines run in one go before others get a turn. */
+const linesAtOnce = 100
+
+/** The library's parser, but lines end with CRLF only and are whole and clean before anything sees them. */
+class LineParser extends SMTPStream {
+  readonly #command: (line: Buffer, pipelined: boolean, next: () => void) => void
+  readonly #broken: (tooLong: boolean, next: () => void) => void
+  /** What has come and is not run yet. */
+  #bytes: Buffer = nothing
+
+  constructor(
+    command: (line: Buffer, pipelined: boolean, next: () => void) => void,
+    broken: (tooLong: boolean, next: () => void) => void,
+  ) {
+    super()
+    this.#command = command
+    this.#broken = broken
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding | 'buffer', next: (error?: Error | null) => void): void {
+    if (this._dataMode || this.isClosed) {
+      super._write(chunk, encoding, next)
+      return
+    }
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
+    this.#run(next)
+  }
+
+  /** Runs line after line: in a loop while commands answer at once, again from the start when one answers later. */
+  #run(next: (error?: Error | null) => void): void {
+    for (let count = 0; count < linesAtOnce; count++) {
+      if (this.isClosed || this._dataMode) {
+        const rest = this.#bytes
+        this.#bytes = nothing
+        super._write(rest, 'buffer', next)
+        return
+      }
+      const end = this.#bytes.indexOf('\n') + 1
+      if (end === 0 && this.#bytes.length <= longestLine) {
+        next()
+        return
+      }
+      let state: 'running' | 'answered' | 'later' = 'running'
+      this.#runLine(end === 0 ? this.#bytes.length : end, () => {
+        if (state === 'later') this.#run(next)
+        else state = 'answered'
+      })
+      // Narrowing does not see that the call above may have changed it.
+      if ((state as string) === 'running') {
+        state = 'later'
+        return
+      }
+    }
+    setImmediate(() => this.#run(next))
+  }
+
+  #runLine(end: number, next: () => void): void {
+    const line = this.#bytes.subarray(0, Math.max(end - 2, 0))
+    const clean = this.#bytes[end - 2] === 13 && this.#bytes[end - 1] === 10 && !line.includes(13) && !line.includes(0)
+    this.#bytes = this.#bytes.subarray(end)
+    if (clean && end <= longestLine) this.#command(line, this.#bytes.length > 0, next)
+    else this.#broken(end > longestLine, next)
+  }
+}

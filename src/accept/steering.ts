@@ -1,0 +1,65 @@
+/** `X-Waypost-` headers: how raw mail says what JSON says in fields. They are read here and never leave. */
+import { decodeWords } from '../mail/headers.ts'
+import type { Header } from '../mail/message.ts'
+import { parseInstant } from './instant.ts'
+import { Refusal } from './refusals.ts'
+import type { Submission } from './submit.ts'
+
+export type Steering = Pick<
+  Submission,
+  'type' | 'tags' | 'metadata' | 'sendAt' | 'expireAt' | 'provider' | 'idempotencyKey'
+>
+
+const prefix = 'x-waypost-'
+const metadata = `${prefix}metadata-`
+const controls = /[\u0000-\u001f\u007f]/
+
+/** Whether a header (by its lower-case name) is for us alone: it is taken out before the mail goes on. */
+export function isSteering(name: string): boolean {
+  return name.startsWith(prefix)
+}
+
+/**
+ * Reads `X-Waypost-Type`, `-Tag` (as often as needed), `-Metadata-<key>`, `-Send-At`, `-Expire-At` (RFC 3339),
+ * `-Idempotency-Key` and `-Provider`. A metadata key comes out in lower case: header names have no case, and clients change it.
+ * @throws Refusal `invalid_content` that names the header, for a value that is empty, not readable or given twice
+ */
+export function steering(fields: readonly Header[]): Steering {
+  const one = new Map<string, string>()
+  const read: Steering = { tags: [], metadata: {} }
+  for (const [name, raw] of fields) {
+    const key = name.toLowerCase()
+    if (!isSteering(key)) continue
+    const value = decodeWords(raw).trim()
+    if (value === '' || value.length > 998 || controls.test(value)) throw bad(name, 'has no readable value')
+    if (key === `${prefix}tag`) read.tags.push(value)
+    else if (one.has(key)) throw bad(name, 'is given twice')
+    else one.set(key, value)
+  }
+  const entries = [...one].filter(([key]) => key.startsWith(metadata) && key !== metadata)
+  // fromEntries defines properties: a key such as `__proto__` is data like any other.
+  read.metadata = Object.fromEntries(entries.map(([key, value]) => [key.slice(metadata.length), value]))
+  const given = (name: string) => one.get(prefix + name.toLowerCase())
+  const type = given('Type')
+  const provider = given('Provider')
+  const idempotencyKey = given('Idempotency-Key')
+  if (type !== undefined) read.type = type
+  if (provider !== undefined) read.provider = provider
+  if (idempotencyKey !== undefined) read.idempotencyKey = idempotencyKey
+  const sendAt = instant('X-Waypost-Send-At', given('Send-At'))
+  const expireAt = instant('X-Waypost-Expire-At', given('Expire-At'))
+  if (sendAt !== undefined) read.sendAt = sendAt
+  if (expireAt !== undefined) read.expireAt = expireAt
+  return read
+}
+
+function instant(header: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const at = parseInstant(value)
+  if (at === null) throw bad(header, 'is not an RFC 3339 date and time such as 2026-01-31T09:30:00Z')
+  return at
+}
+
+function bad(header: string, problem: string): Refusal {
+  return new Refusal('invalid_content', `The header ${header} ${problem}.`)
+}
