@@ -78,13 +78,13 @@ export default adapter<Options>({
     const query = { 'message-id': messageId, limit: 300 }
     const answer = await client(options, fetch).request.query('get', `/v3/${options.domain}/events`, query)
     const items: unknown = answer.body?.items
-    if (!Array.isArray(items)) return null
+    if (!Array.isArray(items)) throw new TypeError('no list of events')
     const known = new Set(emails.map((email) => email.toLowerCase()))
     const ours = items.some(
       (event: { recipient?: unknown; event?: unknown } | null) =>
         event?.event !== 'rejected' && known.has(String(event?.recipient).toLowerCase()),
     )
-    return ours ? forAll(emails, { kind: 'accepted', providerMessageId: messageId }) : null
+    return ours ? forAll(emails, { kind: 'accepted', providerMessageId: messageId }) : 'absent'
   },
 })
 

@@ -66,7 +66,7 @@ export default adapter<Options>({
       metadata_waypost: messageId,
     })
     const ours = found.Messages.find((candidate) => candidate.Metadata?.waypost === messageId)
-    if (!ours) return null
+    if (!ours) return 'absent'
     const emails = handoff.recipients.map((recipient) => recipient.email)
     return forAll(emails, { kind: 'accepted', providerMessageId: ours.MessageID })
   },

@@ -185,6 +185,7 @@ export class Delivery {
     const plan: StoredPlan = { route: 'reconcile', policy: '', candidates: [candidate], rejected: [] }
 
     let made: { outcomes: Outcomes | null; end?: AttemptEnd } = { outcomes: null }
+    let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(candidate, plan)
       if (content && standings.take(provider.name, recipients.length, clock())) {
@@ -194,12 +195,14 @@ export class Delivery {
       }
     } else if (provider?.adapter.reconcile) {
       const handoff = this.#handoff(provider, recipients)
-      made.outcomes = await this.#parts.carriers.http.reconcile(provider.adapter, handoff, provider.options)
+      const answer = await this.#parts.carriers.http.reconcile(provider.adapter, handoff, provider.options)
+      absent = answer === 'absent'
+      if (answer !== 'absent') made.outcomes = answer
     }
     const still: Outcome = { kind: 'unknown', diagnostic: diagnostic('unknown', 'it could not tell') }
     const changes = this.#changes()
     const avoid: string[] = []
-    const call = this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid)
+    const call = { ...this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid), absent }
     for (const recipient of recipients) changes.apply(recipient, made.outcomes?.get(recipient.email) ?? still, call)
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
@@ -255,7 +258,7 @@ export class Delivery {
   ): Call {
     const adapter = this.#parts.standings.provider(provider)?.adapter
     const askable = adapter?.features.idempotencyWindow != null ? 'key' : adapter?.reconcile ? 'question' : null
-    return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, avoid }
+    return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, absent: false, avoid }
   }
 
   /** Commits; false when the claim is no longer ours. */

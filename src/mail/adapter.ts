@@ -163,10 +163,11 @@ export interface Adapter<Options = unknown> {
   features: Features
   send: Send<Options>
   /**
-   * Asks the vendor what became of an unknown: an outcome for every recipient, or null when it cannot tell yet.
-   * May throw: that is a question without an answer. A vendor that has no such question leaves this out.
+   * Asks the vendor what became of an unknown: an outcome for every recipient, or `absent` when it answered and knows nothing of
+   * our message (which means not taken only once its index has had time). May throw: that is a question without an answer. A
+   * vendor that has no such question leaves this out.
    */
-  reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | null>
+  reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
 }
 
 /** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */

@@ -19,7 +19,7 @@ export interface HttpCarrier {
   /** One call; an outcome for every recipient. Throws only for a bug (an adapter that cannot write its own request). */
   send<Options>(way: HttpExchange<Options> | SdkCall<Options>, handoff: Handoff, options: Options): Promise<Outcomes>
   /** Asks an adapter's vendor what became of an unknown; null when there is no telling now, for whatever reason. */
-  reconcile(adapter: Adapter, handoff: Omit<Handoff, 'content'>, options: unknown): Promise<Outcomes | null>
+  reconcile(adapter: Adapter, handoff: Omit<Handoff, 'content'>, options: unknown): Promise<Outcomes | 'absent' | null>
   /** Ends idle connections; calls under way are cut off. */
   close(): Promise<void>
 }

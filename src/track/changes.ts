@@ -28,6 +28,8 @@ export interface Call {
   next: string | null
   /** How the provider can be asked what became of an unknown: by the same key, by a question of its own, or not at all. */
   askable: 'key' | 'question' | null
+  /** The provider was asked, and knows nothing of it. */
+  absent: boolean
   /** Grows by providers that may have taken the mail and must not get it again. */
   avoid: string[]
 }
@@ -99,7 +101,8 @@ export class Changes {
   }
 
   /** Mail left and no answer came: ask with the same key, fail over, or hold, as vendor and type allow. */
-  #unknown(recipient: Recipient, outcome: Outcome, { provider, next, attempt, askable, avoid }: Call): void {
+  #unknown(recipient: Recipient, outcome: Outcome, call: Call): void {
+    const { provider, next, attempt, askable, avoid } = call
     const { message, unknown } = this.#claim
     const asked = unknown !== null
     const since = unknown?.provider === provider ? unknown.since : this.#now
@@ -112,6 +115,12 @@ export class Changes {
       return
     }
     const until = since + this.#contract.reconcileFor
+    // Its index has had all the time it was given: what it does not know by now, it never took.
+    if (this.#contract.onUnknown === 'reconcile' && call.absent && this.#now >= until) {
+      this.keep.push(recipient)
+      this.#event('failover', recipient, { provider, detail: `${provider} was asked and never took it` })
+      return
+    }
     const tries = asked ? this.#claim.tries + 1 : 0
     const look = asked ? this.#now + (looks[this.#claim.tries] ?? looks.at(-1)!) : this.#now
     const asking = askable !== null && this.#now < until

@@ -16,7 +16,7 @@ let relay: FakeMx
 before(async () => {
   postmark = await fakePostmark()
   resend = await fakeResend()
-  relay = await fakeMx({ on: { dot: { then: 'close' } } })
+  relay = await fakeMx({ on: { dot: { next: 'close' } } })
 })
 beforeEach(() => {
   for (const vendor of [postmark, resend]) {

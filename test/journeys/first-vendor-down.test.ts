@@ -57,7 +57,7 @@ const cases: Case[] = [
   {
     name: '401',
     behaviour: { reply: json(401, { ErrorCode: 10, Message: 'Bad token' }) },
-    outcome: 'deferred',
+    outcome: 'rejected',
     cause: 'account',
   },
   {
