@@ -1,7 +1,7 @@
 /** From RFC 5322 to parts, for vendors that take only JSON. */
 import { detectExtension } from 'nodemailer/lib/mime-funcs'
 import PostalMime, { type Attachment as MimeAttachment } from 'postal-mime'
-import './mime-lines.ts'
+import './mime-parts.ts'
 import { bodyStart, decodeWords, headerValue, isReserved, mailboxesIn, readHeaders } from './headers.ts'
 import type { Attachment, Header, Mailbox, Parts } from './message.ts'
 
@@ -12,7 +12,7 @@ const limits = { maxNestingDepth: 100, maxHeadersSize: 256 * 1024 }
  * Reads raw mail into parts: text, html, attachments, inline images with their Content-ID, display names, custom headers.
  * Structural and trace headers (Received, DKIM-Signature, Return-Path, MIME-Version, Content-*, Date, Message-ID, …) are left out.
  * Line ends of text and html become LF. `from.email` is `''` when no From can be read.
- * @throws Error for mail that is nested more than 100 deep or has more than 256 KiB of headers
+ * @throws Error for mail that is nested more than 100 deep, has more than 1,000 parts or more than 256 KiB of headers
  */
 export async function parse(raw: Uint8Array): Promise<Parts> {
   const { fields } = readHeaders(raw.subarray(0, bodyStart(raw) ?? raw.length), () => false)
@@ -58,7 +58,7 @@ function attachment(part: MimeAttachment, index: number): Attachment {
   const method = /^\w+$/.test(part.method ?? '') ? `; method=${part.method}; charset=utf-8` : ''
   const contentId = part.contentId?.replace(/[^!-;=?-~]/g, '') ?? ''
   return {
-    filename: filename(part.filename) || `attachment-${index + 1}.${detectExtension(type)}`,
+    filename: filename(part.filename) || `attachment-${index + 1}.${extension(type)}`,
     contentType: type + method,
     ...(contentId === '' ? {} : { contentId }),
     inline: contentId !== '' && (part.related === true || part.disposition === 'inline'),
@@ -72,7 +72,11 @@ function filename(given: string | null): string {
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
     .split(/[/\\]/)
     .at(-1)!
-  return name.trim()
+  return /^[. ]*$/.test(name) ? '' : name.trim()
+}
+
+function extension(type: string): string {
+  return /^[a-z0-9]+$/.exec(detectExtension(type))?.[0] ?? 'bin'
 }
 
 /** What the header block of raw mail tells without reading the body: whether only raw MIME carries it whole. */
