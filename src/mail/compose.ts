@@ -63,7 +63,7 @@ function attachment({ filename, contentType, contentId, inline, content }: Attac
   const id = contentId?.replace(/[^!-;=?-~]/g, '') ?? ''
   const embedded = inline && id !== ''
   return {
-    filename: filename.replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ').slice(-longestFilename),
+    filename: filename.slice(-longestFilename).replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' '),
     contentType: type,
     // RFC 2046 section 5.2.1 allows message/* no encoding; what cannot travel bare is encoded all the same, as others do.
     contentTransferEncoding: /^message\//i.test(type) && travelsBare(bytes) ? '7bit' : 'base64',
