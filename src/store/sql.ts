@@ -37,7 +37,9 @@ export const migrations: readonly (readonly string[])[] = [
       dsn TEXT NOT NULL,
       PRIMARY KEY (message, idx)
     ) STRICT, WITHOUT ROWID`,
-    `CREATE INDEX recipient_email ON recipient (email)`,
+    // Addresses come in no order: an index over them alone would dirty a page of its own for each recipient (measured: half of
+    // what accepting writes). Within a bucket of 4,096 messages the pages are the same few, and a search asks every bucket.
+    `CREATE INDEX recipient_email ON recipient (message >> 12, email)`,
 
     // Ids are never used again: with `claims` they are the fencing token.
     `CREATE TABLE delivery (

@@ -89,6 +89,13 @@ function attemptsOf(db: Database, message: number): AttemptView[] {
   })
 }
 
+/** The messages to an address, by the index's buckets (see `sql.ts`). */
+const withRecipient = `
+  WITH RECURSIVE bucket (number) AS (
+    SELECT max(seq) >> 12 FROM message UNION ALL
+    SELECT number - 1 FROM bucket WHERE number > (SELECT min(seq) >> 12 FROM message))
+  SELECT DISTINCT r.message FROM bucket CROSS JOIN recipient AS r ON r.message >> 12 = bucket.number AND r.email = ?`
+
 export function messages(db: Database, query: MessageQuery): Page<Omit<MessageView, 'attempts'>> {
   const where: string[] = ['m.tenant = ?']
   const params: Value[] = [query.tenant]
@@ -107,7 +114,7 @@ export function messages(db: Database, query: MessageQuery): Page<Omit<MessageVi
     and('t.tag = ? AND m.seq = t.message', query.tag)
   }
   if (query.recipient !== undefined) {
-    from.unshift('(SELECT DISTINCT message FROM recipient WHERE email = ?) AS r')
+    from.unshift(`(${withRecipient}) AS r`)
     params.unshift(query.recipient)
     and('m.seq = r.message')
   }
