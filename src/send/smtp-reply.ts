@@ -68,7 +68,7 @@ export function failed(failure: Failure, far: FarEnd): Outcome {
     const ours = failure.code === 'ECONTENT' || (far === 'relay' && ourLink.has(failure.code))
     return { kind: 'deferred', cause: ours ? 'network' : own(far), diagnostic: said }
   }
-  const status = reply.status ?? (stage === 'tls' ? '4.7.5' : undefined)
+  const status = stage === 'tls' ? '4.7.5' : reply.status
   const said = diagnostic(reply.code, reply.text || failure.reason, status)
   // A server that will not begin, or not with TLS, says nothing about the mail: it waits, whatever the digit.
   if (reply.code < 500 || stage === 'greeting' || stage === 'tls')
