@@ -59,13 +59,27 @@ function queueId(text: string): string | null {
   return first !== undefined && /\d/.test(first) ? first : null
 }
 
+/** What was going on when no answer came, for people. */
+const doing: Record<Stage, string> = {
+  connect: 'connecting',
+  greeting: 'waiting for the greeting',
+  tls: 'starting TLS',
+  auth: 'logging in',
+  mail: 'handing over the envelope',
+  rcpt: 'handing over the envelope',
+  data: 'handing over the envelope',
+  body: 'sending the message, which did not end',
+  dot: 'waiting for the answer to the message',
+}
+
 /** The outcome of a failure, by what was said, when, and by whom. */
 export function failed(failure: Failure, far: FarEnd): Outcome {
   const { stage, reply } = failure
   if (reply === undefined || reply.code < 400) {
-    const said = diagnostic(failure.code, failure.reason, stage === 'tls' ? '4.7.5' : undefined)
+    const said = diagnostic(failure.code, `${doing[stage]}: ${failure.reason}`, stage === 'tls' ? '4.7.5' : undefined)
     if (stage === 'dot') return { kind: 'unknown', diagnostic: said }
-    const ours = failure.code === 'ECONTENT' || (far === 'relay' && ourLink.has(failure.code))
+    const ours =
+      failure.code === 'ECONTENT' || failure.code === 'ECLOSED' || (far === 'relay' && ourLink.has(failure.code))
     return { kind: 'deferred', cause: ours ? 'network' : own(far), diagnostic: said }
   }
   const status = stage === 'tls' ? '4.7.5' : reply.status
