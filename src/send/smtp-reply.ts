@@ -5,6 +5,7 @@
  * once it was, only a complete reply tells, and without one the outcome is unknown.
  */
 import { type Cause, diagnostic, type Outcome } from '../mail/outcome.ts'
+import { enhancedStatus } from '../mail/status.ts'
 
 /** How far a conversation had come. `body`: 354 was said and part of the body left. `dot`: all of it may have left. */
 export type Stage = 'connect' | 'greeting' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot'
@@ -36,8 +37,8 @@ export function parseReply(raw: string): Reply {
   const agreed = last != null && lines.every((line) => line?.[1]?.[0] === last[1]![0])
   if (!agreed) return { code: 0, text: raw }
   const texts = lines.map((line) => line![2] ?? '')
-  const status = /^([245]\.\d{1,3}\.\d{1,3})(?:\s|$)/.exec(texts.at(-1)!)?.[1]
-  if (status === undefined || status[0] !== last[1]![0]) return { code: Number(last[1]), text: texts.join(' ').trim() }
+  const status = enhancedStatus(texts.at(-1)!)
+  if (status === null || status[0] !== last[1]![0]) return { code: Number(last[1]), text: texts.join(' ').trim() }
   const text = texts.map((line) => (line.startsWith(status) ? line.slice(status.length) : line).trim()).join(' ')
   return { code: Number(last[1]), status, text: text.trim() }
 }
