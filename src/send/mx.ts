@@ -108,7 +108,7 @@ async function toDomain(
       for (const [email, outcome] of delivered.outcomes) outcomes.set(email, outcome)
       recipients = delivered.unsent
       // A kept connection may have been closed meanwhile: that is worth a new one to the same host.
-      if (!kept || again) break
+      if (recipients.length === 0 || !kept || again) break
     }
     if (recipients.length === 0 || signal.aborted) break
   }

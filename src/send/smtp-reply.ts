@@ -5,6 +5,7 @@
  * once it was, only a complete reply tells, and without one the outcome is unknown.
  */
 import { type Cause, diagnostic, type Outcome } from '../mail/outcome.ts'
+import { enhancedStatus } from '../mail/status.ts'
 
 /** How far a conversation had come. `body`: 354 was said and part of the body left. `dot`: all of it may have left. */
 export type Stage = 'connect' | 'greeting' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot'
@@ -36,8 +37,8 @@ export function parseReply(raw: string): Reply {
   const agreed = last != null && lines.every((line) => line?.[1]?.[0] === last[1]![0])
   if (!agreed) return { code: 0, text: raw }
   const texts = lines.map((line) => line![2] ?? '')
-  const status = /^([245]\.\d{1,3}\.\d{1,3})(?:\s|$)/.exec(texts.at(-1)!)?.[1]
-  if (status === undefined || status[0] !== last[1]![0]) return { code: Number(last[1]), text: texts.join(' ').trim() }
+  const status = enhancedStatus(texts.at(-1)!)
+  if (status === null || status[0] !== last[1]![0]) return { code: Number(last[1]), text: texts.join(' ').trim() }
   const text = texts.map((line) => (line.startsWith(status) ? line.slice(status.length) : line).trim()).join(' ')
   return { code: Number(last[1]), status, text: text.trim() }
 }
@@ -59,16 +60,30 @@ function queueId(text: string): string | null {
   return first !== undefined && /\d/.test(first) ? first : null
 }
 
+/** What was going on when no answer came, for people. */
+const doing: Record<Stage, string> = {
+  connect: 'connecting',
+  greeting: 'waiting for the greeting',
+  tls: 'starting TLS',
+  auth: 'logging in',
+  mail: 'handing over the envelope',
+  rcpt: 'handing over the envelope',
+  data: 'handing over the envelope',
+  body: 'sending the message, which did not end',
+  dot: 'waiting for the answer to the message',
+}
+
 /** The outcome of a failure, by what was said, when, and by whom. */
 export function failed(failure: Failure, far: FarEnd): Outcome {
   const { stage, reply } = failure
   if (reply === undefined || reply.code < 400) {
-    const said = diagnostic(failure.code, failure.reason, stage === 'tls' ? '4.7.5' : undefined)
+    const said = diagnostic(failure.code, `${doing[stage]}: ${failure.reason}`, stage === 'tls' ? '4.7.5' : undefined)
     if (stage === 'dot') return { kind: 'unknown', diagnostic: said }
-    const ours = failure.code === 'ECONTENT' || (far === 'relay' && ourLink.has(failure.code))
+    const ours =
+      failure.code === 'ECONTENT' || failure.code === 'ECLOSED' || (far === 'relay' && ourLink.has(failure.code))
     return { kind: 'deferred', cause: ours ? 'network' : own(far), diagnostic: said }
   }
-  const status = reply.status ?? (stage === 'tls' ? '4.7.5' : undefined)
+  const status = stage === 'tls' ? '4.7.5' : reply.status
   const said = diagnostic(reply.code, reply.text || failure.reason, status)
   // A server that will not begin, or not with TLS, says nothing about the mail: it waits, whatever the digit.
   if (reply.code < 500 || stage === 'greeting' || stage === 'tls')

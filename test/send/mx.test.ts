@@ -323,6 +323,6 @@ describe('connections to an MX', () => {
     await carrier.close()
     await mx[0]!.until(({ open }) => open() === 0)
     assert.ok(mx[0]!.sessions[0]!.lines.includes('QUIT'))
-    assert.equal(told(await one()), 'deferred host')
+    assert.equal(told(await one()), 'deferred network')
   })
 })

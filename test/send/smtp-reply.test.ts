@@ -11,6 +11,7 @@ describe('reading a reply', () => {
     ['550 5.1', 550, undefined, '5.1'],
     ['550 5.1.1.1 odd', 550, undefined, '5.1.1.1 odd'],
     ['550 5.1.1', 550, '5.1.1', ''],
+    ['550 sorry, no mailbox here (#5.1.1)', 550, '5.1.1', 'sorry, no mailbox here (#5.1.1)'],
     ['550 2.1.5 contradicts itself', 550, undefined, '2.1.5 contradicts itself'],
     ['250-yes\n550 no', 0, undefined, '250-yes\n550 no'],
     ['hello', 0, undefined, 'hello'],

@@ -375,6 +375,16 @@ describe('connections', () => {
     assert.equal(mx.received.length, 2)
   })
 
+  test('that all were closed meanwhile are not tried one by one', async () => {
+    const { mx, one } = await relayTo()
+    await Promise.all([one(), one()])
+    assert.equal(mx.sessions.length, 2)
+    mx.drop()
+    await mx.until(() => mx.open() === 0)
+    assert.equal((await one()).kind, 'accepted')
+    assert.deepEqual([mx.received.length, mx.sessions.length], [3, 3])
+  })
+
   test('that end after the dot are not made anew for the same message', async () => {
     const { mx, one } = await relayTo({
       on: { dot: (_, { lines }) => (lines.length > 5 ? { next: 'reset' } : undefined) },
@@ -404,7 +414,7 @@ describe('connections', () => {
     await carrier.close()
     await mx.until(() => mx.open() === 0)
     assert.ok(mx.sessions[0]!.lines.includes('QUIT'))
-    assert.equal(told(await one()), 'deferred provider')
+    assert.equal(told(await one()), 'deferred network')
   })
 })
 

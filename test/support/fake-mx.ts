@@ -87,6 +87,7 @@ export async function fakeMx(options: FakeMxOptions = {}): Promise<FakeMx> {
   }
   const server = createServer((socket) => {
     sockets.add(socket)
+    socket.setNoDelay(true)
     socket.on('error', () => undefined)
     socket.on('close', () => {
       sockets.delete(socket)
