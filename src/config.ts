@@ -54,7 +54,8 @@ export interface ConfigSources {
   /** The file's name, for problems only. */
   file: string
   env: Readonly<Record<string, string | undefined>>
-  adapters: Readonly<Record<string, Adapter>>
+  /** By name. */
+  adapters: ReadonlyMap<string, Adapter>
   /** Answers the text of a file that the config names, or throws. Without it such files are problems. */
   readFile?: (path: string) => string
 }

@@ -78,7 +78,7 @@ export function loadConfig(file: string): Config {
     ])
   }
   const readFile = (path: string) => readFileSync(path, 'utf8')
-  const result = parseConfig(text, { file, env: process.env, adapters: Object.fromEntries(adapters), readFile })
+  const result = parseConfig(text, { file, env: process.env, adapters, readFile })
   if ('problems' in result) throw new ConfigInvalid(result.problems)
   return result.config
 }

@@ -136,7 +136,7 @@ function offsetOf(document: Document.Parsed, path: Path, at: Finding['at']): num
       const wantsKey = depth === path.length - 1 && at === 'key'
       offset = wantsKey ? atKey : (startOf(node) ?? atKey)
       // A missing key is told at the key of what lacks it, not at the first of the keys that are there.
-      if (depth < path.length - 1 && isMap(node) && !node.flow && !hasKey(node, path[depth + 1]!)) return atKey
+      if (depth < path.length - 1 && isMap(node) && !hasKey(node, path[depth + 1]!)) return atKey
     } else if (isSeq(holder)) {
       node = holder.items[Number(part)]
       if (node === undefined) return offset

@@ -10,11 +10,11 @@ type Json = Record<string, unknown>
  * JSON Schema (draft 7, which every editor reads) of a config with these adapters: the settings of a provider follow from its
  * `adapter`, and have their help and completion.
  */
-export function jsonSchema(adapters: Readonly<Record<string, Adapter>>): Json {
+export function jsonSchema(adapters: ReadonlyMap<string, Adapter>): Json {
   const schema = convert(configSchema)
   const common = convert(provider)
   const definitions: Record<string, Json> = { ...(schema.definitions as Record<string, Json>) }
-  for (const [name, adapter] of Object.entries(adapters)) {
+  for (const [name, adapter] of adapters) {
     const { definitions: own, ...options } = convert(strict(adapter.options))
     Object.assign(definitions, own)
     const properties = { ...(common.properties as Json), ...(options.properties as Json) }
@@ -28,9 +28,9 @@ export function jsonSchema(adapters: Readonly<Record<string, Adapter>>): Json {
   }
   definitions.provider = {
     type: 'object',
-    properties: { adapter: { enum: Object.keys(adapters), description: 'Which vendor or protocol it speaks' } },
+    properties: { adapter: { enum: [...adapters.keys()], description: 'Which vendor or protocol it speaks' } },
     required: ['adapter'],
-    allOf: Object.keys(adapters).map((name) => ({
+    allOf: [...adapters.keys()].map((name) => ({
       if: { properties: { adapter: { const: name } }, required: ['adapter'] },
       // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
       then: { $ref: `#/definitions/adapter-${name}` },

@@ -26,14 +26,22 @@ function fromIssue(issue: z.core.$ZodIssue, under: Path): Finding[] {
   }
   if (issue.code === 'invalid_union') {
     // The branch that was meant is the one whose kind of value it is; the others only say that it is not theirs.
-    const meant = issue.errors.filter((branch) => !branch.some((one) => one.path.length === 0 && isWrongKind(one)))
-    if (meant.length > 0) return meant[0]!.flatMap((one) => fromIssue(one, path))
+    const meant = issue.errors.filter((branch) => !branch.some(isWrongKind))
+    if (meant.length > 1 && meant.every((branch) => branch.length === 1 && branch[0]!.path.length === 0)) {
+      return [{ path, at: 'value', message: meant.map(([one]) => one!.message).join(', or ') }]
+    }
+    const nearest = meant.toSorted((a, b) => a.length - b.length)[0]
+    if (nearest) return nearest.flatMap((one) => fromIssue(one, path))
   }
   return [{ path, at: 'value', message: issue.message }]
 }
 
+/** Whether the issue says that the whole value is of another kind: text where a list should be. */
 function isWrongKind(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.message.startsWith('expected'))
+  if (issue.path.length > 0) return false
+  return issue.code === 'invalid_union'
+    ? issue.errors.every((branch) => branch.some(isWrongKind))
+    : issue.code === 'invalid_type'
 }
 
 function unknownKey(key: string, allowed: readonly string[]): string {
@@ -118,11 +126,10 @@ export function words(issue: z.core.$ZodRawIssue): string | undefined {
       if (issue.origin === 'array') return `must have at most ${issue.maximum} entries`
       return `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`
     case 'invalid_union': {
-      const expected = issue.errors.flatMap((branch) =>
-        branch.filter((one) => one.path.length === 0 && isWrongKind(one)),
-      )
-      if (issue.input === undefined) return `is missing; ${unionOf(expected)}`
-      return `${unionOf(expected)}, found ${kindOf(issue.input)}`
+      const expected = [...new Set(issue.errors.flat().flatMap(kindsExpected))]
+      if (expected.length === 0) return undefined
+      if (issue.input === undefined) return `is missing; expected ${expected.join(' or ')}`
+      return `expected ${expected.join(' or ')}, found ${kindOf(issue.input)}`
     }
     default:
       return undefined
@@ -133,11 +140,10 @@ function oneOf(allowed: readonly string[]): string {
   return allowed.length === 1 ? allowed[0]! : `one of ${allowed.join(', ')}`
 }
 
-function unionOf(branches: readonly z.core.$ZodIssue[]): string {
-  const expected = branches.map((one) =>
-    'expected' in one ? (kinds[String(one.expected)] ?? String(one.expected)) : null,
-  )
-  return `expected ${[...new Set(expected.filter((kind) => kind !== null))].join(' or ')}`
+function kindsExpected(issue: z.core.$ZodIssue): string[] {
+  if (issue.path.length > 0) return []
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(kindsExpected)
+  return issue.code === 'invalid_type' ? [kinds[issue.expected] ?? issue.expected] : []
 }
 
 function tooSmall(issue: Extract<z.core.$ZodRawIssue, { code: 'too_small' }>): string {

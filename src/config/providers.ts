@@ -6,7 +6,7 @@ import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
 /** Keys that every provider may have, whatever its adapter. */
-export const commonKeys: readonly string[] = Object.keys(provider.shape)
+const commonKeys: readonly string[] = Object.keys(provider.shape)
 
 /**
  * Reads one provider. Its common settings were checked with the rest of the config; here they are taken as they parsed.
@@ -15,14 +15,14 @@ export const commonKeys: readonly string[] = Object.keys(provider.shape)
 export function readProvider(
   name: string,
   given: Readonly<Record<string, unknown>>,
-  adapters: Readonly<Record<string, Adapter>>,
+  adapters: ReadonlyMap<string, Adapter>,
   problem: (finding: Finding) => void,
 ): Provider | null {
   const path = ['providers', name]
   if (typeof given.adapter !== 'string') return null
-  const adapter = Object.hasOwn(adapters, given.adapter) ? adapters[given.adapter] : undefined
+  const adapter = adapters.get(given.adapter)
   if (!adapter) {
-    const known = Object.keys(adapters)
+    const known = [...adapters.keys()]
     const message = `there is no such adapter${didYouMean(given.adapter, known)}. Adapters: ${known.join(', ')}`
     problem({ path: [...path, 'adapter'], at: 'value', message })
     return null

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { accepted, refused } from './reading.ts'
+
+const providers = 'providers: { a: { adapter: inbox }, b: { adapter: inbox }, c: { adapter: inbox } }\nroutes:\n'
+const last = '\n  - { name: rest, use: { first: [a, b, c] } }'
+
+const rules = (text: string) => accepted(providers + text).policy.rules
+const when = (text: string) => rules(`  - { name: one, when: ${text}, use: a }${last}`)[0]?.when
+const use = (text: string) => rules(`  - { name: one, use: ${text} }`)[0]?.use
+const noWhen = (text: string) => refused(`${providers}  - { name: one, when: ${text}, use: a }${last}`)
+const noUse = (text: string) => refused(`${providers}  - { name: one, use: ${text} }`)
+
+describe('when', () => {
+  it('reads a value, a list and each test', () => {
+    assert.deepEqual(when('{ type: otp }'), { fields: { type: { is: 'otp' } } })
+    assert.deepEqual(when('{ tag: [x, 7] }'), { fields: { tag: { in: ['x', '7'] } } })
+    assert.deepEqual(when('{ subject: { in: [x] } }'), { fields: { subject: { in: ['x'] } } })
+    assert.deepEqual(when('{ subject: { glob: "*x" } }'), { fields: { subject: { glob: '*x' } } })
+    assert.deepEqual(when('{ subject: { regex: "^x+$" } }'), { fields: { subject: { regex: '^x+$' } } })
+    assert.deepEqual(when('{ hour: { gt: 8, lt: 20 } }'), { fields: { hour: { gt: 8, lt: 20 } } })
+    assert.deepEqual(when('{ size: { gt: 10MB }, attachments: 2 }'), {
+      fields: { size: { gt: 10 * 1024 * 1024 }, attachments: { is: 2 } },
+    })
+  })
+
+  it('takes addresses, domains and header names in their canonical form', () => {
+    assert.deepEqual(
+      when('{ recipient.domain: Exämple.COM, from: Ann@EXAMPLE.com, header.X-Kind: News, metadata.Kind: 7 }'),
+      {
+        fields: {
+          'recipient.domain': { is: 'xn--exmple-cua.com' },
+          from: { is: 'Ann@example.com' },
+          'header.x-kind': { is: 'News' },
+          'metadata.Kind': { is: '7' },
+        },
+      },
+    )
+  })
+
+  it('nests all, any and not, and asks for all keys of one mapping', () => {
+    assert.deepEqual(when('{ all: [{ type: otp }, { not: { tag: x } }, { any: [{ tag: y }, { tag: z }] }] }'), {
+      all: [
+        { fields: { type: { is: 'otp' } } },
+        { not: { fields: { tag: { is: 'x' } } } },
+        { any: [{ fields: { tag: { is: 'y' } } }, { fields: { tag: { is: 'z' } } }] },
+      ],
+    })
+    assert.deepEqual(when('{ type: otp, tag: x, not: { tenant: acme } }'), {
+      all: [{ fields: { type: { is: 'otp' }, tag: { is: 'x' } } }, { not: { fields: { tenant: { is: 'acme' } } } }],
+    })
+  })
+
+  const wrong: [text: string, problem: RegExp][] = [
+    [
+      '{ recipient.domian: x.com }',
+      /^3:26 routes\[0\].when.recipient.domian: unknown key .*did you mean "recipient.domain"/,
+    ],
+    ['{ header.: x }', /^3:26 .*unknown key "header\."/],
+    ['{}', /^3:24 routes\[0\].when: is empty; leave "when" out/],
+    ['{ all: [] }', /^3:31 routes\[0\].when.all: must have at least one entry/],
+    ['{ all: [{ not: { typ: otp } }] }', /^3:41 routes\[0\].when.all\[0\].not.typ: unknown key "typ"/],
+    ['{ type: [otp, opt] }', /^3:38 routes\[0\].when.type\[1\]: there is no type "opt" \(did you mean "otp"\?\)/],
+    ['{ any: [{ type: { in: [nope] } }] }', /^3:47 routes\[0\].when.any\[0\].type.in\[0\]: there is no type "nope"/],
+    ['{ subject: { regex: "(a" } }', /^3:44 routes\[0\].when.subject.regex: is not a regular expression of RE2/],
+    ['{ subject: { regex: "(a)\\\\1" } }', /when.subject.regex: is not a regular expression of RE2/],
+    ['{ subject: { gt: 5 } }', /^3:35 routes\[0\].when.subject: subject is text/],
+    ['{ header.x: { gt: 5 } }', /header.x is text/],
+    ['{ size: { glob: "1*" } }', /when.size.glob: size is a number/],
+    ['{ size: { gt: 5, lt: 5 } }', /never matches/],
+    ['{ size: big }', /^3:32 routes\[0\].when.size: expected bytes, or a size/],
+    ['{ hour: 24 }', /an hour is 0 to 23/],
+    ['{ subject: { glob: x, regex: y } }', /expected just one of in, glob and regex/],
+    ['{ subject: {} }', /expected just one of in, glob and regex/],
+    ['{ subject: { globb: x } }', /when.subject.globb: unknown key "globb" \(did you mean "glob"\?\)/],
+    [
+      '{ tag: true }',
+      /^3:31 routes\[0\].when.tag: expected text or a number or a list or a mapping, found true or false/,
+    ],
+    ['{ recipient: ann }', /^3:37 routes\[0\].when.recipient: /],
+    ['{ from.domain: ann@example.com }', /expected a domain, not an address/],
+    ['[{ type: otp }]', /^3:24 routes\[0\].when: expected a mapping, found a list/],
+  ]
+  for (const [text, problem] of wrong) {
+    it(`refuses ${text}`, () => {
+      const problems = noWhen(text)
+      assert.equal(problems.length, 1, problems.join('\n'))
+      assert.match(problems[0] ?? '', problem)
+    })
+  }
+})
+
+describe('use', () => {
+  it('reads names, lists, rankings and shares, one in the other', () => {
+    assert.deepEqual(use('a'), { provider: 'a' })
+    assert.deepEqual(use('{ first: [a, { best: { of: [b, c], by: latency } }] }'), {
+      first: [{ provider: 'a' }, { best: { of: [{ provider: 'b' }, { provider: 'c' }], by: 'latency' } }],
+    })
+    assert.deepEqual(use('{ split: { a: 70, b: 0.5 } }'), {
+      split: { weights: { a: 70, b: 0.5 }, sticky: 'recipient' },
+    })
+    assert.deepEqual(use('{ split: { sticky: message, a: 1 } }'), { split: { weights: { a: 1 }, sticky: 'message' } })
+  })
+
+  const wrong: [text: string, problem: RegExp][] = [
+    ['d', /^3:23 routes\[0\].use: there is no provider "d"/],
+    [
+      '{ first: [a, { best: { of: [b, cc], by: cost } }] }',
+      /^3:54 routes\[0\].use.first\[1\].best.of\[1\]: there is no provider "cc"/,
+    ],
+    ['{ split: { a: 1, d: 1 } }', /^3:40 routes\[0\].use.split.d: there is no provider "d"/],
+    [
+      '{ frist: [a] }',
+      /^3:25 routes\[0\].use.frist: unknown key "frist" \(did you mean "first"\?\). Allowed here: first, best, split/,
+    ],
+    ['{ adaptive: { of: [a, b], explore: 5% } }', /unknown key "adaptive"/],
+    [
+      '{ first: [a], best: { of: [b], by: cost } }',
+      /^3:23 routes\[0\].use: expected just one of first, best and split/,
+    ],
+    ['{}', /^3:23 routes\[0\].use: expected just one of first, best and split/],
+    ['{ first: [] }', /^3:32 routes\[0\].use.first: must have at least one entry/],
+    ['{ first: [a, a] }', /^3:36 routes\[0\].use.first\[1\]: this provider stands in the list already/],
+    ['{ best: { of: [a, b], by: price } }', /^3:49 routes\[0\].use.best.by: expected one of cost, latency, health/],
+    ['{ best: { of: [a, b] } }', /^3:25 routes\[0\].use.best.by: is missing; expected one of cost, latency, health/],
+    ['{ split: { a: 0, b: 1 } }', /^3:37 routes\[0\].use.split.a: must be more than 0/],
+    ['{ split: { a: -1 } }', /routes\[0\].use.split.a: must be more than 0/],
+    ['{ split: { sticky: message } }', /routes\[0\].use.split: names no provider/],
+    ['{ split: { a: 1, sticky: tenant } }', /routes\[0\].use.split.sticky: expected one of recipient, message/],
+    ['7', /^3:23 routes\[0\].use: expected text or a mapping, found a number/],
+    ['[a, b]', /^3:23 routes\[0\].use: expected text or a mapping, found a list/],
+  ]
+  for (const [text, problem] of wrong) {
+    it(`refuses ${text}`, () => {
+      const problems = noUse(text)
+      assert.equal(problems.length, 1, problems.join('\n'))
+      assert.match(problems[0] ?? '', problem)
+    })
+  }
+})
+
+describe('rules together', () => {
+  const together = (text: string) => refused(providers + text)
+
+  it('end with one that matches everything', () => {
+    assert.deepEqual(together('  - { name: one, when: { type: otp }, use: a }'), [
+      '3:18 routes[0].when: the last rule must match everything: leave "when" out, or add a rule without it',
+    ])
+    assert.deepEqual(together('  []'), ['3:3 routes: must have at least one entry'])
+  })
+
+  it('can each be reached', () => {
+    assert.deepEqual(
+      together(
+        '  - { name: one, use: a }\n  - { name: two, when: { type: otp }, use: b }\n  - { name: three, use: c }',
+      ),
+      [
+        '4:5 routes[1]: never matches: the rule "one" before it matches everything',
+        '5:5 routes[2]: never matches: the rule "one" before it matches everything',
+      ],
+    )
+    assert.deepEqual(
+      together(`  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp }, use: b }${last}`),
+      ['4:18 routes[1].when: never matches: the rule "one" before it has the same "when"'],
+    )
+  })
+
+  it('have names of their own', () => {
+    assert.deepEqual(together(`  - { name: rest, when: { type: otp }, use: a }${last}`), [
+      '4:13 routes[1].name: another rule has this name; choose another',
+    ])
+  })
+
+  it('have the same version when they say the same, and another when they do not', () => {
+    const version = (text: string) => accepted(providers + text).policy.version
+    const one = version(`  - { name: one, when: { type: otp, tag: [x] }, use: a }${last}`)
+    assert.match(one, /^[0-9a-f]{12}$/)
+    assert.equal(
+      version(`  # a comment\n  - use: a\n    when: { tag: { in: [x] }, type: otp }\n    name: one${last}`),
+      one,
+    )
+    assert.notEqual(version(`  - { name: one, when: { type: otp, tag: [y] }, use: a }${last}`), one)
+  })
+})
