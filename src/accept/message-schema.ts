@@ -29,7 +29,7 @@ const mailboxText = z.string().max(1000).openapi({ example: 'Ann <ann@example.co
 const mailboxObject = z.strictObject({ email: z.string().max(1000), name: line(255).optional() })
 const notMailbox = 'Expected an address as text, or an object with email and name.'
 
-export const mailbox = z
+const mailbox = z
   .union([mailboxText, mailboxObject], { error: notMailbox })
   .openapi('Mailbox', { description: 'Exactly one mailbox: `Ann <ann@example.com>`, `ann@example.com` or an object.' })
 export type MailboxJson = z.infer<typeof mailbox>
@@ -50,7 +50,7 @@ function isBase64(text: string): boolean {
 const token = "[A-Za-z0-9!#$&^_.+'%*-]+"
 const mediaType = new RegExp(`^${token}/${token}(?: *; *${token}=(?:${token}|"[^"\\\\\\u0000-\\u001f\\u007f]*"))*$`)
 
-export const attachment = z
+const attachment = z
   .strictObject({
     filename: line(255, 1)
       .refine((name) => !/[/\\]/.test(name) && name !== '.' && name !== '..', 'A bare file name, without folders.')
