@@ -12,8 +12,8 @@ const nothing = Buffer.alloc(0)
  * Refuses what would make us half of an SMTP-smuggling pair when it is relayed (a bare CR, a bare LF, NUL), lines that no relay
  * need take, and more bytes than allowed; counts what routing asks for. How the bytes are cut into chunks makes no difference.
  *
- * Lines are searched in a latin-1 string: `indexOf` on it is the fastest way there is in JavaScript (5 KB: 1.5 us; with
- * `Buffer.indexOf` 3.6, byte by byte 9.6).
+ * Lines are searched in a latin-1 string, where `indexOf` is at its fastest: 5 KB take 2.7 us in all. The search alone takes 1.5,
+ * with `Buffer.indexOf` 3.6, byte by byte 9.6.
  */
 export class ContentGuard {
   /** Bytes so far. */
@@ -74,7 +74,7 @@ export class ContentGuard {
     for (let at = 0; at < text.length; ) {
       const lf = text.indexOf('\n', at)
       const cr = text.indexOf('\r', at)
-      if (cr !== lf - 1) throw invalid(cr !== -1 && cr < lf ? 'a bare CR' : 'a bare LF')
+      if (cr === -1 || cr !== lf - 1) throw invalid(cr !== -1 && cr < lf ? 'a bare CR' : 'a bare LF')
       if (cr - at > longestLine) throw tooLong()
       if (mayBePartLine(text, at)) this.#count(text.slice(at, cr))
       at = lf + 1

@@ -162,10 +162,11 @@ class Intake {
       throw new Refusal('invalid_content', `The header block is longer than ${longestHeaderBlock} bytes.`)
     }
     if (start === null) return
-    const block = readHeaders(message.subarray(0, start), isHidden)
-    checkHops(block.fields, this.#arrival.host)
-    const digestOf = this.#arrival.head(block.fields)
-    const fields = block.fields.filter(([name]) => !isHidden(name.toLowerCase()))
+    const came = readHeaders(message.subarray(0, start), () => false)
+    checkHops(came.fields, this.#arrival.host)
+    const digestOf = this.#arrival.head(came.fields)
+    const hides = came.fields.some(([name]) => isHidden(name.toLowerCase()))
+    const { fields, bytes } = hides ? readHeaders(came.bytes, isHidden) : came
     const ownId = `<${randomUUID()}@${this.#arrival.host}>`
     const messageId = headerValue(fields, 'message-id')
     this.#head = {
@@ -178,14 +179,14 @@ class Intake {
     if (messageId === undefined) trace += `Message-ID: ${ownId}\r\n`
     if (headerValue(fields, 'date') === undefined) trace += `Date: ${mailDate(this.#arrival.now)}\r\n`
     if (shape === 'none') trace += '\r\n'
-    const cleaned = [block.bytes, message.subarray(start)]
+    const cleaned = [bytes, message.subarray(start)]
     if (digestOf !== undefined) {
       this.#hash = createHash('sha256').update(`${digestOf}\0`)
-      for (const bytes of cleaned) this.#hash.update(bytes)
+      for (const part of cleaned) this.#hash.update(part)
     }
     this.#chunks = []
     this.#gathered = 0
-    for (const bytes of [Buffer.from(trace), ...cleaned]) this.#push(bytes)
+    for (const part of [Buffer.from(trace), ...cleaned]) this.#push(part)
   }
 }
 

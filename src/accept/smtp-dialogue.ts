@@ -11,7 +11,7 @@ import type { FailedLogins } from './failed-logins.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
 import { Refusal } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
-import type { GuardedConnection, LineGuard } from './smtp-guard.ts'
+import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
 import { type Steering, steering } from './steering.ts'
 import type { Door, Receipt, Submission } from './submit.ts'
@@ -82,9 +82,10 @@ export class Dialogue implements LineGuard {
     }
   }
 
-  broken(tooLong: boolean): Reply {
+  broken(fault: Fault): Reply {
     this.since = performance.now()
-    if (tooLong) return new Reply('500 5.5.6', 'The line is too long', true)
+    if (fault === 'tls') return new Reply('500 5.5.2', 'TLS begins with STARTTLS here', true)
+    if (fault === 'long') return new Reply('500 5.5.6', 'The line is too long', true)
     if (++this.#broken > 1) return new Reply('521 5.5.2', 'Lines end with CRLF, without CR, LF or NUL in them', true)
     return new Reply('500 5.5.2', 'Lines end with CRLF, without CR, LF or NUL in them')
   }
@@ -105,7 +106,6 @@ export class Dialogue implements LineGuard {
     const { session } = this.#connection
     if (this.#parts.closing()) throw new Refusal('stopping', 'We are stopping.')
     if (http.test(line.toString('latin1', 0, 200))) throw new Reply('421 4.7.0', 'This is a mail server')
-    if (line[0] === 0x16 && line[1] === 0x03) throw new Reply('500 5.5.2', 'TLS begins with STARTTLS here', true)
     if (idle.has(this.#verb) && ++this.#idle > mostIdle) throw new Reply('421 4.7.0', 'Too many commands without mail')
     if (this.#errors >= mostErrors) throw new Reply('421 4.7.0', 'Too many errors')
     if (line.length > longestCommand && this.#verb !== 'AUTH') throw new Reply('500 5.5.6', 'The line is too long')

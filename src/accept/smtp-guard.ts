@@ -13,6 +13,9 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import { Reply } from './smtp-reply.ts'
 
+/** What is no command line: too long a one, one with stray CR, LF or NUL, or the beginning of a TLS handshake. */
+export type Fault = 'long' | 'stray' | 'tls'
+
 /** Judges the lines of one connection. */
 export interface LineGuard {
   /**
@@ -21,8 +24,8 @@ export interface LineGuard {
    * @returns the line to run, or the reply that answers it
    */
   command(line: Buffer, pipelined: boolean): Buffer | Reply
-  /** The reply to a line that is none: bare LF or CR, NUL, endless. The transaction and a login under way are gone. */
-  broken(tooLong: boolean): Reply
+  /** The reply to what is no line. The transaction and a login under way are gone. */
+  broken(fault: Fault): Reply
   /** The enhanced status code for a reply of the library's own, where the library's is not the right one. */
   status(code: number): string | undefined
   /** An error was answered, by us or by the library. */
@@ -30,6 +33,7 @@ export interface LineGuard {
 }
 
 const nothing = Buffer.alloc(0)
+const crlf = Buffer.from('\r\n')
 
 /** A server whose connections are guarded. */
 export class GuardedServer extends SMTPServer {
@@ -56,7 +60,7 @@ export class GuardedConnection extends SMTPConnection {
   override _createParser(): SMTPStream {
     return new LineParser(
       (line, pipelined, next) => this.#command(line, pipelined, next),
-      (tooLong, next) => this.#broken(tooLong, next),
+      (fault, next) => this.#broken(fault, next),
     )
   }
 
@@ -86,14 +90,14 @@ export class GuardedConnection extends SMTPConnection {
     }
   }
 
-  #broken(tooLong: boolean, next: () => void): void {
+  #broken(fault: Fault, next: () => void): void {
     if (!this._ready || this._upgrading) {
       this._onCommand(nothing, next)
       return
     }
     this._nextHandler = false
     this._resetSession()
-    this.answer(this.guard.broken(tooLong))
+    this.answer(this.guard.broken(fault))
     next()
   }
 }
@@ -106,13 +110,13 @@ const linesAtOnce = 100
 /** The library's parser, but lines end with CRLF only and are whole and clean before anything sees them. */
 class LineParser extends SMTPStream {
   readonly #command: (line: Buffer, pipelined: boolean, next: () => void) => void
-  readonly #broken: (tooLong: boolean, next: () => void) => void
+  readonly #broken: (fault: Fault, next: () => void) => void
   /** What has come and is not run yet. */
   #bytes: Buffer = nothing
 
   constructor(
     command: (line: Buffer, pipelined: boolean, next: () => void) => void,
-    broken: (tooLong: boolean, next: () => void) => void,
+    broken: (fault: Fault, next: () => void) => void,
   ) {
     super()
     this.#command = command
@@ -138,7 +142,7 @@ class LineParser extends SMTPStream {
         return
       }
       const end = this.#bytes.indexOf('\n') + 1
-      if (end === 0 && this.#bytes.length <= longestLine) {
+      if (end === 0 && this.#bytes.length <= longestLine && !isHandshake(this.#bytes)) {
         next()
         return
       }
@@ -157,10 +161,17 @@ class LineParser extends SMTPStream {
   }
 
   #runLine(end: number, next: () => void): void {
-    const line = this.#bytes.subarray(0, Math.max(end - 2, 0))
-    const clean = this.#bytes[end - 2] === 13 && this.#bytes[end - 1] === 10 && !line.includes(13) && !line.includes(0)
+    const bytes = this.#bytes.subarray(0, end)
     this.#bytes = this.#bytes.subarray(end)
-    if (clean && end <= longestLine) this.#command(line, this.#bytes.length > 0, next)
-    else this.#broken(end > longestLine, next)
+    const line = bytes.subarray(0, Math.max(end - 2, 0))
+    if (isHandshake(bytes)) this.#broken('tls', next)
+    else if (end > longestLine) this.#broken('long', next)
+    else if (!bytes.subarray(-2).equals(crlf) || line.includes(13) || line.includes(0)) this.#broken('stray', next)
+    else this.#command(line, this.#bytes.length > 0, next)
   }
+}
+
+/** A TLS record with a ClientHello, of a client that took this for a port with implicit TLS. */
+function isHandshake(bytes: Buffer): boolean {
+  return bytes[0] === 0x16 && bytes[1] === 0x03
 }
