@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Hono } from 'hono'
 import { inMemory } from './accept/in-memory.ts'
 
 const paths = {
@@ -78,6 +79,13 @@ describe('the app', () => {
     const response = await inMemory().ask('/metrics')
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
     assert.equal(await response.text(), 'waypost_up 1\n')
+  })
+
+  it('mounts the pages it is given, beside its own paths', async () => {
+    const { ask } = inMemory({ dashboard: new Hono().get('/', (c) => c.text('hello')) })
+    assert.equal(await (await ask('/')).text(), 'hello')
+    assert.equal((await ask('/nothing')).status, 404)
+    assert.equal((await inMemory().ask('/')).status, 404)
   })
 
   it('describes every path in OpenAPI 3.1', async () => {

@@ -1,7 +1,7 @@
 /** The body of a request: what kind it is, and its bytes within the limit. */
 import { Refusal } from './refusals.ts'
 
-/** Up to this size a body of which the length is known comes as one piece: four times as fast as a stream. */
+/** Up to this size a body of which the length is known comes as one piece, which spares the web stream. */
 const longestWhole = 64 * 1024
 
 /**

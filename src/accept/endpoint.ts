@@ -28,7 +28,7 @@ export interface HttpParts {
 
 type Media = Record<string, { schema: z.ZodType; example?: unknown }>
 
-export interface Endpoint<Query extends z.ZodObject> {
+interface Endpoint<Query extends z.ZodObject> {
   method: 'get' | 'post'
   /** As OpenAPI writes it: `/v1/messages/{id}`. */
   path: string

@@ -12,12 +12,14 @@ export const limits = {
 
 const controls = /[\u0000-\u001f\u007f]/
 
-/** One line of text of at most `longest` code points: no control characters, so that it can stand in a header anywhere. */
-function line(longest: number) {
+/** One line of text, its length in code points: no control characters, so that it can stand in a header anywhere. */
+function line(longest: number, shortest = 0) {
   return z
     .string()
+    .min(shortest)
     .refine((text) => !controls.test(text), 'Control characters, line ends among them, are not allowed here.')
     .refine((text) => text.length <= longest || [...text].length <= longest, `At most ${longest} characters.`)
+    .openapi({ maxLength: longest })
 }
 
 /** A body: any text but NUL, which mail cannot carry. */
@@ -27,12 +29,16 @@ const mailboxText = z.string().max(1000).openapi({ example: 'Ann <ann@example.co
 const mailboxObject = z.strictObject({ email: z.string().max(1000), name: line(255).optional() })
 const notMailbox = 'Expected an address as text, or an object with email and name.'
 
-export const mailbox = z
+const mailbox = z
   .union([mailboxText, mailboxObject], { error: notMailbox })
   .openapi('Mailbox', { description: 'Exactly one mailbox: `Ann <ann@example.com>`, `ann@example.com` or an object.' })
 export type MailboxJson = z.infer<typeof mailbox>
 
-const mailboxes = z.union([mailbox, z.array(mailbox)], { error: 'Expected an address, or a list of addresses.' })
+const mailboxes = z
+  .union([mailbox, z.array(mailbox)], { error: 'Expected an address, or a list of addresses.' })
+  .openapi('Mailboxes', {
+    description: `One mailbox, or a list. To, cc and bcc together name at most ${limits.recipients}.`,
+  })
 
 /** Strict base64 (RFC 4648 section 4): its alphabet only, padded, no line breaks. */
 function isBase64(text: string): boolean {
@@ -44,12 +50,11 @@ function isBase64(text: string): boolean {
 const token = "[A-Za-z0-9!#$&^_.+'%*-]+"
 const mediaType = new RegExp(`^${token}/${token}(?: *; *${token}=(?:${token}|"[^"\\\\\\u0000-\\u001f\\u007f]*"))*$`)
 
-export const attachment = z
+const attachment = z
   .strictObject({
-    filename: line(255)
-      .min(1)
+    filename: line(255, 1)
       .refine((name) => !/[/\\]/.test(name) && name !== '.' && name !== '..', 'A bare file name, without folders.')
-      .openapi({ example: 'invoice.pdf' }),
+      .openapi({ maxLength: 255, example: 'invoice.pdf' }),
     content: z
       .string()
       .refine(isBase64, 'Not base64: padded, without line breaks, with + and /.')
@@ -80,7 +85,7 @@ export const message = z
     bcc: mailboxes.optional(),
     replyTo: mailboxes.optional(),
     subject: line(998).optional(),
-    text: bodyText.optional(),
+    text: bodyText.optional().openapi({ description: 'There must be `text` or `html`, or both.' }),
     html: bodyText.optional(),
     headers: z
       .record(z.string(), z.string())
@@ -88,10 +93,10 @@ export const message = z
       .optional()
       .openapi({ description: 'Custom headers; those that a field here makes cannot be set. `Message-ID` may be.' }),
     attachments: z.array(attachment).max(limits.attachments).optional(),
-    type: line(64).min(1).optional().openapi({ description: 'A name under `types`.', default: 'transactional' }),
-    tags: z.array(line(128).min(1)).max(limits.tags).optional(),
+    type: line(64, 1).optional().openapi({ description: 'A name under `types`.', default: 'transactional' }),
+    tags: z.array(line(128, 1)).max(limits.tags).optional(),
     metadata: z
-      .record(line(64).min(1), line(1000))
+      .record(line(64, 1), line(1000))
       .refine((metadata) => Object.keys(metadata).length <= limits.metadata, `At most ${limits.metadata} keys.`)
       .optional(),
     sendAt: instant.optional().openapi({ description: 'Not before then; at most a year ahead.' }),

@@ -25,9 +25,9 @@ export const envelope = z.strictObject({
     .optional()
     .openapi({ type: 'array', items: { type: 'string' } }),
 })
-export type Envelope = z.infer<typeof envelope>
+type Envelope = z.infer<typeof envelope>
 
-export interface RawRequest {
+interface RawRequest {
   request: Request
   sender: Sender
   query: Envelope

@@ -6,6 +6,8 @@ import { html, raw } from 'hono/html'
 interface Schema {
   $ref?: string
   type?: string | string[]
+  maxLength?: number
+  maxItems?: number
   format?: string
   enum?: unknown[]
   const?: unknown
@@ -64,12 +66,12 @@ export async function reference(document: Document): Promise<string> {
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${document.info.title}</title><style>${raw(style)}</style></head>
 <body>
 <h1>${document.info.title} <small>${document.info.version}</small></h1>
-<p>${document.info.description ?? ''} The same as a document for machines: <a href="/openapi.json">openapi.json</a>.</p>
+<p>${prose(document.info.description)} The same as a document for machines: <a href="/openapi.json">openapi.json</a>.</p>
 <nav><ul>${operations.map(({ name }) => html`<li><a href="#${anchor(name)}"><code>${name}</code></a></li>`)}</ul></nav>
 <main>
 ${operations.map(({ name, operation }) => section(name, operation))}
 ${Object.entries(document.components.schemas).map(
-  ([name, schema]) => html`<h2 id="${name}">${name}</h2><p>${schema.description ?? ''}</p>${fields(schema)}`,
+  ([name, schema]) => html`<h2 id="${name}">${name}</h2><p>${prose(schema.description)}</p>${fields(schema)}`,
 )}
 </main>
 </body>
@@ -80,7 +82,7 @@ ${Object.entries(document.components.schemas).map(
 function section(name: string, operation: Operation) {
   const { parameters = [], requestBody, responses } = operation
   return html`<h2 id="${anchor(name)}"><code>${name}</code></h2>
-<p>${operation.summary ?? ''}. ${operation.description ?? ''}${operation['x-scope'] ? html` <small>Scope ${operation['x-scope']}.</small>` : ''}</p>
+<p>${operation.summary ?? ''}. ${prose(operation.description)}${operation['x-scope'] ? html` <small>Scope ${operation['x-scope']}.</small>` : ''}</p>
 ${
   parameters.length > 0
     ? html`<h3>Parameters</h3><table>${parameters.map((parameter) =>
@@ -88,7 +90,7 @@ ${
           parameter.name,
           parameter.schema ?? {},
           parameter.required ?? false,
-          `${parameter.in}. ${parameter.description ?? ''}`,
+          `In the ${parameter.in}. ${parameter.description ?? ''}`,
         ),
       )}</table>`
     : ''
@@ -97,7 +99,7 @@ ${requestBody ? html`<h3>Body</h3>${bodies(requestBody.content)}` : ''}
 <h3>Answers</h3>
 <table>${Object.entries(responses).map(
     ([status, response]) =>
-      html`<tr><td><code>${status}</code></td><td>${response.description}</td><td>${Object.values(
+      html`<tr><td><code>${status}</code></td><td>${prose(response.description)}</td><td>${Object.values(
         response.content ?? {},
       ).map(({ schema }) => (schema ? kind(schema) : ''))}</td></tr>`,
   )}</table>`
@@ -122,7 +124,7 @@ function fields(schema: Schema) {
 
 function row(name: string, schema: Schema, required: boolean, description = schema.description ?? '') {
   const fallback = schema.default === undefined ? '' : html` Default <code>${String(schema.default)}</code>.`
-  return html`<tr><td><code>${name}</code>${required ? '' : html` <small>optional</small>`}</td><td>${kind(schema)}</td><td>${description}${fallback}</td></tr>`
+  return html`<tr><td><code>${name}</code>${required ? '' : html` <small>optional</small>`}</td><td>${kind(schema)}</td><td>${prose(description)}${fallback}</td></tr>`
 }
 
 /** What a value is, in a word or a link. */
@@ -135,10 +137,16 @@ function kind(schema: Schema): ReturnType<typeof html> | string {
   if (schema.allOf) return html`${schema.allOf.filter((part) => part.$ref).map(kind)}`
   if (either) return html`${either.map((one, index) => html`${index > 0 ? ' or ' : ''}${kind(one)}`)}`
   if (schema.enum) return schema.enum.join(', ')
-  if (schema.items) return html`list of ${kind(schema.items)}`
+  if (schema.items) return html`list of ${schema.maxItems ? `at most ${schema.maxItems}: ` : ''}${kind(schema.items)}`
   if (typeof schema.additionalProperties === 'object') return html`object of ${kind(schema.additionalProperties)}`
   if (schema.properties) return html`{ ${Object.keys(schema.properties).join(', ')} }`
-  return [schema.type ?? 'anything'].flat().join(' or ') + (schema.format ? ` (${schema.format})` : '')
+  const note = schema.format ? ` (${schema.format})` : schema.maxLength ? `, at most ${schema.maxLength}` : ''
+  return [schema.type ?? 'anything'].flat().join(' or ') + note
+}
+
+/** A description; what stands between backticks is code. */
+function prose(text = '') {
+  return html`${text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`
 }
 
 function anchor(name: string): string {

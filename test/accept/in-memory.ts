@@ -1,5 +1,6 @@
 /** The near side of the HTTP API for its tests: a door and a store that keep what they took in memory. */
 
+import type { Hono } from 'hono'
 import type { Key } from '../../src/accept/auth.ts'
 import { Refusal } from '../../src/accept/refusals.ts'
 import type { Receipt, Submission } from '../../src/accept/submit.ts'
@@ -37,7 +38,7 @@ export const provider: ProviderView = {
 }
 
 /** A whole app over maps. `submissions` are those that were taken, in order; `refuse` makes the door say no. */
-export function inMemory(options: { keys?: Key[]; maxSize?: number } = {}) {
+export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: Hono } = {}) {
   const submissions: Submission[] = []
   const views = new Map<string, MessageView>()
   const contents = new Map<string, Uint8Array[]>()
@@ -165,6 +166,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number } = {}) {
     metrics: async () => 'waypost_up 1\n',
     notReady: () => state.notReady,
     clock: () => now,
+    ...(options.dashboard ? { dashboard: options.dashboard } : {}),
     log: { error: (details) => void bugs.push(details) },
   })
 

@@ -213,6 +213,19 @@ describe('GET /v1/messages/{id}/explain', () => {
 })
 
 describe('GET /v1/messages/{id}/raw', () => {
+  it('composes what came as JSON', async () => {
+    const gateway = inMemory()
+    const id = await sent(gateway, { bcc: 'eve@example.net' })
+    const response = await gateway.ask(`/v1/messages/${id}/raw`)
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('content-type'), 'message/rfc822')
+    assert.equal(response.headers.get('content-disposition'), `attachment; filename="${id}.eml"`)
+    const text = await response.text()
+    assert.match(text, /^Subject: Hello\r$/m)
+    assert.match(text, /\r\n\r\nHi Bob/)
+    assert.ok(!text.includes('eve@'))
+  })
+
   it('says when the content is gone', async () => {
     const gateway = inMemory()
     const id = await sent(gateway)
