@@ -53,15 +53,21 @@ async function unpacked(folder: string): Promise<Found | null> {
   }
 }
 
+async function find(folder: string): Promise<Found | null> {
+  const named = process.env.CHROMIUM
+  if (named) return { executablePath: named, env: {} }
+  const packaged = await unpacked(folder)
+  if (packaged) return packaged
+  const executablePath = installed.find(existsSync)
+  return executablePath ? { executablePath, env: {} } : null
+}
+
 /** A browser and how to be rid of it, or why there is none. */
 export async function openBrowser(): Promise<{ browser: Browser; close(): Promise<void> } | { missing: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'waypost-browser-'))
   const close = () => rm(folder, { recursive: true, force: true })
   try {
-    const named = process.env.CHROMIUM ?? ''
-    const found =
-      (named === '' ? await unpacked(folder) : null) ??
-      [named, ...installed].filter(existsSync).map((executablePath): Found => ({ executablePath, env: {} }))[0]
+    const found = await find(folder)
     if (!found) {
       await close()
       return { missing: 'no Chromium here: install one, or name it in CHROMIUM' }
