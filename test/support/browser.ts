@@ -3,7 +3,7 @@
  * x64, with the libraries it needs), else one that is installed. Where there is none, those tests are skipped and say so.
  */
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,9 +43,15 @@ async function unpacked(folder: string): Promise<Found | null> {
     const [executablePath, libraries, fonts] = await Promise.all(
       ['chromium.br', 'al2023.tar.br', 'fonts.tar.br'].map((archive) => inflate(join(archives, archive))),
     )
+    // The package's own fonts.conf names folders of the system it was made for, and without a font Chromium aborts.
+    const fontconfig = join(folder, 'fonts.conf')
+    await writeFile(
+      fontconfig,
+      `<fontconfig><dir>${fonts}</dir><dir>/usr/share/fonts</dir><cachedir>${folder}/font-cache</cachedir></fontconfig>`,
+    )
     return {
       executablePath: executablePath!,
-      env: { LD_LIBRARY_PATH: join(libraries!, 'lib'), FONTCONFIG_PATH: fonts! },
+      env: { LD_LIBRARY_PATH: join(libraries!, 'lib'), FONTCONFIG_FILE: fontconfig },
     }
   } finally {
     if (before === undefined) delete process.env.TMPDIR
