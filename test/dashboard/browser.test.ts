@@ -383,6 +383,26 @@ describe('the pages in a browser', { skip }, () => {
     assert.equal(page.url(), `${origin}/login?next=%2Fmessages`)
   })
 
+  test('a key lets in over plain http under any name, where browsers do not say which site a form came from', async () => {
+    const { app } = gateway({ keys: { wp_live_read: { tenant: 'acme', scopes: ['read'] } } })
+    const origin = (await served(app)).replace('127.0.0.1', 'gateway.test')
+    const { page } = await watched()
+    await page.goto(origin)
+    await page.getByLabel('Key').fill('wp_live_read')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log out' }).click()
+    assert.equal(page.url(), `${origin}/login`)
+  })
+
+  test('a page that points its own name at a gateway without keys sees nothing (DNS rebinding)', async () => {
+    const { app, add } = gateway()
+    add({ subject: 'Private' })
+    const { page } = await watched()
+    const answer = await page.goto((await served(app)).replace('127.0.0.1', 'rebound.test'))
+    assert.equal(answer?.status(), 421)
+    assert.doesNotMatch(await page.content(), /Private/)
+  })
+
   test('a form on another site does nothing here', async () => {
     const { app, add, asked } = gateway()
     const id = add({ recipients: [{ status: 'held' }] })

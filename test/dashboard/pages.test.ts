@@ -25,7 +25,7 @@ describe('every page', () => {
       assert.match(policy, /frame-ancestors 'none'; base-uri 'none'; form-action 'self'$/)
       assert.doesNotMatch(policy, /unsafe|\*/)
       assert.equal(headers.get('x-content-type-options'), 'nosniff')
-      assert.equal(headers.get('referrer-policy'), 'no-referrer')
+      assert.equal(headers.get('referrer-policy'), 'same-origin')
       assert.equal(headers.get('x-frame-options'), 'DENY')
     }
   })

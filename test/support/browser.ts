@@ -14,8 +14,9 @@ const installed = [
   ...['/snap/bin/chromium', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
 ]
 
-/** No sandbox, for it is not to be had as root and in most containers; what the tests show it is their own. */
+/** No sandbox, for it is not to be had as root and in most containers; what the tests show it is their own. Names under `test` are this machine. */
 const flags = [
+  '--host-resolver-rules=MAP *.test 127.0.0.1',
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
   ...['--disable-component-update', '--disable-sync'],
 ]
