@@ -1,9 +1,17 @@
 /** The header block of raw mail: reading it without changing a byte of what stays, and taking out what must not leave. */
+import { canonicalOrNull } from './address.ts'
 import type { Header, Mailbox } from './message.ts'
 
-/** Where a raw message's header block ends: the index of its body, or null while the block is not complete. */
+/**
+ * Where a raw message's header block ends: the index of its body (behind the first blank line, whichever way lines end), or null
+ * while the block is not complete. 0 when the message begins with a blank line: then it has no header, and all of it is body.
+ */
 export function bodyStart(bytes: Uint8Array): number | null {
-  void bytes
+  if (bytes[0] === 0x0a || (bytes[0] === 0x0d && bytes[1] === 0x0a)) return 0
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) {
+    if (bytes[at + 1] === 0x0a) return at + 2
+    if (bytes[at + 1] === 0x0d && bytes[at + 2] === 0x0a) return at + 3
+  }
   return null
 }
 
@@ -14,14 +22,72 @@ export interface HeaderBlock {
   bytes: Uint8Array
 }
 
+/** One UTF-16 unit for one byte, so that places in the text are places in the bytes. */
+const latin1 = new TextDecoder('latin1')
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** RFC 5322 section 2.2; white space before the colon is obsolete syntax (4.5) that receivers still read as the field. */
+const fieldName = /^([!-9;-~]+)[ \t]*:/
+
 /**
  * Reads the header block and leaves out the fields whose lower-case name `remove` says yes to (with their folded lines).
  * Never throws: a line that is no field stays where it is (mbox `From ` lines, broken mail).
  * @param bytes the message up to and including the blank line (or all of a message without a body)
  */
 export function readHeaders(bytes: Uint8Array, remove: (name: string) => boolean): HeaderBlock {
-  void remove
-  return { fields: [], bytes }
+  const text = latin1.decode(bytes)
+  const fields: Header[] = []
+  const kept: Uint8Array[] = []
+  let keptTo = 0
+  for (let start = 0, next = 0; start < text.length; start = next) {
+    const lineEnd = nextLine(text, start)
+    next = lineEnd
+    while (text[next] === ' ' || text[next] === '\t') next = nextLine(text, next)
+    const match = fieldName.exec(text.slice(start, lineEnd))
+    if (match === null) {
+      if (/^\r?\n/.test(text.slice(start, start + 2))) break
+      continue
+    }
+    const name = match[1]!
+    if (remove(name.toLowerCase())) {
+      kept.push(bytes.subarray(keptTo, start))
+      keptTo = next
+    } else {
+      const valueStart = start + match[0].length
+      fields.push([name, unfold(decode(text.slice(valueStart, next), bytes, valueStart, next))])
+    }
+  }
+  if (kept.length === 0) return { fields, bytes }
+  kept.push(bytes.subarray(keptTo))
+  return { fields, bytes: join(kept) }
+}
+
+function nextLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from)
+  return end === -1 ? text.length : end + 1
+}
+
+/** @param text the same bytes as Latin-1 */
+function decode(text: string, bytes: Uint8Array, start: number, end: number): string {
+  if (!/[^\u0000-\u007f]/.test(text)) return text
+  try {
+    return utf8.decode(bytes.subarray(start, end))
+  } catch {
+    return text
+  }
+}
+
+function unfold(value: string): string {
+  return value.replace(/\r?\n/g, '').replace(/^[ \t]+|(?<![ \t])[ \t]+$/g, '')
+}
+
+function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }
 
 /** The first value of a header by its lower-case name. */
@@ -29,20 +95,185 @@ export function headerValue(fields: readonly Header[], name: string): string | u
   return fields.find(([field]) => field.toLowerCase() === name)?.[1]
 }
 
-/** RFC 2047 encoded words to text. Never throws; what cannot be decoded stays as it is. */
+/** RFC 2047 section 2, with the language tag of RFC 2231. Text between the last marks may hold spaces: many write them. */
+const encodedWord = /=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bq])\?([^?]*)\?=/gi
+
+/**
+ * RFC 2047 encoded words to text. Never throws; what cannot be decoded stays as it is. Neighbours of one charset are decoded as
+ * one, for many split a character between two words. Control characters that come out of a word become a space.
+ */
 export function decodeWords(value: string): string {
-  return value
+  if (!value.includes('=?')) return value
+  const pieces: (string | Words)[] = []
+  let read = 0
+  for (const match of value.matchAll(encodedWord)) {
+    const [whole, label, encoding, encoded] = match as unknown as [string, string, string, string]
+    const between = value.slice(read, match.index)
+    const last = pieces.at(-1)
+    const neighbour = typeof last === 'object' && /^[ \t\r\n]*$/.test(between) ? last : null
+    const charset = label.toLowerCase()
+    const decoder = neighbour?.charset === charset ? neighbour.decoder : decoderFor(charset)
+    if (decoder === null) continue
+    read = match.index + whole.length
+    if (neighbour === null) pieces.push(between)
+    const bytes = /q/i.test(encoding) ? fromQ(encoded) : fromBase64(encoded)
+    if (neighbour?.charset === charset) neighbour.bytes.push(bytes)
+    else pieces.push({ charset, decoder, bytes: [bytes] })
+  }
+  pieces.push(value.slice(read))
+  return pieces.map((piece) => (typeof piece === 'string' ? piece : textOf(piece))).join('')
 }
 
-/** Every mailbox that can be read out of an address header (From, To, Cc, Bcc, Reply-To); what cannot be read is left out. */
+/** Encoded words of one charset with nothing but white space between them. */
+interface Words {
+  charset: string
+  decoder: TextDecoder
+  bytes: Uint8Array[]
+}
+
+function textOf({ decoder, bytes }: Words): string {
+  return decoder.decode(join(bytes)).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+}
+
+function decoderFor(charset: string): TextDecoder | null {
+  try {
+    return new TextDecoder(charset)
+  } catch {
+    return null
+  }
+}
+
+function fromQ(encoded: string): Uint8Array {
+  const bytes = new TextEncoder().encode(encoded.replaceAll('_', ' '))
+  let length = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const hex = bytes[at] === 0x3d ? /^[\da-f]{2}$/i.exec(String.fromCharCode(...bytes.subarray(at + 1, at + 3))) : null
+    bytes[length++] = hex === null ? bytes[at]! : Number.parseInt(hex[0], 16)
+    if (hex !== null) at += 2
+  }
+  return bytes.subarray(0, length)
+}
+
+function fromBase64(encoded: string): Uint8Array {
+  const digits = encoded.replace(/[^a-z\d+/]/gi, '')
+  // A digit left over from a group of four stands for no byte.
+  const whole = digits.length % 4 === 1 ? digits.slice(0, -1) : digits
+  return Uint8Array.from(atob(whole), (byte) => byte.charCodeAt(0))
+}
+
+/** Every alternative begins differently and none can fail once begun, so that reading is linear whatever comes. */
+const addressToken = /"((?:[^"\\]|\\.)*)"?|<([^<>]*)>?|[(),:;>]|(?:[^"<>(),:;\\]|\\.?)+/gs
+
+/**
+ * Every mailbox that can be read out of an address header (From, To, Cc, Bcc, Reply-To); what cannot be read is left out.
+ * Groups give their members. An entry with two angle addresses is left out: receivers do not agree on which one it means.
+ */
 export function mailboxesIn(value: string): Mailbox[] {
-  void value
-  return []
+  const mailboxes: Mailbox[] = []
+  let entry: Entry = { phrase: '', quoted: false, angles: [], comment: '' }
+  const finish = () => {
+    for (const mailbox of readEntry(entry)) mailboxes.push(mailbox)
+    entry = { phrase: '', quoted: false, angles: [], comment: '' }
+  }
+  addressToken.lastIndex = 0
+  for (let match = addressToken.exec(value); match !== null; match = addressToken.exec(value)) {
+    const [token, quoted, angle] = match
+    if (quoted !== undefined) {
+      entry.phrase += quoted.replace(/\\(.)/gs, '$1')
+      entry.quoted = true
+    } else if (angle !== undefined) entry.angles.push(angle)
+    else if (token === ',' || token === ';') finish()
+    else if (token === ':') entry = { phrase: '', quoted: false, angles: [], comment: '' }
+    else if (token === '(') {
+      const end = commentEnd(value, addressToken.lastIndex)
+      entry.comment = value.slice(addressToken.lastIndex, end - 1)
+      addressToken.lastIndex = end
+    } else entry.phrase += token
+  }
+  finish()
+  return mailboxes
 }
 
-/** Whether a custom header may be set over the API: a legal name, a value without control characters, not one that we write. */
+interface Entry {
+  phrase: string
+  /** The phrase has a quoted string in it: it may be a name, but not an address. */
+  quoted: boolean
+  angles: string[]
+  comment: string
+}
+
+function readEntry({ phrase, quoted, angles, comment }: Entry): Mailbox[] {
+  const bare = angles.length === 0
+  if (angles.length > 1 || (bare && quoted)) return []
+  // Without angle brackets there should be one address; some write several with nothing but spaces between.
+  const texts = bare ? phrase.trim().split(/\s+/) : [angles[0]!.replace(/\([^()]*\)/g, '').trim()]
+  const emails = texts.map(canonicalOrNull).filter((email) => email !== null)
+  const name = decodeWords(bare || phrase.trim() === '' ? comment : phrase)
+    .replace(/[\s\p{Cc}\p{Cs}]+/gu, ' ')
+    .trim()
+  return emails.map((email) => (name === '' ? { email } : { email, name }))
+}
+
+/** Behind the comment whose opening parenthesis ends before `from`; comments nest (RFC 5322 section 3.2.2). */
+function commentEnd(value: string, from: number): number {
+  const mark = /\\.|[()]/gs
+  mark.lastIndex = from
+  let depth = 1
+  for (let match = mark.exec(value); match !== null; match = mark.exec(value)) {
+    if (match[0] === '(') depth++
+    else if (match[0] === ')' && --depth === 0) return mark.lastIndex
+  }
+  return value.length + 1
+}
+
+const reserved =
+  /^(?:bcc|cc|date|dkim-signature|from|mime-version|received|reply-to|return-path|sender|subject|to|(?:arc|content|resent|x-waypost)-.*)$/i
+
+/** Whether a header is one that we write ourselves, or that only a mail server or a signer may write. */
+export function isReserved(name: string): boolean {
+  return reserved.test(name)
+}
+
+const messageIds = /^<[!-;=?A-~]+@[!-;=?A-~]+>(?: +<[!-;=?A-~]+@[!-;=?A-~]+>)*$/
+const unsubscribeUrls = /^<(?:https?|mailto):[!-;=?-~]+>(?:, *<(?:https?|mailto):[!-;=?-~]+>)*$/i
+/** Octets of a value: room for References of a hundred messages, and two orders below what a header block may be. */
+const longestValue = 8000
+/** Octets of a value without a space: folding breaks only at spaces, and a line ends at 998 (RFC 5322 section 2.1.1). */
+const longestWord = 900
+
+/**
+ * Whether a custom header may be set over the API: a legal name, a value without control characters, not one that we write.
+ * Message-ID, In-Reply-To and References must hold message ids, List-Unsubscribe (RFC 2369) web or mail addresses, and
+ * List-Unsubscribe-Post (RFC 8058) its one word.
+ * @returns null when it may, else a sentence that says what is wrong
+ */
 export function headerProblem(name: string, value: string): string | null {
-  void name
-  void value
-  return null
+  if (!/^[!-9;-~]{1,76}$/.test(name))
+    return 'A header name is 1 to 76 printable ASCII characters without space and colon.'
+  if (isReserved(name)) return `${name} is not a header to set by hand.`
+  if (value.trim() === '') return 'The value is empty.'
+  if (value.length > longestValue) return `The value is longer than ${longestValue} octets.`
+  if (/[\u0000-\u001f\u007f]/.test(value)) return 'The value has a control character in it.'
+  if (/\p{Cs}/u.test(value)) return 'The value has half a character (a lone surrogate) in it.'
+  if (octets(value) > longestValue) return `The value is longer than ${longestValue} octets.`
+  if (value.split(' ').some((word) => octets(word) > longestWord)) {
+    return `The value has more than ${longestWord} octets without a space, which no line can hold.`
+  }
+  switch (name.toLowerCase()) {
+    case 'message-id':
+      return messageIds.test(value) && !value.includes(' ') ? null : 'A Message-ID is one id such as <a@example.com>.'
+    case 'in-reply-to':
+    case 'references':
+      return messageIds.test(value) ? null : `${name} is a list of ids such as <a@example.com>, with spaces between.`
+    case 'list-unsubscribe':
+      return unsubscribeUrls.test(value) ? null : 'List-Unsubscribe is a list of <https:…> or <mailto:…>.'
+    case 'list-unsubscribe-post':
+      return value === 'List-Unsubscribe=One-Click' ? null : 'List-Unsubscribe-Post is List-Unsubscribe=One-Click.'
+    default:
+      return null
+  }
+}
+
+function octets(text: string): number {
+  return new TextEncoder().encode(text).length
 }
