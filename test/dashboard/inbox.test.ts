@@ -179,7 +179,75 @@ describe('an attachment', () => {
   })
 })
 
+describe('mail that came raw', () => {
+  const mime = [
+    'From: =?utf-8?q?J=C3=BCrgen?= <juergen@example.com>',
+    'To: Bob <bob@example.net>',
+    'Subject: =?utf-8?b?PGI+aGVsbG88L2I+?=',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed; boundary=outer',
+    '',
+    '--outer',
+    'Content-Type: multipart/related; boundary=inner',
+    '',
+    '--inner',
+    'Content-Type: text/html; charset=iso-8859-1',
+    'Content-Transfer-Encoding: quoted-printable',
+    '',
+    '<p>Gr=FC=DFe</p><img src=3D"cid:logo">',
+    '--inner',
+    'Content-Type: image/gif',
+    'Content-ID: <logo>',
+    'Content-Disposition: inline',
+    'Content-Transfer-Encoding: base64',
+    '',
+    gif,
+    '--inner--',
+    '--outer',
+    'Content-Type: text/html; name="x.html"',
+    'Content-Disposition: attachment; filename="x.html"',
+    '',
+    '<script>1</script>',
+    '--outer--',
+    '',
+  ].join('\r\n')
+
+  test('is taken apart to be read', async () => {
+    const { app, add } = gateway()
+    const id = add({ content: mime, headers: [['From', '=?utf-8?q?J=C3=BCrgen?= <juergen@example.com>']] })
+    const text = await (await app.request(`/inbox/${id}`)).text()
+    for (const shown of ['Jürgen', 'bob@example.net', 'x.html']) assert.ok(text.includes(shown), shown)
+    const html = await (await app.request(`/inbox/${id}/html`)).text()
+    assert.equal(html.trim(), `<base target="_blank"><p>Grüße</p><img src="data:image/gif;base64,${gif}">`)
+    const parts = await Promise.all([0, 1].map((part) => app.request(`/inbox/${id}/part/${part}`)))
+    const saved = parts.map(({ headers }) => headers.get('content-disposition'))
+    assert.ok(saved.some((disposition) => disposition?.startsWith('attachment; filename="x.html"')))
+    assert.ok(saved.every((disposition) => disposition?.startsWith('attachment; ')))
+  })
+
+  test('and cannot be taken apart still has its source', async () => {
+    const { app, add } = gateway()
+    const deep = Array.from(
+      { length: 200 },
+      (_, level) => `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`,
+    ).join('')
+    for (const content of [deep, '\u0000\u0001', 'no header at all', 'From: \r\n\r\n']) {
+      const id = add({ content })
+      assert.equal((await app.request(`/inbox/${id}`)).status, 200)
+      assert.equal(await (await app.request(`/inbox/${id}/raw`)).text(), content)
+    }
+    assert.match(await (await app.request(`/inbox/${add({ content: deep })}`)).text(), /not well formed enough/)
+  })
+})
+
 describe('the source', () => {
+  test('of mail that came as JSON is what would be sent', async () => {
+    const { app, add } = gateway()
+    const text = await (await app.request(`/inbox/${add({ subject: 'Composed' })}/raw`)).text()
+    assert.match(text, /^Subject: Composed\r$/m)
+    assert.match(text, /\r\n\r\nIt works\./)
+  })
+
   test('of raw mail is what was kept, byte for byte, as text that is never rendered', async () => {
     const { app, add } = gateway()
     const bytes = new Uint8Array(200_000).map((_, index) => (index % 7 === 0 ? 10 : index % 256))
