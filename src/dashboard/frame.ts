@@ -28,7 +28,8 @@ export const guarded = createMiddleware(async (c, next) => {
     headers.set('x-frame-options', 'DENY')
   }
   headers.set('x-content-type-options', 'nosniff')
-  headers.set('referrer-policy', 'no-referrer')
+  // Not `no-referrer`: under that a browser sends `Origin: null` with our own forms, and over plain http nothing else tells.
+  if (!headers.has('referrer-policy')) headers.set('referrer-policy', 'same-origin')
   headers.set('cross-origin-resource-policy', 'same-origin')
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
 })

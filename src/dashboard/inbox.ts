@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import { decodeWords } from '../mail/headers.ts'
 import type { Message, Parts } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
 import { attachmentDownload, attachmentList } from './attachments.ts'
@@ -41,7 +42,7 @@ function entry({ message, recipients }: Row, keeper: string, now: number): Html 
 function headerTable(fields: readonly (readonly [string, string])[]): Html {
   if (fields.length === 0) return html`<p class="soft">None of its own.</p>`
   return html`<table class="fields"><tbody>${fields.map(
-    ([name, value]) => html`<tr><th scope="row">${said(name, 100)}</th><td>${said(value, 2000)}</td></tr>`,
+    ([name, value]) => html`<tr><th scope="row">${said(name, 100)}</th><td>${said(decodeWords(value), 2000)}</td></tr>`,
   )}</tbody></table>`
 }
 

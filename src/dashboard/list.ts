@@ -27,9 +27,9 @@ interface Listing {
   live: Html | ''
 }
 
-function choice(name: string, none: string, words: readonly string[], chosen: string): Html {
+function choice(name: string, label: string, none: string, words: readonly string[], chosen: string): Html {
   const options = words.map((word) => html`<option${word === chosen ? html` selected` : ''}>${word}</option>`)
-  return html`<label><span class="unseen">${name}</span><select name="${name}"><option value="">${none}</option>${options}</select></label>`
+  return html`<label><span class="unseen">${label}</span><select name="${name}"><option value="">${none}</option>${options}</select></label>`
 }
 
 const isStatus = (text: string): text is MessageStatus => (messageStatuses as readonly string[]).includes(text)
@@ -64,8 +64,8 @@ export function listing(c: Context<Env>, fields: readonly Field[]): Listing {
     ) => html`<form class="search" method="get" action="${action}" role="search">
 ${Object.entries(carry).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <label class="grow"><span class="unseen">Recipient</span><input type="search" name="recipient" value="${recipient}" placeholder="Recipient, the whole address" autocomplete="off" spellcheck="false"></label>
-${fields.includes('status') ? choice('status', 'Any status', messageStatuses, status) : ''}
-${providers ? choice('provider', 'Any provider', providers, provider) : ''}
+${fields.includes('status') ? choice('status', 'Status', 'Any status', messageStatuses, status) : ''}
+${providers ? choice('provider', 'Provider', 'Any provider', providers, provider) : ''}
 <button>Find</button>
 </form>`,
   }

@@ -23,6 +23,7 @@ export function sandboxHeaders(remote: boolean): Record<string, string> {
     ].join('; '),
     'x-frame-options': 'SAMEORIGIN',
     'x-dns-prefetch-control': 'off',
+    'referrer-policy': 'no-referrer',
   }
 }
 

@@ -104,17 +104,17 @@ thead th { font-size: .82rem; font-weight: 600; color: var(--soft); white-space:
 tbody td, tbody th { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--hover); }
 tbody tr:last-child td:first-child { border-bottom-left-radius: 9px; }
-td.long, td.reason, td .reason { overflow-wrap: anywhere; min-width: 12.5rem; }
+td.long, td.lead, td.reason, td .reason { overflow-wrap: anywhere; min-width: 12.5rem; }
 td.reason { min-width: 15rem; }
 td p { margin: .25rem 0 0; }
 td.lead a { font-weight: 550; text-decoration: none; color: inherit; }
 td.lead a:hover { text-decoration: underline; }
 .figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
 time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.lead b { white-space: nowrap; }
 .used { display: block; margin: .35rem 0; fill: var(--line); }
 .used .share { fill: var(--accent); }
 .used .share.near { fill: var(--look); }
+.fields th, .fields td { overflow-wrap: anywhere; }
 .fields th { width: 12rem; font-weight: 550; color: var(--soft); }
 
 .facts { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: .35rem 1rem; padding: 1rem 1.1rem; margin: 1rem 0; }

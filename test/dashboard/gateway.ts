@@ -39,6 +39,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
   const keys = options.keys ?? {}
   const providers = options.providers ?? [{ ...inboxProvider }]
   let time = now
+  let broken: Error | null = null
 
   /** Adds a message, newest last; answers its id. */
   function add(given: Given = {}): string {
@@ -119,6 +120,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     store: {
       message: async (id, tenant) => find(id, tenant),
       async messages(query) {
+        if (broken) throw broken
         asked.queries.push(query)
         const from = query.cursor === undefined ? 0 : Number(query.cursor)
         if (!Number.isInteger(from)) throw new RangeError('not a cursor of ours')
@@ -179,6 +181,10 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     add,
     asked,
     keys,
+    /** Makes the store throw this. */
+    breakStore(error: Error) {
+      broken = error
+    },
     /** Lets time pass. */
     pass(ms: number) {
       time += ms

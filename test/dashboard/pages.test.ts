@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Hono } from 'hono'
+import { StoreUnavailable } from '../../src/store/store.ts'
+import { gateway, inboxProvider } from './gateway.ts'
+
+describe('every page', () => {
+  test('forbids whatever it does not need', async () => {
+    const { app, add } = gateway()
+    const id = add()
+    for (const path of [
+      '/',
+      '/inbox',
+      `/inbox/${id}`,
+      '/messages',
+      `/messages/${id}`,
+      '/providers',
+      '/messages/msg_0',
+      '/assets/waypost.css',
+      '/assets/waypost.js',
+    ]) {
+      const { headers } = await app.request(path)
+      const policy = headers.get('content-security-policy') ?? ''
+      assert.match(policy, /^default-src 'none'; style-src 'self'; script-src 'self';/, path)
+      assert.match(policy, /frame-ancestors 'none'; base-uri 'none'; form-action 'self'$/)
+      assert.doesNotMatch(policy, /unsafe|\*/)
+      assert.equal(headers.get('x-content-type-options'), 'nosniff')
+      assert.equal(headers.get('referrer-policy'), 'same-origin')
+      assert.equal(headers.get('x-frame-options'), 'DENY')
+    }
+  })
+
+  test('has nothing inline, one heading, and a language', async () => {
+    const { app, add } = gateway()
+    const id = add({ attempts: [{}], events: [{}] })
+    for (const path of ['/', `/inbox/${id}`, '/messages', `/messages/${id}`, '/providers', '/messages/msg_0']) {
+      const text = await (await app.request(path)).text()
+      assert.doesNotMatch(text, / style=| on\w+=|<style|<script(?! src="\/assets\/waypost\.js" defer><\/script>)/, path)
+      assert.equal(text.match(/<h1/g)?.length, 1, path)
+      assert.match(text, /<html lang="en">/)
+      assert.doesNotMatch(text, /\[object |undefined|NaN/, path)
+    }
+  })
+
+  test('keeps to its own paths: what is mounted beside it is not touched', async () => {
+    const { app } = gateway()
+    const house = new Hono()
+    house.route('/', app)
+    house.get('/v1/messages', (c) => c.json({}))
+    house.post('/messages/send', (c) => c.json({}))
+    house.notFound((c) => c.json({ title: 'elsewhere' }, 404))
+    for (const [path, init] of [
+      ['/v1/messages', {}],
+      ['/messages/send', { method: 'POST' }],
+      ['/nowhere', {}],
+    ] as const) {
+      const answer = await house.request(path, init)
+      assert.equal(answer.headers.get('content-security-policy'), null, path)
+      assert.match(answer.headers.get('content-type') ?? '', /json/)
+    }
+  })
+})
+
+test('the first page tells a newcomer what to do', async () => {
+  const open = await (await gateway().app.request('http://127.0.0.1:8025/')).text()
+  assert.match(open, /curl http:\/\/127\.0\.0\.1:8025\/v1\/messages/)
+  assert.doesNotMatch(open, /Authorization/)
+  assert.match(open, /127\.0\.0\.1:2525/)
+})
+
+test('without a provider that keeps mail here, the first page is the list of messages', async () => {
+  const { app } = gateway({ providers: [{ ...inboxProvider, name: 'main', adapter: 'postmark' }] })
+  const answer = await app.request('/')
+  assert.deepEqual([answer.status, answer.headers.get('location')], [303, '/messages'])
+  const { app: none } = gateway({ providers: [] })
+  assert.match(await (await none.request('/providers')).text(), /No provider yet/)
+})
+
+describe('the providers', () => {
+  test('are shown with their health, and drained and resumed', async () => {
+    const { app } = gateway({
+      providers: [
+        {
+          ...inboxProvider,
+          name: 'a/b',
+          adapter: 'smtp',
+          state: 'open',
+          openUntil: Date.parse('2026-11-25T21:30:20Z'),
+          reason: '<b>503</b>',
+        },
+        {
+          ...inboxProvider,
+          name: 'main',
+          success: 0.9987,
+          latencyMs: 184,
+          sentToday: 12_345,
+          perDay: 20_000,
+          costPerThousand: 1.25,
+        },
+      ],
+    })
+    const text = await (await app.request('/providers')).text()
+    for (const shown of ['next probe', 'in 20 s', '&lt;b&gt;503', '99.8 %', '184 ms', '12,345', 'of 20,000', '1.25'])
+      assert.ok(text.includes(shown), shown)
+    const post = (path: string) => app.request(path, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } })
+    assert.equal((await post('/providers/a%2Fb/drain')).headers.get('location'), '/providers?done=drain')
+    assert.match(await (await app.request('/providers?done=drain')).text(), /takes nothing new[\s\S]*draining/)
+    await post('/providers/a%2Fb/resume')
+    assert.doesNotMatch(await (await app.request('/providers')).text(), /draining/)
+    assert.equal((await post('/providers/nobody/drain')).status, 404)
+  })
+})
+
+test('a store that cannot be read is said, not shown', async () => {
+  const { app, breakStore } = gateway()
+  breakStore(new StoreUnavailable('disk at /secret/path'))
+  const answer = await app.request('/messages')
+  assert.equal(answer.status, 503)
+  assert.doesNotMatch(await answer.text(), /secret/)
+})
