@@ -1,0 +1,90 @@
+/** Talking to a running gateway. */
+import { Failure, WrongUsage } from './failure.ts'
+import { plain } from './terminal.ts'
+
+export interface Gateway {
+  /** `http://127.0.0.1:8025` */
+  url: string
+  /** `wp_live_…`; a gateway without keys needs none. */
+  key?: string | undefined
+}
+
+interface Ask {
+  query?: URLSearchParams
+  body?: string | Uint8Array<ArrayBuffer>
+  contentType?: string
+}
+
+/** A whole answer takes at most this long. */
+const patience = 60_000
+
+export function get<Answer>(gateway: Gateway, path: string, query = new URLSearchParams()): Promise<Answer> {
+  return ask<Answer>(gateway, 'GET', path, { query })
+}
+
+export function post<Answer>(gateway: Gateway, path: string, asked: Ask = {}): Promise<Answer> {
+  return ask<Answer>(gateway, 'POST', path, asked)
+}
+
+/** @throws Failure that says what the gateway said, or that it said nothing; WrongUsage for a URL or key that is none */
+async function ask<Answer>(gateway: Gateway, method: string, path: string, asked: Ask): Promise<Answer> {
+  const url = target(gateway.url, path, asked.query)
+  const headers = new Headers({ accept: 'application/json' })
+  if (asked.contentType !== undefined) headers.set('content-type', asked.contentType)
+  if (gateway.key !== undefined) {
+    if (!/^[!-~]+$/.test(gateway.key)) throw new WrongUsage('The key has characters that no key has.')
+    headers.set('authorization', `Bearer ${gateway.key}`)
+  }
+  let response: Response
+  let text: string
+  try {
+    // A redirect would carry the key and the mail to who knows where.
+    const signal = AbortSignal.timeout(patience)
+    response = await fetch(url, { method, headers, body: asked.body ?? null, redirect: 'error', signal })
+    text = await response.text()
+  } catch (error) {
+    throw new Failure(unreachable(gateway.url, error as Error))
+  }
+  const answer = parsed(text)
+  if (!response.ok) throw new Failure(refusal(response.status, answer, text))
+  if (answer === undefined) throw new Failure(`${gateway.url} answered something that is not JSON; is it Waypost?`)
+  return answer as Answer
+}
+
+function target(base: string, path: string, query: URLSearchParams | undefined): URL {
+  const url = URL.parse(base)
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new WrongUsage(`"${plain(base)}" is not a URL such as http://127.0.0.1:8025`)
+  }
+  url.pathname = url.pathname.replace(/\/+$/, '') + path
+  url.search = query?.toString() ?? ''
+  return url
+}
+
+function unreachable(url: string, error: Error): string {
+  if (error.name === 'TimeoutError') return `${url} did not answer within ${patience / 1000} seconds.`
+  const cause = error.cause as (NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }) | undefined
+  const code = cause?.code ?? cause?.errors?.[0]?.code
+  if (code === 'ECONNREFUSED') return `Nothing answers at ${url}; is \`waypost serve\` running?`
+  return `${url} cannot be reached: ${code ?? cause?.message ?? error.message}`
+}
+
+/** RFC 9457, one line for the whole and one for each field that is wrong. */
+function refusal(status: number, answer: unknown, text: string): string {
+  const { title, detail, errors } = Object(answer) as Record<string, unknown>
+  if (typeof title !== 'string') return `The gateway answered ${status}: ${plain(text).slice(0, 200)}`
+  const fields = (Array.isArray(errors) ? errors : []).map((error) => {
+    const { pointer, detail } = Object(error) as Record<string, unknown>
+    return `  ${plain(String(pointer))}: ${plain(String(detail))}`
+  })
+  const said = typeof detail === 'string' && detail !== title ? `${title}: ${detail}` : title
+  return [`${plain(said)} (${status})`, ...fields].join('\n')
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,86 @@
+/** `waypost check`: is this config right, and if not, what is wrong and where. */
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Config, ConfigProblem, Listen } from '../config.ts'
+import { Failure } from './failure.ts'
+import { type ConfigFlags, examples, withConfig, withJson } from './flags.ts'
+import { json, plain, styled, type Terminal } from './terminal.ts'
+
+export function addCheck(waypost: Command, terminal: Terminal): void {
+  withJson(withConfig(waypost.command('check')))
+    .summary('check a config')
+    .description(
+      'Says everything that is wrong with a config, with file, line and column; exit code 1 when anything is.',
+    )
+    .addHelpText('after', examples('check', 'check --config my.yaml --json'))
+    .action((flags: ConfigFlags) => check(flags, terminal))
+}
+
+async function check(flags: ConfigFlags, terminal: Terminal): Promise<void> {
+  const text = readConfigFile(flags.config)
+  const parsed = await parse(text, flags.config)
+  if (flags.json) {
+    terminal.out(json('problems' in parsed ? { ok: false, problems: parsed.problems } : right(parsed)))
+  } else if ('problems' in parsed) {
+    for (const problem of parsed.problems) terminal.out(problemLine(problem))
+  } else {
+    for (const warning of parsed.warnings)
+      terminal.err(`${styled(terminal, 'yellow', 'warning:')} ${problemLine(warning)}`)
+    terminal.out(`${flags.config} is right.`)
+    for (const [name, value] of Object.entries(summary(parsed.config))) {
+      terminal.out(`  ${name.padEnd(11)}${plain(typeof value === 'string' ? value : value.join(', '))}`)
+    }
+  }
+  if ('problems' in parsed) {
+    const count = parsed.problems.length
+    throw new Failure(`${flags.config} has ${count === 1 ? 'a problem' : `${count} problems`}.`)
+  }
+}
+
+/** The text of a config file. @throws Failure when there is none */
+export function readConfigFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file. Name one with --config' : `it cannot be read (${code})`
+    throw new Failure(`${file}: ${why}`)
+  }
+}
+
+/** Checks the text as `serve` would. */
+export async function parse(text: string, file: string) {
+  const [{ parseConfig }, { adapters }] = await Promise.all([import('../config.ts'), import('../../adapters/index.ts')])
+  return parseConfig(text, { file, env: process.env, adapters, readFile: (path) => readFileSync(path, 'utf8') })
+}
+
+/** `waypost.yaml:3:17  http.listen: expected host:port` */
+export function problemLine({ file, line, column, path, message }: ConfigProblem): string {
+  return plain(`${file}:${line}:${column}  ${path === '' ? '' : `${path}: `}${message}`)
+}
+
+function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }) {
+  return { ok: true, warnings, ...summary(config) }
+}
+
+/** What the config comes to, without anything secret. */
+function summary(config: Config): Record<string, string | string[]> {
+  const { http, smtp, store, keys, providers, types, policy } = config
+  return {
+    http: shown(http.listen) + (http.tls ? ' (TLS)' : ''),
+    smtp: [
+      shown(smtp.listen) + (smtp.tls ? ' (STARTTLS)' : ''),
+      ...(smtp.tlsListen ? [`${shown(smtp.tlsListen)} (TLS)`] : []),
+    ],
+    store: `${store.kind}:${store.path}`,
+    keys: keys.length === 0 ? 'none: open to this machine' : String(keys.length),
+    providers: providers.map(({ name, adapter }) => `${name} (${adapter.name})`),
+    types: Object.keys(types),
+    routes: policy.rules.map((rule) => rule.name),
+    policy: policy.version,
+  }
+}
+
+function shown({ host, port }: Listen): string {
+  return `${host.includes(':') ? `[${host}]` : host === '' ? '*' : host}:${port}`
+}

@@ -1,0 +1,73 @@
+/** `waypost providers`: how they are, and taking one out of service. */
+import type { Command } from 'commander'
+import { get, post } from './api.ts'
+import { examples, type GatewayFlags, withGateway } from './flags.ts'
+import { type Cell, json, plain, type Style, type Terminal, table } from './terminal.ts'
+
+interface ProviderAnswer {
+  name: string
+  adapter: string
+  state: string
+  openUntil: string | number | null
+  reason: string | null
+  costPerThousand: number
+  sentToday: number
+  perDay: number | null
+  success: number | null
+  latencyMs: number | null
+}
+
+export function addProviders(waypost: Command, terminal: Terminal): void {
+  const providers = waypost
+    .command('providers')
+    .summary('show providers; take one out of service')
+    .description('Shows how providers are, and takes them out of service and back.')
+
+  withGateway(providers.command('list', { isDefault: true }))
+    .description(
+      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000.',
+    )
+    .addHelpText('after', examples('providers', 'providers list --json'))
+    .action(async (flags: GatewayFlags) => {
+      const answer = await get<{ providers: ProviderAnswer[] }>(flags, '/v1/providers')
+      if (flags.json) terminal.out(json(answer))
+      else table(terminal, headings, answer.providers.map(row))
+    })
+
+  for (const [what, description, done] of steps) {
+    withGateway(providers.command(`${what} <name>`))
+      .description(description)
+      .addHelpText('after', examples(`providers ${what} relay-eu`))
+      .action(async (name: string, flags: GatewayFlags) => {
+        const answer = await post<ProviderAnswer>(flags, `/v1/providers/${encodeURIComponent(name)}/${what}`)
+        terminal.out(flags.json ? json(answer) : `${plain(name)} ${done}`)
+      })
+  }
+}
+
+const steps = [
+  [
+    'drain',
+    'Hands a provider nothing new; what it has goes on. Needs a key with scope manage.',
+    'takes nothing new now.',
+  ],
+  ['resume', 'Uses a drained provider again. Needs a key with scope manage.', 'is in use again.'],
+] as const
+
+const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'NOTE']
+
+const styles: Record<string, Style> = { ready: 'green', open: 'red' }
+
+function row(provider: ProviderAnswer): Cell[] {
+  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand, openUntil, reason } = provider
+  return [
+    name,
+    adapter,
+    { text: state, style: styles[state] ?? 'yellow' },
+    success === null ? null : `${(success * 100).toFixed(1)}%`,
+    latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
+    perDay === null ? sentToday : `${sentToday}/${perDay}`,
+    costPerThousand,
+    [openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`, reason].filter(Boolean).join(': '),
+  ]
+}
