@@ -4,7 +4,7 @@ import { examples } from './flags.ts'
 import { type MessageFlags, postEach, withMessage } from './message.ts'
 import { json, plain, styled, type Terminal, table } from './terminal.ts'
 
-export interface PlanAnswer {
+interface PlanAnswer {
   /** Null when nothing was tried yet. */
   route: string | null
   policy: string | null

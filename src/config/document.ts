@@ -2,7 +2,7 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
 import type { Finding, Path } from './problems.ts'
 
-export interface Place {
+interface Place {
   line: number
   column: number
 }

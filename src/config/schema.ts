@@ -101,7 +101,7 @@ export const provider = z.looseObject({
 })
 
 /** A provider's name. `sticky` is a word of `split`, beside which providers' names stand. */
-export const providerName = name.refine((text) => text !== 'sticky', '"sticky" is a word of split; choose another name')
+const providerName = name.refine((text) => text !== 'sticky', '"sticky" is a word of split; choose another name')
 
 export const configSchema = z
   .strictObject({

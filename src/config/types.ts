@@ -27,7 +27,7 @@ const reconcileFor = 15 * minute
 /** A new type starts from `transactional`. */
 const transactional: Owed = { expire: 24 * 60 * minute, onUnknown: 'reconcile', priority: 'normal' }
 
-export const builtIn: Readonly<Record<string, Owed>> = {
+const builtIn: Readonly<Record<string, Owed>> = {
   otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high' },
   transactional,
   marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low' },

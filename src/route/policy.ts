@@ -5,7 +5,7 @@ export type Condition =
   | { all: Condition[] }
   | { any: Condition[] }
   | { not: Condition }
-  /** Every field named must match. */
+  /** Every field named must match. Header names are lower-case, addresses and domains canonical as in `address.ts`. */
   | { fields: Record<string, Test> }
 
 /** One field's test: a plain value is equality. `gt`, `lt` compare numbers; `regex` runs in linear time. */

@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { gateway, waypost } from './running.ts'
+
+const provider = {
+  name: 'relay',
+  adapter: 'smtp',
+  state: 'ready',
+  openUntil: null,
+  reason: null,
+  labels: [],
+  costPerThousand: 0.5,
+  sentToday: 12,
+  perDay: 200,
+  perSecond: null,
+  success: 0.9876,
+  latencyMs: 41.6,
+  inFlight: 0,
+}
+const broken = {
+  ...provider,
+  name: 'other',
+  state: 'open',
+  openUntil: '2026-11-25T10:00:00.000Z',
+  reason: 'said \u001b[2Jno',
+  perDay: null,
+  success: null,
+  latencyMs: null,
+}
+const providers = { providers: [provider, broken] }
+
+describe('waypost providers', () => {
+  it('shows them, aligned by tabs for machines', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: providers }))
+    const { code, out } = await waypost(['providers', '--url', url])
+    assert.equal(code, 0)
+    assert.equal(asked[0]?.path, '/v1/providers')
+    assert.deepEqual(
+      out.split('\n').map((line) => line.split('\t')),
+      [
+        ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'NOTE'],
+        ['relay', 'smtp', 'ready', '98.8%', '42ms', '12/200', '0.5', '-'],
+        ['other', 'smtp', 'open', '-', '-', '12', '0.5', 'until 2026-11-25T10:00:00.000Z: said \ufffd[2Jno'],
+      ],
+    )
+    assert.equal((await waypost(['providers', 'list', '--url', url])).out, out)
+  })
+
+  it('shows a table with colour to a person', async (test) => {
+    const { url } = await gateway(test, () => ({ body: providers }))
+    const { out } = await waypost(['providers', '--url', url], { tty: true, colour: true })
+    const [headings, first, second] = out.split('\n')
+    assert.match(headings ?? '', /^\u001b\[1mNAME /)
+    assert.match(first ?? '', /^relay {2}smtp {5}\u001b\[32mready\u001b\[39m/)
+    assert.match(second ?? '', /\u001b\[31mopen \u001b\[39m.*said \ufffd\[2Jno$/)
+    const { out: bare } = await waypost(['providers', '--url', url], { tty: true })
+    assert.ok(!bare.includes('\u001b'))
+    assert.match(bare, /^NAME {3}ADAPTER {2}STATE {2}SUCCESS/)
+  })
+
+  it('gives the answer itself as JSON that a terminal does not obey', async (test) => {
+    const hostile = { providers: [{ ...provider, reason: '\u009b2J\u202e\u007f' }] }
+    const { url } = await gateway(test, () => ({ body: hostile }))
+    const { out } = await waypost(['providers', '--json', '--url', url])
+    assert.ok(/^[\n\u0020-\u007e]*$/.test(out))
+    assert.deepEqual(JSON.parse(out), hostile)
+  })
+
+  it('drains and resumes', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: provider }))
+    assert.equal((await waypost(['providers', 'drain', 'a/b', '--url', url])).out, 'a/b takes nothing new now.')
+    assert.equal((await waypost(['providers', 'resume', 'relay', '--url', url])).out, 'relay is in use again.')
+    assert.deepEqual(
+      asked.map(({ method, path }) => `${method} ${path}`),
+      ['POST /v1/providers/a%2Fb/drain', 'POST /v1/providers/relay/resume'],
+    )
+  })
+})
+
+const message = {
+  id: 'msg_1',
+  status: 'partial',
+  type: 'otp',
+  from: { email: 'ann@example.com', name: 'Ann' },
+  subject: 'Hi\n\u001b[31mthere',
+  acceptedAt: '2026-11-25T10:00:00.000Z',
+  expireAt: '2026-11-25T10:10:00.000Z',
+  tags: ['a', 'b'],
+  recipients: [
+    {
+      email: 'b@example.net',
+      status: 'sent',
+      provider: 'relay',
+      providerMessageId: 'x1',
+      attempts: [
+        {
+          at: '2026-11-25T10:00:02.000Z',
+          provider: 'relay',
+          outcome: 'accepted',
+          cause: null,
+          code: null,
+          reason: null,
+          latencyMs: 40,
+        },
+        {
+          at: '2026-11-25T10:00:01.000Z',
+          provider: 'other',
+          outcome: 'deferred',
+          cause: 'provider',
+          code: '503',
+          reason: 'busy',
+          latencyMs: 7,
+        },
+      ],
+    },
+    { email: 'c@example.net', status: 'bounced', provider: 'relay', providerMessageId: null, attempts: [] },
+    { email: 'd@example.net', status: 'queued', provider: null, providerMessageId: null, attempts: [] },
+  ],
+  events: [],
+}
+const explanation = {
+  route: 'codes',
+  policy: 'abc',
+  candidates: [{ provider: 'relay', score: 1, reasons: ['first in the list'] }],
+  rejected: [{ provider: 'big', reason: 'takes no attachments' }],
+  attempts: [],
+}
+
+describe('waypost messages', () => {
+  it('lists with filters, and says how to go on', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: { messages: [message], next: 'cur' } }))
+    const filters = [
+      '--status',
+      'held',
+      '--recipient',
+      'b@example.net',
+      '--provider',
+      'relay',
+      '--type',
+      'otp',
+      '--tag',
+      'a',
+    ]
+    const paging = ['--since', '2026-11-25T10:00:00Z', '--limit', '5', '--cursor', 'c0']
+    const { code, out, err } = await waypost(['messages', 'list', ...filters, ...paging, '--url', url])
+    assert.equal(code, 0)
+    const query = Object.fromEntries(new URL(asked[0]!.path, url).searchParams)
+    assert.deepEqual(query, {
+      status: 'held',
+      recipient: 'b@example.net',
+      provider: 'relay',
+      type: 'otp',
+      tag: 'a',
+      since: '2026-11-25T10:00:00.000Z',
+      limit: '5',
+      cursor: 'c0',
+    })
+    assert.deepEqual(out.split('\n')[1]?.split('\t'), [
+      'msg_1',
+      '2026-11-25T10:00:00.000Z',
+      'partial',
+      'otp',
+      'b@example.net and 2 more',
+      'Hi \ufffd[31mthere',
+    ])
+    assert.equal(err, 'There are more: --cursor cur')
+    assert.deepEqual(JSON.parse((await waypost(['messages', '--json', '--url', url])).out), {
+      messages: [message],
+      next: 'cur',
+    })
+  })
+
+  it('reckons --since back from now', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: { messages: [], next: null } }))
+    const before = Date.now()
+    await waypost(['messages', '--since', '24h', '--url', url])
+    const since = Date.parse(new URL(asked[0]!.path, url).searchParams.get('since')!)
+    assert.ok(since >= before - 86_400_000 && since <= Date.now() - 86_400_000)
+  })
+
+  it('shows what became of one and why it took that road', async (test) => {
+    const { url, asked } = await gateway(test, ({ path }) => ({
+      body: path.endsWith('/explain') ? explanation : message,
+    }))
+    const { code, out } = await waypost(['messages', 'show', 'msg_1', '--url', url])
+    assert.equal(code, 0)
+    assert.deepEqual(
+      asked.map(({ path }) => path),
+      ['/v1/messages/msg_1', '/v1/messages/msg_1/explain'],
+    )
+    assert.equal(
+      out,
+      `Message   msg_1
+Status    partial
+Type      otp
+From      Ann <ann@example.com>
+Subject   Hi \ufffd[31mthere
+Accepted  2026-11-25T10:00:00.000Z
+Expires   2026-11-25T10:10:00.000Z
+Tags      a, b
+
+Recipients
+RECIPIENT\tSTATUS\tPROVIDER\tPROVIDER'S ID
+b@example.net\tsent\trelay\tx1
+c@example.net\tbounced\trelay\t-
+d@example.net\tqueued\t-\t-
+
+Attempts
+AT\tRECIPIENT\tPROVIDER\tOUTCOME\tCAUSE\tCODE\tLATENCY\tREASON
+2026-11-25T10:00:01.000Z\tb@example.net\tother\tdeferred\tprovider\t503\t7ms\tbusy
+2026-11-25T10:00:02.000Z\tb@example.net\trelay\taccepted\t-\t-\t40ms\t-
+
+Why this road
+Route codes, policy abc
+ORDER\tPROVIDER\tSCORE\tWHY
+1\trelay\t1\tfirst in the list
+out\tbig\t-\ttakes no attachments`,
+    )
+    const { out: asJson } = await waypost(['messages', 'show', 'msg_1', '--json', '--url', url])
+    assert.deepEqual(JSON.parse(asJson), message)
+  })
+
+  it('says so when nothing was tried yet', async (test) => {
+    const nothing = { route: null, policy: null, candidates: [], rejected: [], attempts: [] }
+    const { url } = await gateway(test, ({ path }) => ({ body: path.endsWith('/explain') ? nothing : message }))
+    assert.match(
+      (await waypost(['messages', 'show', 'msg_1', '--url', url])).out,
+      /Why this road\nNothing was tried yet\.$/,
+    )
+  })
+
+  it('steers, and fails where the gateway says no', async (test) => {
+    const { url, asked } = await gateway(test, ({ path }) =>
+      path.endsWith('/cancel')
+        ? {
+            status: 409,
+            body: { title: 'The message is past that', status: 409, detail: 'There is nothing left to cancel.' },
+          }
+        : { body: message },
+    )
+    assert.equal((await waypost(['messages', 'retry', 'msg_1', '--url', url])).out, 'msg_1\tpartial')
+    assert.equal((await waypost(['messages', 'release', 'msg_1', '--url', url])).code, 0)
+    const { code, err } = await waypost(['messages', 'cancel', 'msg_1', '--url', url])
+    assert.equal(code, 1)
+    assert.equal(err, 'error: The message is past that: There is nothing left to cancel. (409)')
+    assert.deepEqual(
+      asked.map(({ method, path }) => `${method} ${path}`),
+      ['retry', 'release', 'cancel'].map((what) => `POST /v1/messages/msg_1/${what}`),
+    )
+  })
+
+  for (const args of [
+    ['--status', 'gone'],
+    ['--since', 'yesterday'],
+    ['--limit', '0'],
+    ['--limit', '201'],
+    ['extra'],
+  ]) {
+    it(`is used wrongly: ${args.join(' ')}`, async () => {
+      assert.equal((await waypost(['messages', 'list', ...args])).code, 2)
+    })
+  }
+})
