@@ -33,9 +33,10 @@ function entry({ message, recipients }: Row, keeper: string, now: number): Html 
   const kept = recipients.filter(({ provider }) => provider === keeper)
   return html`<li><a class="entry" href="/inbox/${message.id}">
 <span class="from">${message.from.name ? said(message.from.name, 60) : said(message.from.email, 80)}</span>
-<span class="subject">${subject(message.subject)}${message.attachments > 0 ? html` <span class="soft small">${counted(message.attachments, 'attachment')}</span>` : ''}</span>
+<span class="subject">${subject(message.subject)}</span>
 <span class="to soft">to ${kept.slice(0, 3).map(({ email }, index) => html`${index > 0 ? ', ' : ''}${said(email, 80)}`)}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}</span>
 <span class="at soft">${when(message.acceptedAt, now)}</span>
+${message.attachments > 0 ? html`<span class="more soft">${counted(message.attachments, 'attachment')}</span>` : ''}
 </a></li>`
 }
 

@@ -56,7 +56,7 @@ export function providers({ operations, clock }: DashboardParts, visit: ReturnTy
       html`<div class="head"><h1>Providers</h1><label class="live" hidden><input type="checkbox" id="live" checked> Live</label></div>
 <div data-live>${
         views.length > 0
-          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Sent today</th><th scope="col">In flight</th><th scope="col">Cost per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Sent today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
       }</div>`,

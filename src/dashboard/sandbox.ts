@@ -63,11 +63,12 @@ function inlined(html: string, attachments: readonly Attachment[]): string {
 }
 
 /**
- * The document: inline images (`cid:`) put in place, links opening in a new tab, and `<link>` made an unknown element, for
- * `preconnect` opens a connection (and so tells that the mail was read) past every policy.
+ * The document: inline images (`cid:`) put in place, links opening in a new tab, and `<link>`, `<iframe>` and `<frame>` made
+ * unknown elements. The policy keeps them from loading, but not from connecting: for `preconnect`, and for a frame's page, a
+ * browser opens a connection ahead, and so tells that the mail was read (seen in Chromium 156).
  */
 export function sandboxed(html: string, attachments: readonly Attachment[]): string {
   const doctype = /^\s*<!doctype[^>]*>/i.exec(html)?.[0] ?? ''
-  const rest = html.slice(doctype.length).replace(/<link(?=[\s/>])/gi, '<x-link')
+  const rest = html.slice(doctype.length).replace(/<(link|i?frame)(?=[\s/>])/gi, '<x-$1')
   return `${doctype}<base target="_blank">${inlined(rest, attachments)}`
 }

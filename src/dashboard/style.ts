@@ -87,14 +87,15 @@ form { margin: 0; }
 
 .entries { list-style: none; margin: 0; padding: 0; overflow: hidden; }
 .entries li + li { border-top: 1px solid var(--line); }
-.entry { display: grid; grid-template-columns: minmax(9rem, 15rem) minmax(0, 1fr) auto; grid-template-areas: "from subject at" "from to to"; gap: 0 1.25rem; padding: .6rem 1.1rem; color: inherit; text-decoration: none; }
+.entry { display: grid; grid-template-columns: minmax(9rem, 15rem) minmax(0, 1fr) auto; grid-template-areas: "from subject at" "from to more"; gap: 0 1.25rem; padding: .6rem 1.1rem; color: inherit; text-decoration: none; }
 .entry:hover { background: var(--hover); }
 .entry:focus-visible { outline-offset: -3px; }
 .entry > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .entry .from { grid-area: from; font-weight: 600; }
 .entry .subject { grid-area: subject; }
 .entry .to { grid-area: to; font-size: .9rem; }
-.entry .at { grid-area: at; font-size: .9rem; }
+.entry .at { grid-area: at; font-size: .9rem; text-align: right; }
+.entry .more { grid-area: more; font-size: .9rem; text-align: right; }
 
 table { width: 100%; border-collapse: separate; border-spacing: 0; }
 th, td { text-align: left; vertical-align: top; padding: .55rem .75rem; overflow-wrap: break-word; }
@@ -106,6 +107,8 @@ tbody tr:hover { background: var(--hover); }
 tbody tr:last-child td:first-child { border-bottom-left-radius: 9px; }
 td.long, td.lead, td.reason, td .reason { overflow-wrap: anywhere; min-width: 12.5rem; }
 td.reason { min-width: 15rem; }
+td .reason { min-width: 0; }
+td.lead { min-width: 10rem; }
 td p { margin: .25rem 0 0; }
 td.lead a { font-weight: 550; text-decoration: none; color: inherit; }
 td.lead a:hover { text-decoration: underline; }
@@ -142,18 +145,7 @@ iframe.mail { display: block; width: 100%; height: 62vh; min-height: 18rem; resi
 .timeline time { color: var(--soft); font-size: .9rem; }
 .timeline .pill { justify-self: start; }
 
-@media (max-width: 46rem) {
-  .wide { padding: 0 1rem; }
-  .masthead .wide { padding-top: .6rem; gap: 0 1rem; }
-  .masthead nav { order: 3; width: 100%; margin: 0 -.7rem; }
-  .masthead nav a { min-height: 2.7rem; }
-  main.wide { padding: 1.25rem 1rem 3rem; }
-  .entry { grid-template-columns: minmax(0, 1fr) auto; grid-template-areas: "from at" "subject subject" "to to"; }
-  .search .grow { flex-basis: 100%; max-width: none; }
-  .search label:not(.grow) { flex: 1 1 7rem; }
-  .search select { width: 100%; }
-  .facts { grid-template-columns: 5.6rem minmax(0, 1fr); gap: .35rem .75rem; }
-  .facts dt { font-size: .9rem; }
+@media (max-width: 68rem) {
   .cards thead, .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards tr, .rows, .rows tbody { display: block; }
   .rows tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; grid-template-areas: "lead at" "to status"; gap: .1rem 1rem; padding: .7rem 1rem; }
@@ -168,6 +160,19 @@ iframe.mail { display: block; width: 100%; height: 62vh; min-height: 18rem; resi
   .cards tr > td { display: block; position: relative; border: 0; padding: .15rem 0 .15rem 6.5rem; white-space: normal; min-width: 0; min-height: 1.9rem; }
   .cards tr > td:has(> .none) { display: none; }
   .cards td::before { content: attr(data-label); position: absolute; left: 0; color: var(--soft); font-size: .87rem; line-height: 1.75; }
+}
+@media (max-width: 46rem) {
+  .wide { padding: 0 1rem; }
+  .masthead .wide { padding-top: .6rem; gap: 0 1rem; }
+  .masthead nav { order: 3; width: 100%; margin: 0 -.7rem; }
+  .masthead nav a { min-height: 2.7rem; }
+  main.wide { padding: 1.25rem 1rem 3rem; }
+  .entry { grid-template-columns: minmax(0, 1fr) auto; grid-template-areas: "from at" "subject subject" "to more"; }
+  .search .grow { flex: 1 1 12rem; max-width: none; }
+  .search label:not(.grow) { flex: 1 1 7rem; }
+  .search select { width: 100%; }
+  .facts { grid-template-columns: 5.6rem minmax(0, 1fr); gap: .35rem .75rem; }
+  .facts dt { font-size: .9rem; }
   .timeline li { grid-template-columns: auto minmax(0, 1fr); }
   .timeline li > :last-child { grid-column: 1 / -1; }
   .fields th { width: 8rem; }

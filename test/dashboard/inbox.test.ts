@@ -70,11 +70,11 @@ describe('one mail', () => {
     assert.match(remote.headers.get('content-security-policy')!, /img-src data: https: http:; /)
   })
 
-  test('has its inline images put in place, images only, and its <link>s taken out of effect', async () => {
+  test('has its inline images put in place, images only, and what would connect ahead taken out of effect', async () => {
     const { app, add } = gateway()
     const id = add({
       content: {
-        html: '<!DOCTYPE html><LINK rel=preconnect href="//x"><img src="cid:a%40b"><p style="background:url(cid:a@b)">cid:a@b</p><img src="cid:page"><img src=cid:none>',
+        html: '<!DOCTYPE html><LINK rel=preconnect href="//x"><iframe\nsrc="//x"></iframe><frameset><frame/src=//x><linked><img src="cid:a%40b"><p style="background:url(cid:a@b)">cid:a@b</p><img src="cid:page"><img src=cid:none>',
         attachments: [
           { filename: 'a.gif', contentType: 'image/gif', contentId: 'a@b', inline: true, content: gif },
           { filename: 'p.html', contentType: 'text/html"><script>', contentId: 'page', inline: true, content: gif },
@@ -85,7 +85,7 @@ describe('one mail', () => {
     const image = `data:image/gif;base64,${gif}`
     assert.equal(
       text,
-      `<!DOCTYPE html><base target="_blank"><x-link rel=preconnect href="//x"><img src="${image}"><p style="background:url(${image})">cid:a@b</p><img src="cid:page"><img src=cid:none>`,
+      `<!DOCTYPE html><base target="_blank"><x-LINK rel=preconnect href="//x"><x-iframe\nsrc="//x"></iframe><frameset><x-frame/src=//x><linked><img src="${image}"><p style="background:url(${image})">cid:a@b</p><img src="cid:page"><img src=cid:none>`,
     )
   })
 
