@@ -22,8 +22,8 @@ const verbs = { ...writing, ...reading }
 
 export type Verb = keyof typeof verbs
 type Rest<Work> = Work extends (db: Database, ...args: infer Args) => unknown ? Args : never
-export type Args<V extends Verb> = Rest<(typeof verbs)[V]>
-export type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
+type Args<V extends Verb> = Rest<(typeof verbs)[V]>
+type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
 
 export interface Call {
   verb: Verb
