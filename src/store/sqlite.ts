@@ -20,7 +20,7 @@ const writing = { accept, keep, drop, claim, record, settle, steer, suppress, se
 const reading = { nextDue, depth, message, messages, events, pieces, piece, suppressed, state, usage }
 const verbs = { ...writing, ...reading }
 
-export type Verb = keyof typeof verbs
+type Verb = keyof typeof verbs
 type Rest<Work> = Work extends (db: Database, ...args: infer Args) => unknown ? Args : never
 type Args<V extends Verb> = Rest<(typeof verbs)[V]>
 type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
