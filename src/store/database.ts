@@ -11,7 +11,7 @@ export interface Database {
   all<Row>(sql: string, ...params: Value[]): Row[]
   get<Row>(sql: string, ...params: Value[]): Row | undefined
   run(sql: string, ...params: Value[]): void
-  /** All or nothing: what `work` wrote is undone when it throws. May be nested. */
+  /** All or nothing: what `work` wrote is undone when it throws. Not to be nested. */
   transaction<Result>(work: () => Result): Result
 }
 

@@ -32,16 +32,18 @@ export function codeOf(error: unknown): number | null {
 export class SqliteFile implements Database {
   readonly #db: DatabaseSync
   readonly #path: string
-  readonly #maxPages: number | null
+  #maxPages: number | null = null
   readonly #statements = new Map<string, StatementSync>()
-  #depth = 0
   /** Why nothing may be written any more. After a failed fsync nobody knows what is on the disk, and asking again does not tell. */
   #failed: StoreUnavailable | null = null
 
-  /** @param maxPages the database file never grows above this; null for as far as the disk goes */
-  constructor(db: DatabaseSync, path: string, maxPages: number | null) {
+  constructor(db: DatabaseSync, path: string) {
     this.#db = db
     this.#path = path
+  }
+
+  /** @param maxPages the database file never grows above this; null for as far as the disk goes */
+  bound(maxPages: number | null): void {
     this.#maxPages = maxPages
     if (maxPages !== null) this.pragma(`max_page_count = ${maxPages}`)
   }
@@ -60,21 +62,15 @@ export class SqliteFile implements Database {
 
   transaction<Result>(work: () => Result): Result {
     if (this.#failed) throw this.#failed
-    const outer = this.#depth === 0
-    if (!outer && !this.#db.isTransaction) throw new StoreUnavailable('the transaction around this one is gone')
-    const savepoint = `nested_${this.#depth}`
-    this.#exec(outer ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${savepoint}`)
-    this.#depth++
+    this.#exec('BEGIN IMMEDIATE')
     try {
       const result = work()
-      this.#exec(outer ? 'COMMIT' : `RELEASE ${savepoint}`)
+      this.#exec('COMMIT')
       return result
     } catch (error) {
-      // Some errors end the whole transaction by themselves (https://www.sqlite.org/lang_transaction.html, section 3).
-      if (this.#db.isTransaction) this.#exec(outer ? 'ROLLBACK' : `ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`)
+      // Some errors roll back by themselves (https://www.sqlite.org/lang_transaction.html, section 3).
+      if (this.#db.isTransaction) this.#exec('ROLLBACK')
       throw error
-    } finally {
-      this.#depth--
     }
   }
 

@@ -51,7 +51,7 @@ class Writer {
       })
       worker.on('error', (error) => this.#lose(new StoreUnavailable(`the store's writer died: ${error.message}`)))
       worker.on('exit', () => {
-        this.#lose(new StoreUnavailable('the store is closed'))
+        this.#lose(new StoreUnavailable(this.#closed ? 'the store is closed' : "the store's writer ended by itself"))
         reject(this.#gone)
       })
     })

@@ -16,6 +16,9 @@ export interface FileOptions {
 /** Before this, two connections could ruin a write-ahead log (https://www.sqlite.org/wal.html#walresetbug). */
 const oldest = [3, 51, 3] as const
 
+/** A file up to this size is read through at each start: 1.5 GB took a second here. Larger ones would keep mail waiting. */
+const mostChecked = 1024 ** 3
+
 /**
  * Opens or creates the store's file for this process alone, brings its schema up to date, and clears what the last process left:
  * leases, and content without a message.
@@ -38,10 +41,12 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): Sqlit
   // Before the first look at the file: the lock is then taken with it and held until we close. In this mode SQLite keeps the
   // log's index in memory, so that a second process cannot even read.
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
-  // Heard on an empty file only. Bodies of a few kilobytes do best with large pages.
-  db.exec('PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL')
-  const file = new SqliteFile(db, path, maxPages)
+  const file = new SqliteFile(db, path)
+  // An empty file's shape: bodies of a few kilobytes do best with large pages.
+  if (file.pragma('page_count') === 0) db.exec('PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL')
+  file.bound(maxPages)
   version(file)
+  checkPages(file, path)
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -56,6 +61,18 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): Sqlit
     forgetSpools(file)
   })
   return file
+}
+
+/** Refuses a file whose pages do not hold together, rather than find out with mail in hand. */
+function checkPages(file: SqliteFile, path: string): void {
+  const bytes = Number(file.pragma('page_count')) * Number(file.pragma('page_size'))
+  if (bytes > mostChecked) return
+  const found = file.pragma('quick_check(1)')
+  if (found !== 'ok') throw new Error(damaged(String(found), path))
+}
+
+function damaged(how: string, path: string): string {
+  return `${how}. It was left as it is: move it away and restore a backup, or rescue it with "sqlite3 ${path} .recover"`
 }
 
 function checkVersion(found: string): void {
@@ -74,7 +91,7 @@ function explain(error: unknown, path: string): string {
       return 'another process, most likely another Waypost, has it open; stop that one first'
     case codes.notADatabase:
     case codes.corrupt:
-      return `${message}. It was left as it is: move it away and restore a backup, or rescue it with "sqlite3 ${path} .recover"`
+      return damaged(message, path)
     case codes.cantOpen:
     case codes.readOnly:
       return whyNotWritable(path) ?? message

@@ -77,17 +77,12 @@ function callsIn({ calls, bytes }: Posted): Call[] {
 
 /** Runs a batch. When there is no room, what would bring new mail in is refused and the rest goes on: it makes room. */
 function answer(file: SqliteFile, batch: Call[]): Answer[] {
-  try {
-    const growing = batch.some(grows) && !file.hasRoom()
-    if (!growing) return commit(file, batch)
-    const answers = commit(
-      file,
-      batch.filter((call) => !grows(call)),
-    )
-    return batch.map((call) => (grows(call) ? { error: new StoreFull('the store is full') } : answers.shift()!))
-  } catch (error) {
-    return batch.map(() => ({ error: error as Error }))
-  }
+  if (!batch.some(grows) || file.hasRoom()) return commit(file, batch)
+  const answers = commit(
+    file,
+    batch.filter((call) => !grows(call)),
+  )
+  return batch.map((call) => (grows(call) ? { error: new StoreFull('the store is full') } : answers.shift()!))
 }
 
 function grows({ verb }: Call): boolean {

@@ -20,10 +20,10 @@ const writing = { accept, keep, drop, claim, record, settle, steer, suppress, se
 const reading = { nextDue, depth, message, messages, events, pieces, piece, suppressed, state, usage }
 const verbs = { ...writing, ...reading }
 
-export type Verb = keyof typeof verbs
+type Verb = keyof typeof verbs
 type Rest<Work> = Work extends (db: Database, ...args: infer Args) => unknown ? Args : never
-export type Args<V extends Verb> = Rest<(typeof verbs)[V]>
-export type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
+type Args<V extends Verb> = Rest<(typeof verbs)[V]>
+type Result<V extends Verb> = ReturnType<(typeof verbs)[V]>
 
 export interface Call {
   verb: Verb
@@ -33,26 +33,24 @@ export interface Call {
 export type Answer = { value: unknown } | { error: Error }
 
 /**
- * Runs calls in their order and commits them together. One that fails, fails alone: the batch is then run again, each call in a
- * nested transaction of its own (the common batch, without failures, is spared those).
- * @returns an answer for each call; all of it is durable
- * @throws what the database threw when the batch as a whole could not be committed: nothing of it happened
+ * Runs calls in their order and commits them together. When one of them fails, nothing of that happened, and each is run and
+ * committed again by itself: so it fails alone, also where SQLite answers its error by undoing the whole transaction.
+ * @returns an answer for each call; whatever is not an error is durable
  */
 export function commit(db: Database, calls: readonly Call[]): Answer[] {
   if (!calls.some((call) => call.verb in writing)) return calls.map((call) => attempt(() => run(db, call)))
   try {
     return db.transaction(() => calls.map((call) => ({ value: run(db, call) })))
   } catch (error) {
-    if (error instanceof StoreUnavailable || calls.length === 0) throw error
+    if (calls.length === 1) return [{ error: error as Error }]
   }
-  return db.transaction(() => calls.map((call) => attempt(() => db.transaction(() => run(db, call)))))
+  return calls.map((call) => attempt(() => db.transaction(() => run(db, call))))
 }
 
 function attempt(work: () => unknown): Answer {
   try {
     return { value: work() }
   } catch (error) {
-    if (error instanceof StoreUnavailable) throw error
     return { error: error as Error }
   }
 }

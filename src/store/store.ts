@@ -40,6 +40,7 @@ export interface Claim extends DeliveryPlan {
   /** The fencing token: how often this delivery was claimed since it was last settled. 1 when all is well. */
   claims: number
   leasedUntil: number
+  /** As accepted, but for `expireAt`: after a `retry` by hand it is when this delivery is given up, later than the message's own. */
   message: Message
   /** All recipients of the message, not only those of this delivery. */
   all: Recipient[]
@@ -200,14 +201,15 @@ export interface Store {
   content(messageId: string): AsyncIterable<Uint8Array>
   /**
    * cancel: what waits or is held is canceled. retry: what waits is due now, and what ended badly (bounced, failed, expired)
-   * is tried again. release: what is held is due now, to be sent. Answers the number of recipients changed, or null for no
-   * such message; 0 means too late.
+   * is tried again, with as much time as the message had at first. release: what is held is due now, to be sent. Each changed
+   * recipient gets an event: `canceled`, or `deferred` with what was asked as its detail. Answers the number of recipients
+   * changed, or null for no such message; 0 means too late.
    */
   steer(id: string, tenant: string, what: Steer, now: number): Promise<number | null>
   /** Which of these canonical addresses are suppressed. */
   suppressed(tenant: string, emails: readonly string[]): Promise<Set<string>>
   suppress(suppressions: readonly Suppression[]): Promise<void>
-  /** Small state that must outlive the process: breakers, drained providers, counters. JSON. */
+  /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>
   /** Adds up what was used in a window: attempts' recipients by provider and UTC day (`2026-11-25`), counted by `record`. */
