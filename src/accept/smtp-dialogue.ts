@@ -49,6 +49,7 @@ const idle = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'HELP', 'VRFY'])
 const notOffered = new Set(['EXPN', 'ETRN', 'TURN', 'ATRN', 'BDAT', 'LHLO', 'WIZ', 'SHELL', 'KILL'])
 /** Web pages can be made to talk to a mail port (cross-protocol scripting). */
 const http = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)(?: \S*)?(?: HTTP\/\S*)?$/i
+const host = hostname()
 const base64 = /^(?:=|[A-Za-z0-9+/]+={0,2})$/
 
 export class Dialogue implements LineGuard {
@@ -221,7 +222,6 @@ export class Dialogue implements LineGuard {
     const { door, clock, config } = this.#parts
     const { session } = this.#connection
     const now = clock()
-    const host = hostname()
     const { returnPath, sender, dsn } = transaction
     const recipients = [...transaction.recipients].map(([email, asked]) => ({ email, dsn: asked }))
     let steered: Steering = { tags: [], metadata: {} }

@@ -14,6 +14,7 @@ it('the connection has what the guard hooks into', () => {
   assert.equal(connection._ready, false)
   assert.equal(connection._upgrading, false)
   assert.equal(connection._nextHandler, false)
+  assert.ok(connection._socket instanceof Socket)
   assert.equal(typeof SMTPServer.prototype.connect, 'function')
 })
 
