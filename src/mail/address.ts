@@ -13,8 +13,8 @@ export class AddressError extends Error {
 const longestAddress = 254
 const longestLocalPart = 64
 const longestDomain = 253
-/** One line of RFC 5322: no sensible mailbox with its display name is longer. */
-const longestMailbox = 998
+/** Half a line of RFC 5322, so that the name fits on one however it is quoted. */
+const longestMailbox = 500
 
 /** Names that never lead to a mail host on the public net (RFC 6761, 6762, 7686, ICANN's `internal`). */
 const specialUse = new Set(['localhost', 'local', 'internal', 'onion'])

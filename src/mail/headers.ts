@@ -226,9 +226,14 @@ function commentEnd(value: string, from: number): number {
   return value.length + 1
 }
 
-/** A field that we write ourselves, or that only a mail server or a signer may write. */
 const reserved =
   /^(?:bcc|cc|date|dkim-signature|from|mime-version|received|reply-to|return-path|sender|subject|to|(?:arc|content|resent|x-waypost)-.*)$/i
+
+/** Whether a header is one that we write ourselves, or that only a mail server or a signer may write. */
+export function isReserved(name: string): boolean {
+  return reserved.test(name)
+}
+
 const messageIds = /^<[!-;=?A-~]+@[!-;=?A-~]+>(?: +<[!-;=?A-~]+@[!-;=?A-~]+>)*$/
 const unsubscribeUrls = /^<(?:https?|mailto):[!-;=?-~]+>(?:, *<(?:https?|mailto):[!-;=?-~]+>)*$/i
 /** Octets of a value: room for References of a hundred messages, and two orders below what a header block may be. */
@@ -245,7 +250,8 @@ const longestWord = 900
 export function headerProblem(name: string, value: string): string | null {
   if (!/^[!-9;-~]{1,76}$/.test(name))
     return 'A header name is 1 to 76 printable ASCII characters without space and colon.'
-  if (reserved.test(name)) return `${name} is not a header to set by hand.`
+  if (isReserved(name)) return `${name} is not a header to set by hand.`
+  if (value.trim() === '') return 'The value is empty.'
   if (value.length > longestValue) return `The value is longer than ${longestValue} octets.`
   if (/[\u0000-\u001f\u007f]/.test(value)) return 'The value has a control character in it.'
   if (/\p{Cs}/u.test(value)) return 'The value has half a character (a lone surrogate) in it.'

@@ -257,7 +257,6 @@ describe('headerProblem', () => {
   it('lets custom headers be', () => {
     for (const [name, value] of [
       ['X-Order', '17'],
-      ['X-Empty', ''],
       ['__proto__', 'x'],
       ['Message-ID', '<a.b@example.com>'],
       ['In-Reply-To', '<a@b>'],
@@ -302,6 +301,8 @@ describe('headerProblem', () => {
 
   it('refuses values that would break the message', () => {
     for (const value of [
+      '',
+      ' ',
       'a\r\nBcc: v@e.test',
       'a\nb',
       'a\rb',
