@@ -252,11 +252,13 @@ export class Dialogue implements LineGuard {
       content,
     }
     if (digest !== null) submission.digest = digest
+    let receipt: Receipt | null = null
     try {
-      return await door.submit(submission)
-    } catch (error) {
-      if ('spool' in content.bytes) await door.drop(content.bytes.spool)
-      throw error
+      receipt = await door.submit(submission)
+      return receipt
+    } finally {
+      // Refused, or answered from an earlier submission: these bytes are nobody's.
+      if ((receipt === null || receipt.replayed) && 'spool' in content.bytes) await door.drop(content.bytes.spool)
     }
   }
 

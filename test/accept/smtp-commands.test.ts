@@ -364,7 +364,7 @@ describe('commands over SMTP', { concurrency: true }, () => {
   it('V18 the same commands get the same replies, however they are split', async (t) => {
     const { port } = await smtpIn(t)
     const said = raw(
-      'EHLO c.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\nRCPT TO:<c@y.test>\r\nDATA\r\nQUIT\r\n',
+      'EHLO c.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\nRCPT TO:<c@y.test>\r\nNOOP\r\nQUIT\r\n',
     )
     const codes = async (at: number) => {
       const client = await SmtpClient.connect(port)
