@@ -1,4 +1,5 @@
 /** One SMTP session: what we say to each command, and the transaction it builds up. `smtp.ts` lends it to the library. */
+import { isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import type { SMTPServerAuthentication, SMTPServerDataStream, SMTPServerEnvelope } from 'smtp-server'
@@ -47,7 +48,8 @@ const longestCommand = 2048
 const idle = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'HELP', 'VRFY'])
 const notOffered = new Set(['EXPN', 'ETRN', 'TURN', 'ATRN', 'BDAT', 'LHLO', 'WIZ', 'SHELL', 'KILL'])
 /** Web pages can be made to talk to a mail port (cross-protocol scripting). */
-const http = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) ?\S*(?: HTTP\/\d|$)|^Host:/i
+const http = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)(?: \S*)?(?: HTTP\/\S*)?$/i
+const host = hostname()
 const base64 = /^(?:=|[A-Za-z0-9+/]+={0,2})$/
 
 export class Dialogue implements LineGuard {
@@ -105,7 +107,7 @@ export class Dialogue implements LineGuard {
     const { smtp } = this.#parts.config()
     const { session } = this.#connection
     if (this.#parts.closing()) throw new Refusal('stopping', 'We are stopping.')
-    if (http.test(line.toString('latin1', 0, 200))) throw new Reply('421 4.7.0', 'This is a mail server')
+    if (http.test(line.toString('latin1'))) throw new Reply('421 4.7.0', 'This is a mail server')
     if (idle.has(this.#verb) && ++this.#idle > mostIdle) throw new Reply('421 4.7.0', 'Too many commands without mail')
     if (this.#errors >= mostErrors) throw new Reply('421 4.7.0', 'Too many errors')
     if (line.length > longestCommand && this.#verb !== 'AUTH') throw new Reply('500 5.5.6', 'The line is too long')
@@ -141,8 +143,15 @@ export class Dialogue implements LineGuard {
         // What comes before our 354 would be run as commands if this were refused on any other ground.
         if (pipelined) throw new Reply('554 5.5.1', 'Wait for the reply to DATA before you send the message', true)
         return line
+      case 'RSET':
+      case 'NOOP':
+      case 'HELP':
+      case 'VRFY':
+      case 'QUIT':
+        return line
     }
-    return line
+    // The library does not get to see it: there, `MA\u0131L` is MAIL.
+    throw new Reply('500 5.5.2', 'That is no command')
   }
 
   #mayTransact(): void {
@@ -198,7 +207,7 @@ export class Dialogue implements LineGuard {
     } catch (error) {
       const reply = replyTo(error)
       // A client that left in the middle is no news.
-      if (!(error instanceof Refusal) && !this.#connection.session.error && stream.readableEnded) {
+      if (!(error instanceof Refusal) && stream.readableEnded) {
         this.#parts.log(`smtp ${this.#connection.id}: ${error instanceof Error ? error.message : 'unknown error'}`)
       }
       throw reply
@@ -213,7 +222,6 @@ export class Dialogue implements LineGuard {
     const { door, clock, config } = this.#parts
     const { session } = this.#connection
     const now = clock()
-    const host = hostname()
     const { returnPath, sender, dsn } = transaction
     const recipients = [...transaction.recipients].map(([email, asked]) => ({ email, dsn: asked }))
     let steered: Steering = { tags: [], metadata: {} }
@@ -224,7 +232,7 @@ export class Dialogue implements LineGuard {
       host,
       returnPath,
       received:
-        `from ${session.hostNameAppearsAs} ([${session.remoteAddress}])\r\n\tby ${host} (Waypost)` +
+        `from ${session.hostNameAppearsAs} (${addressLiteral(session.remoteAddress)})\r\n\tby ${host} (Waypost)` +
         ` with ${session.transmissionType}\r\n\tid ${session.id}.${session.transaction};\r\n\t${mailDate(now)}`,
       head: (fields) => {
         checkFrom(sender, fields)
@@ -244,11 +252,13 @@ export class Dialogue implements LineGuard {
       content,
     }
     if (digest !== null) submission.digest = digest
+    let receipt: Receipt | null = null
     try {
-      return await door.submit(submission)
-    } catch (error) {
-      if ('spool' in content.bytes) await door.drop(content.bytes.spool)
-      throw error
+      receipt = await door.submit(submission)
+      return receipt
+    } finally {
+      // Refused, or answered from an earlier submission: these bytes are nobody's.
+      if ((receipt === null || receipt.replayed) && 'spool' in content.bytes) await door.drop(content.bytes.spool)
     }
   }
 
@@ -279,6 +289,11 @@ export class Dialogue implements LineGuard {
     }
     return login.sender
   }
+}
+
+/** RFC 5321 section 4.1.3. */
+function addressLiteral(address: string): string {
+  return isIPv6(address) ? `[IPv6:${address}]` : `[${address}]`
 }
 
 function authSyntax(line: Buffer): boolean {

@@ -3,8 +3,8 @@
  * not end with CRLF or hold stray control characters, and every line that its own parser is too kind to.
  *
  * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
- * its parser, again after STARTTLS; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler` and `_resetSession` of the
- * connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
+ * its parser, again after STARTTLS; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
+ * `_socket` of the connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
  * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
 import type { Socket } from 'node:net'
@@ -67,10 +67,20 @@ export class GuardedConnection extends SMTPConnection {
   /** Sends a reply; the library's own ones with a fitting enhanced status code. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (code >= 500) this.guard.failed()
+    this.#gather(code)
     const complete = typeof data !== 'string' || context === false || /^[245]\.\d{1,3}\.\d{1,3} /.test(data)
     const status = complete ? undefined : this.guard.status(code)
     if (status !== undefined) super.send(code, `${status} ${data}`, false)
     else super.send(code, data, complete ? false : context)
+  }
+
+  /** Lets the replies to pipelined commands leave in one write: a third of what a small message costs is writing. */
+  #gather(code: number): void {
+    const socket = this._socket
+    // The reply to STARTTLS must be out before the TLS layer takes the socket over.
+    if (code === 220 || socket.writableCorked > 0) return
+    socket.cork()
+    process.nextTick(() => socket.uncork())
   }
 
   /** Sends a reply of ours. */

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server'
 import type { Config, Listen, Tls } from '../config.ts'
 import { FailedLogins } from './failed-logins.ts'
+import { Refusal } from './refusals.ts'
 import { Dialogue, type DialogueParts } from './smtp-dialogue.ts'
 import { type GuardedConnection, GuardedServer } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
@@ -41,7 +42,8 @@ export interface Smtp {
 
 /**
  * Listens for SMTP submission on `smtp.listen` (STARTTLS when there is a certificate) and `smtp.tlsListen` (implicit TLS).
- * With a certificate AUTH needs TLS, from wherever the client comes; without one it works in clear.
+ * With a certificate AUTH needs TLS, from wherever the client comes; without one it works in clear. The library waits 100 ms
+ * before each greeting, to catch clients that talk too soon: those that connect anew for each message feel it.
  * @throws when a port cannot be had
  */
 export async function startSmtp(parts: SmtpParts): Promise<Smtp> {
@@ -144,9 +146,9 @@ class Listeners {
         this.#offer(session)
         done()
       },
-      onAuth: (auth, session, done) => attempt(done, () => ({ user: this.#dialogue(session).login(auth) })),
-      onMailFrom: (_address, session, done) => attempt(done, () => this.#dialogue(session).begin()),
-      onRcptTo: (_address, session, done) => attempt(done, () => this.#dialogue(session).add()),
+      onAuth: (auth, session, done) => this.#attempt(done, () => ({ user: this.#dialogue(session).login(auth) })),
+      onMailFrom: (_address, session, done) => this.#attempt(done, () => this.#dialogue(session).begin()),
+      onRcptTo: (_address, session, done) => this.#attempt(done, () => this.#dialogue(session).add()),
       onData: (stream, session, done) => {
         const visit = this.#visits.get(session)!
         visit.dialogue
@@ -161,6 +163,19 @@ class Listeners {
       },
       onClose: (session) => this.#forget(session),
     }
+  }
+
+  /** Runs a handler of ours and answers the library with what it returned or threw. */
+  #attempt<Result>(done: (error: Error | null, result?: Result) => void, handler: () => Result): void {
+    let result: Result
+    try {
+      result = handler()
+    } catch (error) {
+      if (!(error instanceof Reply || error instanceof Refusal)) this.#shared.log(`smtp: ${error}`)
+      done(replyTo(error))
+      return
+    }
+    done(null, result)
   }
 
   #open(connection: GuardedConnection): Dialogue {
@@ -234,16 +249,4 @@ function tooSlow({ connection }: Visit): void {
 
 function sayGoodbye({ connection }: Visit): void {
   connection.answer(new Reply('421 4.3.2', 'We are stopping'))
-}
-
-/** Runs a handler of ours and answers the library with what it returned or threw. */
-function attempt<Result>(done: (error: Error | null, result?: Result) => void, handler: () => Result): void {
-  let result: Result
-  try {
-    result = handler()
-  } catch (error) {
-    done(replyTo(error))
-    return
-  }
-  done(null, result)
 }

@@ -361,6 +361,25 @@ describe('commands over SMTP', { concurrency: true }, () => {
     }
   })
 
+  it('V18 the same commands get the same replies, however they are split', async (t) => {
+    const { port } = await smtpIn(t)
+    const said = raw(
+      'EHLO c.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\nRCPT TO:<c@y.test>\r\nNOOP\r\nQUIT\r\n',
+    )
+    const codes = async (at: number) => {
+      const client = await SmtpClient.connect(port)
+      await client.reply()
+      client.write(said.subarray(0, at))
+      await new Promise(setImmediate)
+      client.write(said.subarray(at))
+      await client.closed()
+      return client.transcript.replace(/^\d{3}-.*\r\n/gm, '').match(/^\d{3}/gm)
+    }
+    for (const found of await Promise.all([...said.keys()].map(codes))) {
+      assert.deepEqual(found, ['220', '250', '250', '500', '503', '250', '221'])
+    }
+  })
+
   it('A31 more recipients than allowed: the first ones stay', async (t) => {
     const { port, door } = await smtpIn(t, { maxRecipients: 3 })
     const client = await SmtpClient.hello(port)

@@ -301,6 +301,10 @@ describe('the content of DATA', { concurrency: true }, () => {
     const client = await SmtpClient.hello(setup.port)
     assert.match(await client.send(content), /^452 4\.3\.1 The disk is full\.$/)
     assert.equal(setup.door.spools.size, 1)
+    setup.door.failure = null
+    setup.door.replays = true
+    assert.match(await client.send(content), /^250 /)
+    assert.equal(setup.door.spools.size, 1, 'nor does a replay keep the bytes again')
     client.end()
   })
 
@@ -347,12 +351,15 @@ describe('the content of DATA', { concurrency: true }, () => {
   })
 
   it('says early what the door would say to any message', async (t) => {
-    const { port, door } = await smtpIn(t)
+    const { port, door, log } = await smtpIn(t)
     door.notReady = 'full'
     const client = await SmtpClient.hello(port)
     assert.match(await client.say('MAIL FROM:<a@x.test>'), /^452 4\.3\.1 /)
-    door.notReady = null
-    assert.match(await client.say('MAIL FROM:<a@x.test>'), /^250 /)
+    door.ready = () => {
+      throw new TypeError('a bug')
+    }
+    assert.match(await client.say('MAIL FROM:<a@x.test>'), /^451 4\.3\.0 [^:]*$/)
+    assert.deepEqual(log, ['smtp: TypeError: a bug'])
     client.end()
   })
 

@@ -8,6 +8,8 @@ export class MemoryDoor implements Door {
   readonly dropped: string[] = []
   /** What the next submission meets instead of a receipt. */
   failure: Error | null = null
+  /** Receipts say that they are replayed. */
+  replays = false
   /** What `ready` refuses with. */
   notReady: RefusalCode | null = null
   /** Held back until it resolves. */
@@ -22,7 +24,7 @@ export class MemoryDoor implements Door {
     if (this.failure) throw this.failure
     this.submissions.push(submission)
     const recipients = submission.recipients.map(({ email }) => ({ email, status: 'queued' }))
-    return { id: `msg_${this.submissions.length}`, replayed: false, status: 'queued', recipients }
+    return { id: `msg_${this.submissions.length}`, replayed: this.replays, status: 'queued', recipients }
   }
 
   async keep(spool: string, piece: Uint8Array): Promise<void> {
