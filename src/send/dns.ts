@@ -19,7 +19,7 @@ export type Exchangers =
   | { kind: 'none' }
   | Unanswered
 
-export type Addresses =
+type Addresses =
   | { kind: 'addresses'; addresses: string[] }
   /** It has addresses, but none that we may connect to. */
   | { kind: 'private' }

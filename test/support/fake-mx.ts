@@ -182,7 +182,7 @@ function converse(
       at('ehlo', line, lines.map((text, place) => `250${place === lines.length - 1 ? ' ' : '-'}${text}`).join('\r\n'))
     } else if (verb === 'STAR') {
       const said = at('starttls', line, options.tls ? '220 2.0.0 go ahead' : '502 5.5.1 not here')
-      if (said?.startsWith('220') && options.tls) upgrade()
+      if (said?.startsWith('220') && options.tls && !deaf()) upgrade()
     } else if (verb === 'AUTH') {
       const [, mechanism = '', initial] = line.split(' ')
       if (mechanism.toUpperCase() === 'LOGIN' && initial === undefined) {
