@@ -65,17 +65,19 @@ routes:
       }
     })
 
-    /** Mail that was past hand-over when the process died: its body was at the relay, and no answer was on record. */
-    let inDoubt = 0
-    for (let kill = 0; kill < kills; kill++) {
-      const enough = acknowledged.size + 5 + Math.floor(random() * 40)
-      await eventually(() => acknowledged.size >= enough, `kill ${kill}: ${enough} taken in`)
-      await gateway.kill()
-      gateway = await waypostProcess(config, folder)
+    try {
+      for (let kill = 0; kill < kills; kill++) {
+        const enough = acknowledged.size + 5 + Math.floor(random() * 40)
+        await eventually(() => acknowledged.size >= enough, `kill ${kill}: ${enough} taken in`)
+        await gateway.kill()
+        gateway = await waypostProcess(config, folder)
+      }
+    } finally {
+      sending = false
+      await Promise.all(load)
     }
-    sending = false
-    await Promise.all(load)
 
+    let inDoubt = 0
     const ended = await Promise.all(
       [...acknowledged].map((to) => gateway.until(ids.get(to)!, 'sent', 'held').then((message) => ({ to, message }))),
     )
