@@ -1,5 +1,7 @@
 /** Identifiers: sortable by time, unguessable, and safe in a header, a path and a file name. */
 
+const pool = new Uint8Array(4096)
+let spent = pool.length
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /**
@@ -13,6 +15,10 @@ export function newId(kind: 'msg' | 'evt' | 'att', now: number): string {
     rest = Math.floor(rest / 32)
   }
   let random = ''
-  for (const byte of crypto.getRandomValues(new Uint8Array(16))) random += alphabet[byte % 32]
+  if (spent + 16 > pool.length) {
+    crypto.getRandomValues(pool)
+    spent = 0
+  }
+  for (const end = spent + 16; spent < end; spent++) random += alphabet[pool[spent]! % 32]
   return `${kind}_${time}${random}`
 }

@@ -4,6 +4,7 @@
  * Priority: `claim` answers the higher first, and the last slots are kept from the lower, so that a flood of newsletters that
  * all hang at one vendor still leaves room for a code.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Priority } from '../mail/message.ts'
 import type { Claim, Store } from '../store/store.ts'
 
@@ -32,8 +33,8 @@ const longestSleep = 60_000
 const whileBusy = 1_000
 /** After the store failed to answer. */
 const afterFailure = 1_000
-/** Deaths of the process with this delivery in flight, after which it runs alone, so that it takes nothing with it. */
-const suspectAfter = 2
+/** A delivery that the process died with has this long alone: what kills it then, kills it without company. */
+const alone = 250
 
 export function startPump({ store, clock, run, failed, concurrency, lease }: PumpParts): Pump {
   const share: readonly (readonly [Priority, number])[] = [
@@ -93,11 +94,9 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
     const now = clock()
     const want = limit - inFlight
     const claims = await store.claim({ now, leaseUntil: now + lease, limit: want, priority })
-    for (const claim of claims) if (claim.claims <= suspectAfter) void start(claim)
     for (const claim of claims) {
-      if (claim.claims <= suspectAfter) continue
-      await emptied()
-      await start(claim)
+      const running = start(claim)
+      if (claim.claims > 1) await Promise.race([running, pause(alone)])
     }
     if (claims.length === want || priority !== 'low') {
       // There may be more: at once when slots are free, else when one is. What becomes due meanwhile is looked for every second.
