@@ -8,6 +8,7 @@ import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
+import type { Poison } from './queue/poison.ts'
 import type { Candidate, Planned } from './route/plan.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import type { Standings } from './standing.ts'
@@ -23,6 +24,7 @@ export interface DeliveryParts {
   /** In [0, 1). */
   dice: () => number
   contract: Contract
+  poison: Poison
   /** Told of every event once it is committed. */
   settled: (message: Message, events: readonly NewEvent[]) => void
   /** Told of every attempt's end. */
@@ -130,7 +132,7 @@ export class Delivery {
     content: Content,
     plan: StoredPlan,
   ): Promise<{ outcomes: Outcomes; end: AttemptEnd } | null> {
-    const { store, standings, carriers, clock } = this.#parts
+    const { store, standings, carriers, clock, poison } = this.#parts
     const provider = standings.provider(name)!
     const emails = recipients.map(({ email }) => email)
     const at = clock()
@@ -150,7 +152,7 @@ export class Delivery {
     const handoff: Handoff = { ...this.#handoff(provider, recipients), content }
     const called = await standings.call(name, this.#message, async () => {
       try {
-        return await attempt(provider, handoff, carriers)
+        return await attempt(provider, handoff, carriers, (call) => poison.call(this.#message.id, call))
       } catch (error) {
         this.#parts.bug(error, this.#message, name)
         const reason = 'an error of our own ended the attempt; see the log'

@@ -69,9 +69,6 @@ export interface Gateway extends Operations {
   run(claim: Claim): Promise<void>
 }
 
-/** After so many deaths of the process with a delivery in flight, it is set aside instead of tried again. */
-const deadly = 3
-
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, standings, clock, config } = parts
   let compiled: { from: Config; policy: CompiledPolicy } | null = null
@@ -140,12 +137,17 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   async function run(claim: Claim): Promise<void> {
     const { message } = claim
-    const content = contentOf(message, () => store.content(message.id))
+    const content = contentOf(
+      message,
+      () => store.content(message.id),
+      (work) => parts.poison.convert(message.id, work),
+    )
     const delivery = new Delivery({ ...parts, contract: typeOf(message) }, claim, content)
 
-    if (claim.claims > deadly) {
-      const died = 'the process died three times with this message in flight; look at it, then release or cancel it'
+    if (claim.phase === 'send' && parts.poison.isDeadly(message.id)) {
+      const died = 'the process died three times while it worked on this message; cancel it, or release it to try again'
       await delivery.close(delivery.recipients(), 'held', `set aside: ${died}`)
+      await parts.poison.forgive(message.id)
       return
     }
     const alive = claim.open.length === 0 ? delivery.recipients() : await delivery.lost()

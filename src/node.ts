@@ -19,7 +19,9 @@ import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
+import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { Poison } from './queue/poison.ts'
 import { startPump } from './queue/pump.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
@@ -27,7 +29,7 @@ import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
 import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
-import type { NewEvent } from './store/store.ts'
+import { type NewEvent, StoreUnavailable } from './store/store.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -44,6 +46,8 @@ export interface Running {
   /** Where it listens. */
   http: string
   smtp: string
+  /** Resolves when the store has failed, which nothing mends but a new start: a flush that failed once cannot be believed again. */
+  broken: Promise<StoreUnavailable>
   /** Stops accepting, finishes what is in flight (within 30 s), closes the store. */
   stop(): Promise<void>
 }
@@ -95,6 +99,14 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
     return
   }
   console.log(banner(running))
+  running.broken.then(async (error) => {
+    log.fatal(
+      { err: error },
+      'the store has failed: stopping, so that whoever watches over this process starts it anew',
+    )
+    await running.stop().catch(() => {})
+    process.exit(1)
+  })
   let stopping = false
   const stop = (signal: NodeJS.Signals) => {
     // Whoever asks twice does not want to wait: what is in flight stays in the store.
@@ -140,10 +152,13 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   let config = loadConfig(configFile)
   const path = resolve(config.store.path)
   const store = await openSqlite({ path })
+  const marks = openMarks(`${path}-marks`)
+  const poison = await Poison.open(store, marks)
   const standings = await Standings.open(store, clock, config.providers)
 
   let stopping = false
   let diskFull = false
+  const broken = Promise.withResolvers<StoreUnavailable>()
   const closed = (): Refusal | null => {
     if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
     if (diskFull)
@@ -168,6 +183,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const gateway = createGateway({
     store,
     standings,
+    poison,
     carriers: { http, smtp, mx },
     clock,
     dice: Math.random,
@@ -189,11 +205,13 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     clock,
     run: gateway.run,
-    failed: (error, claim) =>
+    failed(error, claim) {
+      if (error instanceof StoreUnavailable && !stopping) broken.resolve(error)
       log.error(
         { err: error, id: claim?.message.id },
         'a delivery ended in an error; its lease runs out and it is looked at again',
-      ),
+      )
+    },
     concurrency,
     lease,
   })
@@ -279,6 +297,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   return {
     http: `${scheme}://${url(address.address, address.port)}`,
     smtp: smtpAddress,
+    broken: broken.promise,
     async stop() {
       stopping = true
       watched.close()
@@ -291,6 +310,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       standings.close()
       await Promise.all([http.close(), smtp.close(), mx.close()])
       await store.close()
+      marks.close()
     },
   }
 }

@@ -4,7 +4,6 @@
  * Priority: `claim` answers the higher first, and the last slots are kept from the lower, so that a flood of newsletters that
  * all hang at one vendor still leaves room for a code.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Priority } from '../mail/message.ts'
 import type { Claim, Store } from '../store/store.ts'
 
@@ -33,8 +32,6 @@ const longestSleep = 60_000
 const whileBusy = 1_000
 /** After the store failed to answer. */
 const afterFailure = 1_000
-/** A delivery that the process died with has this long alone: what kills it then, kills it without company. */
-const alone = 250
 
 export function startPump({ store, clock, run, failed, concurrency, lease }: PumpParts): Pump {
   const share: readonly (readonly [Priority, number])[] = [
@@ -94,10 +91,7 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
     const now = clock()
     const want = limit - inFlight
     const claims = await store.claim({ now, leaseUntil: now + lease, limit: want, priority })
-    for (const claim of claims) {
-      const running = start(claim)
-      if (claim.claims > 1) await Promise.race([running, pause(alone)])
-    }
+    for (const claim of claims) void start(claim)
     if (claims.length === want || priority !== 'low') {
       // There may be more: at once when slots are free, else when one is. What becomes due meanwhile is looked for every second.
       return claims.length > 0 ? undefined : sleep(whileBusy)

@@ -16,9 +16,15 @@ const grace = 1_000
 
 /**
  * Hands mail to a provider. Resolves with an outcome for every recipient, within the handoff's timeout and a moment.
+ * @param guarded runs the part of the call before its first wait; see `queue/poison.ts`
  * @throws only for a bug in an adapter or a carrier
  */
-export async function attempt(provider: Provider, handoff: Handoff, carriers: Carriers): Promise<Outcomes> {
+export async function attempt(
+  provider: Provider,
+  handoff: Handoff,
+  carriers: Carriers,
+  guarded: <T>(call: () => T) => T,
+): Promise<Outcomes> {
   const emails = handoff.recipients.map(({ email }) => email)
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<Outcomes>((resolve) => {
@@ -31,7 +37,7 @@ export async function attempt(provider: Provider, handoff: Handoff, carriers: Ca
     )
   })
   try {
-    const outcomes = await Promise.race([dispatch(provider, handoff, carriers), deadline])
+    const outcomes = await Promise.race([guarded(() => dispatch(provider, handoff, carriers)), deadline])
     for (const email of emails) {
       if (!outcomes.has(email)) {
         outcomes.set(email, {

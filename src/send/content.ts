@@ -4,40 +4,58 @@ import { compose } from '../mail/compose.ts'
 import type { Form, Message, Parts } from '../mail/message.ts'
 import { parse } from '../mail/parse.ts'
 
+/**
+ * The content of one message for every attempt of a round: `load` is asked again for each stream, conversions are made once.
+ * The result rejects when the content cannot be converted.
+ * @param convert runs what computes on the message's own bytes; see `queue/poison.ts`
+ */
+export function contentOf(
+  message: Message,
+  load: () => AsyncIterable<Uint8Array>,
+  convert: (work: () => Promise<Content>) => Promise<Content>,
+): (form: Form) => Promise<Content> {
+  const converted = new Map<Form, Promise<Content>>()
+  return (form) => {
+    let content = converted.get(form)
+    if (!content) {
+      content = inForm(form)
+      converted.set(form, content)
+    }
+    return content
+  }
+
+  async function inForm(form: Form): Promise<Content> {
+    if (form === 'raw' && message.form === 'raw') {
+      return { form, size: message.size, bytes: () => gather(load()), stream: load }
+    }
+    const kept = await gather(load())
+    return convert(async () => {
+      if (message.form === 'raw') return { form: 'parts', parts: readable(await parse(kept), message) }
+      const parts = JSON.parse(new TextDecoder().decode(kept)) as Parts
+      return form === 'parts' ? { form, parts } : whole(await compose(message, parts))
+    })
+  }
+}
+
+/** Raw mail with no readable From has one all the same: what was settled on when it was accepted. */
+function readable(parts: Parts, message: Message): Parts {
+  return parts.from.email === '' ? { ...parts, from: message.from } : parts
+}
+
+function whole(bytes: Uint8Array): Content {
+  return {
+    form: 'raw',
+    size: bytes.length,
+    bytes: () => Promise.resolve(bytes),
+    async *stream() {
+      yield bytes
+    },
+  }
+}
+
 /** Gathers a stream into one piece of memory. */
-export async function gather(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function gather(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const gathered: Uint8Array[] = []
   for await (const piece of pieces) gathered.push(piece)
   return gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered)
-}
-
-/**
- * The content of one message for every attempt of a round: `load` is asked again for each stream, conversions are made once.
- * The result throws (rejects) when the content cannot be converted.
- */
-export function contentOf(message: Message, load: () => AsyncIterable<Uint8Array>): (form: Form) => Promise<Content> {
-  let converted: Promise<Content> | null = null
-  return (form) => {
-    if (form === message.form && form === 'raw') {
-      return Promise.resolve({ form, size: message.size, bytes: () => gather(load()), stream: load })
-    }
-    converted ??= (async () => {
-      const kept = await gather(load())
-      if (form === 'parts') {
-        const parts =
-          message.form === 'parts' ? (JSON.parse(new TextDecoder().decode(kept)) as Parts) : await parse(kept)
-        return { form, parts }
-      }
-      const bytes = await compose(message, JSON.parse(new TextDecoder().decode(kept)) as Parts)
-      return {
-        form,
-        size: bytes.length,
-        bytes: () => Promise.resolve(bytes),
-        async *stream() {
-          yield bytes
-        },
-      }
-    })()
-    return converted
-  }
 }

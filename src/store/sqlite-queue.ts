@@ -44,12 +44,7 @@ export function claim(
       want.now,
       want.limit - claims.length,
     )
-    for (const row of due) {
-      const died = row.claims > 0
-      if (died && claims.length > 0) continue
-      claims.push(lease(db, row, want.leaseUntil))
-      if (died) return claims
-    }
+    for (const row of due) claims.push(lease(db, row, want.leaseUntil))
   }
   return claims
 }
@@ -238,5 +233,5 @@ export function depth(db: Database): Record<Priority, number> {
  * is needed; `claims` stays, so that the next holder sees that another died.
  */
 export function voidLeases(db: Database): void {
-  db.run('UPDATE delivery SET due_at = claims, leased = 0 WHERE leased = 1')
+  db.run('UPDATE delivery SET due_at = 0, leased = 0 WHERE leased = 1')
 }

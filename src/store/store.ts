@@ -181,7 +181,7 @@ export interface Store {
   drop(spool: string): Promise<void>
   /**
    * Leases up to `limit` deliveries due at `now`, higher priority first, then the longest due; only those of at least
-   * `priority`. One that an earlier holder died with is claimed by itself, so that it can run alone, and be found out. Recipients that wait become `sending`.
+   * `priority`. Recipients that wait become `sending`.
    */
   claim(want: { now: number; leaseUntil: number; limit: number; priority: Priority }): Promise<Claim[]>
   /** Writes an attempt down before it is made and moves the lease. False when the claim is no longer ours. */
