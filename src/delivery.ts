@@ -33,6 +33,11 @@ export interface DeliveryParts {
   bug: (error: unknown, message: Message, provider: string) => void
 }
 
+interface Made {
+  outcomes: Outcomes
+  end: AttemptEnd
+}
+
 /** A key is trusted for this share of the time a vendor says it remembers it: older, it would be a fresh sending. */
 const keyTrust = 0.8
 /** What the lease allows beyond the attempt itself, for its commits. */
@@ -125,13 +130,18 @@ export class Delivery {
     }
   }
 
-  /** Records the attempt, makes it, and answers with its end; null when the claim is no longer ours, and then nothing was sent. */
-  async #attempt(
-    name: string,
-    recipients: Recipient[],
-    content: Content,
-    plan: StoredPlan,
-  ): Promise<{ outcomes: Outcomes; end: AttemptEnd } | null> {
+  /** Waits for room at the provider and makes the attempt; null when the claim is no longer ours, and then nothing was sent. */
+  async #attempt(name: string, recipients: Recipient[], content: Content, plan: StoredPlan): Promise<Made | null> {
+    const leave = await this.#parts.standings.enter(name)
+    try {
+      return await this.#recorded(name, recipients, content, plan)
+    } finally {
+      leave()
+    }
+  }
+
+  /** Records the attempt, makes it, and answers with its end. */
+  async #recorded(name: string, recipients: Recipient[], content: Content, plan: StoredPlan): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
     const provider = standings.provider(name)!
     const emails = recipients.map(({ email }) => email)

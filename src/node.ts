@@ -33,8 +33,11 @@ import { type NewEvent, StoreUnavailable } from './store/store.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
-/** A claim is ours this long before its first attempt moves the lease on. */
-const lease = 60_000
+/**
+ * A claim is ours this long before its first attempt moves the lease: long enough for two hundred to wait for a slow relay. Nobody
+ * waits for it to run out, for no other process has this store, and a new one voids the leases it finds.
+ */
+const lease = 30 * 60_000
 /** How long a stop waits for what is in flight. */
 const stopWithin = 30_000
 /** Free disk is looked at this often. */

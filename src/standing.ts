@@ -21,6 +21,9 @@ interface Live {
   /** From domains that it said are not verified there, and until when to believe it. */
   notReady: Map<string, number>
   inFlight: number
+  /** Calls that may be made at once; those that wait for one to end. */
+  room: number
+  queue: (() => void)[]
 }
 
 /** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
@@ -56,11 +59,10 @@ export class Standings {
     for (const provider of providers) {
       const old = before.get(provider.name)
       const drained = (await this.#store.state(`drained:${provider.name}`)) === true
+      // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
-        old && sameSettings(old.provider, provider)
-          ? { ...old, provider }
-          : await this.#fresh(provider, usage, drained),
+        old && sameSettings(old.provider, provider) ? old : await this.#fresh(provider, usage, drained),
       )
     }
     this.#live = live
@@ -85,6 +87,8 @@ export class Standings {
       throttledUntil: 0,
       notReady: new Map(),
       inFlight: 0,
+      room: roomAt(provider),
+      queue: [],
     }
   }
 
@@ -134,6 +138,21 @@ export class Standings {
     if (!live?.breaker.allows() || live.allowance.refusal(count, now)) return false
     live.allowance.take(count, now)
     return true
+  }
+
+  /**
+   * Waits until one more call may be made at a relay with a bounded number of connections; answers what to call when it has ended.
+   * Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent.
+   */
+  async enter(name: string): Promise<() => void> {
+    const live = this.#live.get(name)!
+    if (live.room > 0) live.room--
+    else await new Promise<void>((resolve) => void live.queue.push(resolve))
+    return () => {
+      const next = live.queue.shift()
+      if (next) next()
+      else live.room++
+    }
   }
 
   /** Makes a call through the provider's breaker and learns from it. Null: the breaker opened meanwhile, and nothing was sent. */
@@ -212,6 +231,10 @@ export class Standings {
   close(): void {
     for (const { breaker } of this.#live.values()) breaker.close()
   }
+}
+
+function roomAt({ adapter, options }: Provider): number {
+  return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
 }
 
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
