@@ -77,14 +77,15 @@ export class Delivery {
     let openAt = planned.waitUntil
 
     for (const [place, candidate] of candidates.entries()) {
-      const content = await this.#prepare(candidate, plan)
+      const provider = standings.provider(candidate.provider)
+      const content = provider && (await this.#prepare(provider, plan))
       if (!content) continue
       if (!standings.take(candidate.provider, rest.length, clock())) {
         plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
         openAt ??= clock()
         continue
       }
-      const made = await this.#attempt(candidate.provider, rest, content, plan)
+      const made = await this.#attempt(provider, rest, content, plan)
       if (!made) return
       last = made.outcomes
       const next = candidates[place + 1]?.provider ?? null
@@ -117,33 +118,41 @@ export class Delivery {
   }
 
   /** The content in the form the candidate takes; null (and the reason in the plan) when it cannot be brought into it. */
-  async #prepare(candidate: Candidate, plan: StoredPlan): Promise<Content | null> {
-    const provider = this.#parts.standings.provider(candidate.provider)
-    if (!provider) return null
+  async #prepare(provider: Provider, plan: StoredPlan): Promise<Content | null> {
     try {
       return await this.#content(formFor(this.#message, provider.adapter.features))
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error)
       const reason = `the message cannot be put into the form it takes: ${what}`
-      plan.rejected.push({ provider: candidate.provider, reason })
+      plan.rejected.push({ provider: provider.name, reason })
       return null
     }
   }
 
   /** Waits for room at the provider and makes the attempt; null when the claim is no longer ours, and then nothing was sent. */
-  async #attempt(name: string, recipients: Recipient[], content: Content, plan: StoredPlan): Promise<Made | null> {
-    const leave = await this.#parts.standings.enter(name)
+  async #attempt(
+    provider: Provider,
+    recipients: Recipient[],
+    content: Content,
+    plan: StoredPlan,
+  ): Promise<Made | null> {
+    const leave = await this.#parts.standings.enter(provider.name)
     try {
-      return await this.#recorded(name, recipients, content, plan)
+      return await this.#recorded(provider, recipients, content, plan)
     } finally {
       leave()
     }
   }
 
   /** Records the attempt, makes it, and answers with its end. */
-  async #recorded(name: string, recipients: Recipient[], content: Content, plan: StoredPlan): Promise<Made | null> {
+  async #recorded(
+    provider: Provider,
+    recipients: Recipient[],
+    content: Content,
+    plan: StoredPlan,
+  ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
-    const provider = standings.provider(name)!
+    const { name } = provider
     const emails = recipients.map(({ email }) => email)
     const at = clock()
     const id = newId('att', at)
@@ -169,7 +178,7 @@ export class Delivery {
         return forAll(emails, { kind: 'unknown', diagnostic: diagnostic('bug', reason) })
       }
     })
-    const opened = diagnostic('breaker', 'its breaker opened before anything was sent')
+    const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
     this.#parts.attempted(name, outcomes, endedAt - at)
@@ -199,9 +208,9 @@ export class Delivery {
     let made: { outcomes: Outcomes | null; end?: AttemptEnd } = { outcomes: null }
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
-      const content = await this.#prepare(candidate, plan)
+      const content = await this.#prepare(provider, plan)
       if (content && standings.take(provider.name, recipients.length, clock())) {
-        const again = await this.#attempt(provider.name, recipients, content, plan)
+        const again = await this.#attempt(provider, recipients, content, plan)
         if (!again) return
         made = again
       }

@@ -145,7 +145,8 @@ export class Standings {
    * Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent.
    */
   async enter(name: string): Promise<() => void> {
-    const live = this.#live.get(name)!
+    const live = this.#live.get(name)
+    if (!live) return () => {}
     if (live.room > 0) live.room--
     else await new Promise<void>((resolve) => void live.queue.push(resolve))
     return () => {
@@ -155,9 +156,13 @@ export class Standings {
     }
   }
 
-  /** Makes a call through the provider's breaker and learns from it. Null: the breaker opened meanwhile, and nothing was sent. */
+  /**
+   * Makes a call through the provider's breaker and learns from it. Null: the breaker opened, or a reload took the provider away,
+   * since it was asked; nothing was sent.
+   */
   async call(name: string, message: Pick<Message, 'from'>, action: () => Promise<Outcomes>): Promise<Outcomes | null> {
-    const live = this.#live.get(name)!
+    const live = this.#live.get(name)
+    if (!live) return null
     const began = this.#clock()
     live.inFlight++
     try {
