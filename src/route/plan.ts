@@ -3,14 +3,7 @@ import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
 import { unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
-import { type Figures, rank } from './rank.ts'
-
-export interface Candidate {
-  provider: string
-  /** What ranked it: cost per thousand, milliseconds, share of success, or its place; the reasons say which. */
-  score: number
-  reasons: string[]
-}
+import { type Candidate, type Figures, rank } from './rank.ts'
 
 export interface Plan {
   /** The rule that matched; `pinned` when the submitter named the provider. */

@@ -1,6 +1,12 @@
 /** The order in which a rule's tree of providers is tried, and why. */
-import type { Candidate } from './plan.ts'
 import type { Use } from './policy.ts'
+
+export interface Candidate {
+  provider: string
+  /** What ranked it: cost per thousand, milliseconds, share of success, or its place; the reasons say which. */
+  score: number
+  reasons: string[]
+}
 
 /** What ranking may know of a provider. Numbers that nobody has measured yet are null. */
 export interface Figures {
