@@ -3,7 +3,8 @@ import { type Message, messageStatus, type Priority, type Recipient, type Recipi
 import type { Database } from './database.ts'
 import { note, ranks } from './sqlite-accept.ts'
 import { recipientsOf } from './sqlite-read.ts'
-import type { AttemptStart, Claim, DeliveryPlan, Settlement, Suppression } from './store.ts'
+import { suppress } from './sqlite-suppress.ts'
+import type { AttemptStart, Claim, DeliveryPlan, Settlement } from './store.ts'
 
 interface DueRow {
   id: number
@@ -189,21 +190,6 @@ export function refreshStatus(db: Database, message: number): void {
   const rows = db.all<{ status: RecipientStatus }>('SELECT status FROM recipient WHERE message = ?', message)
   const status = messageStatus(rows.map((row) => row.status))
   db.run('UPDATE message SET status = ? WHERE seq = ? AND status <> ?', status, message, status)
-}
-
-/** The newest reason for an address is the one kept. */
-export function suppress(db: Database, suppressions: readonly Suppression[]): void {
-  for (const { tenant, key, reason, source, at } of suppressions) {
-    db.run(
-      `INSERT INTO suppression (tenant, key, reason, source, at) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (tenant, key) DO UPDATE SET reason = excluded.reason, source = excluded.source, at = excluded.at`,
-      tenant,
-      key,
-      reason,
-      source,
-      at,
-    )
-  }
 }
 
 export function nextDue(db: Database): number | null {

@@ -1,6 +1,4 @@
 /** Reading: messages, what was tried for them, events and content. Another tenant's rows are never there. */
-
-import { suppressionKey } from '../mail/address.ts'
 import type { MailEvent } from '../mail/event.ts'
 import type { Message, MessageStatus, Recipient, RecipientStatus } from '../mail/message.ts'
 import { cursorFor, placeOf } from './cursor.ts'
@@ -131,20 +129,20 @@ export function messages(db: Database, query: MessageQuery): Page<Omit<MessageVi
   return page(
     rows,
     query.limit,
-    (row) => [row.accepted_at, row.seq],
+    (row) => cursorFor([row.accepted_at, row.seq]),
     (row) => view(db, row),
   )
 }
 
 /** One row more than the page holds was asked for: it tells whether there is a next page. */
-function page<Row, Shown>(
+export function page<Row, Shown>(
   rows: Row[],
   limit: number,
-  place: (row: Row) => number[],
+  cursor: (row: Row) => string,
   show: (row: Row) => Shown,
 ): Page<Shown> {
   const last = rows.length > limit ? rows[limit - 1] : undefined
-  return { rows: rows.slice(0, limit).map(show), next: last === undefined ? null : cursorFor(place(last)) }
+  return { rows: rows.slice(0, limit).map(show), next: last === undefined ? null : cursor(last) }
 }
 
 interface EventRow {
@@ -183,7 +181,7 @@ export function events(db: Database, query: EventQuery): Page<MailEvent> {
   return page(
     rows,
     query.limit,
-    (row) => [row.seq],
+    (row) => cursorFor([row.seq]),
     ({ seq: _, ...event }) => event,
   )
 }
@@ -201,21 +199,6 @@ export function piece(db: Database, id: string, which: number): Uint8Array | nul
     id,
   )
   return row?.bytes ?? null
-}
-
-/** Those of the addresses that are suppressed. One parameter holds them all, however many they are. */
-export function suppressed(db: Database, tenant: string, emails: readonly string[]): string[] {
-  const keys = emails.map(suppressionKey)
-  const found = new Set(
-    db
-      .all<{ key: string }>(
-        'SELECT key FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))',
-        tenant,
-        JSON.stringify(keys),
-      )
-      .map((row) => row.key),
-  )
-  return emails.filter((_, at) => found.has(keys[at]!))
 }
 
 export function state(db: Database, key: string): unknown {

@@ -1,9 +1,10 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { accept, drop, keep } from './sqlite-accept.ts'
-import { claim, depth, nextDue, record, settle, suppress } from './sqlite-queue.ts'
-import { events, message, messages, piece, pieces, state, suppressed, usage } from './sqlite-read.ts'
+import { claim, depth, nextDue, record, settle } from './sqlite-queue.ts'
+import { events, message, messages, piece, pieces, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
+import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
@@ -16,8 +17,21 @@ function setState(db: Database, key: string, value: string): void {
 }
 
 /** Those that change something, and must be committed before they are answered. */
-const writing = { accept, keep, drop, claim, record, settle, steer, suppress, setState, sweep }
-const reading = { nextDue, depth, message, messages, events, pieces, piece, suppressed, state, usage }
+const writing = { accept, keep, drop, claim, record, settle, steer, suppress, unsuppress, setState, sweep }
+const reading = {
+  nextDue,
+  depth,
+  message,
+  messages,
+  events,
+  pieces,
+  piece,
+  suppressed,
+  suppression,
+  suppressions,
+  state,
+  usage,
+}
 const verbs = { ...writing, ...reading }
 
 type Verb = keyof typeof verbs
@@ -94,7 +108,10 @@ export function storeOver({ call, close }: Caller): Store {
     },
     steer: (id, tenant, what, now) => call('steer', id, tenant, what, now),
     suppressed: async (tenant, emails) => new Set(await call('suppressed', tenant, emails)),
+    suppression: (tenant, key) => call('suppression', tenant, key),
+    suppressions: (query) => call('suppressions', query),
     suppress: (suppressions) => call('suppress', suppressions),
+    unsuppress: (tenant, keys) => call('unsuppress', tenant, keys),
     state: (key) => call('state', key),
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (day) => call('usage', day),

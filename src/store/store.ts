@@ -130,11 +130,14 @@ export type Accepted =
   /** The key was used with another digest: nothing was stored. */
   | { kind: 'conflict' }
 
+export const suppressionReasons = ['bounce', 'complaint', 'unsubscribe', 'manual'] as const
+
 export interface Suppression {
   tenant: string
   /** From `suppressionKey`. */
   key: string
-  reason: 'bounce' | 'complaint' | 'unsubscribe' | 'manual'
+  reason: (typeof suppressionReasons)[number]
+  /** The provider that told, or `api`. */
   source: string
   at: number
 }
@@ -163,6 +166,13 @@ export interface MessageQuery {
 export interface EventQuery {
   tenant: string
   messageId?: string
+  limit: number
+  cursor?: string
+}
+
+export interface SuppressionQuery {
+  tenant: string
+  reason?: Suppression['reason']
   limit: number
   cursor?: string
 }
@@ -208,7 +218,13 @@ export interface Store {
   steer(id: string, tenant: string, what: Steer, now: number): Promise<number | null>
   /** Which of these canonical addresses are suppressed. */
   suppressed(tenant: string, emails: readonly string[]): Promise<Set<string>>
-  suppress(suppressions: readonly Suppression[]): Promise<void>
+  suppression(tenant: string, key: string): Promise<Suppression | null>
+  /** By key, so that paging meets each entry once, whatever changes meanwhile. @throws RangeError for a cursor that is not ours */
+  suppressions(query: SuppressionQuery): Promise<Page<Suppression>>
+  /** The newest reason for an address is the one kept. Answers how many were not suppressed before. */
+  suppress(suppressions: readonly Suppression[]): Promise<number>
+  /** Answers how many of the keys were suppressed. */
+  unsuppress(tenant: string, keys: readonly string[]): Promise<number>
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>

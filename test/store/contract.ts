@@ -9,6 +9,7 @@ import { queueContract } from './contract-queue.ts'
 import { readContract } from './contract-read.ts'
 import { restartContract } from './contract-restart.ts'
 import { steerContract } from './contract-steer.ts'
+import { suppressContract } from './contract-suppress.ts'
 import { sweepContract } from './contract-sweep.ts'
 
 /** Opens the store that is kept in this directory; opening it again finds what was kept there. */
@@ -28,6 +29,7 @@ export function contract(name: string, open: Open): void {
     queueContract(fresh)
     steerContract(fresh)
     readContract(fresh)
+    suppressContract(fresh)
     sweepContract(fresh)
     restartContract(open)
   })

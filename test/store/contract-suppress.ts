@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Suppression, SuppressionQuery } from '../../src/store/store.ts'
+import type { Fresh } from './contract.ts'
+import { pages } from './contract-read.ts'
+import { start } from './mail.ts'
+
+const entry = { tenant: 'acme', key: 'ann@example.org', reason: 'manual', source: 'api', at: start } as const
+
+function entries(...keys: string[]): Suppression[] {
+  return keys.map((key) => ({ ...entry, key }))
+}
+
+export function suppressContract(fresh: Fresh): void {
+  describe('suppressions', () => {
+    it('are the tenant’s own, and the newest reason counts', async (test) => {
+      const store = await fresh(test)
+      const bounce = { ...entry, reason: 'bounce', source: 'relay', at: start + 1 } as const
+      assert.equal(await store.suppress([entry, bounce]), 1)
+      const many = Array.from({ length: 500 }, (_, at) => `no${at}@example.org`)
+      assert.deepEqual(await store.suppressed('acme', [...many, 'ann@example.org']), new Set(['ann@example.org']))
+      assert.deepEqual(await store.suppressed('', ['ann@example.org']), new Set())
+      assert.deepEqual(await store.suppressed('acme', []), new Set())
+      assert.deepEqual(await store.suppression('acme', 'ann@example.org'), bounce)
+      assert.equal(await store.suppression('acme', 'bob@example.org'), null)
+      assert.equal(await store.suppression('', 'ann@example.org'), null)
+      assert.deepEqual((await store.suppressions({ tenant: '', limit: 10 })).rows, [])
+    })
+
+    it('know every case of an address', async (test) => {
+      const store = await fresh(test)
+      await store.suppress([entry])
+      assert.deepEqual(
+        await store.suppressed('acme', ['ANN@example.org', 'Ann@example.org', 'a.nn@example.org']),
+        new Set(['ANN@example.org', 'Ann@example.org']),
+      )
+    })
+
+    it('end for those named, and for no other tenant', async (test) => {
+      const store = await fresh(test)
+      assert.equal(await store.suppress([...entries('a@y.test', 'b@y.test', 'c@y.test')]), 3)
+      assert.equal(await store.suppress([{ ...entry, tenant: 'bolt', key: 'a@y.test' }, ...entries('c@y.test')]), 1)
+      assert.equal(await store.unsuppress('acme', ['a@y.test', 'b@y.test', 'b@y.test', 'x@y.test', '%']), 2)
+      assert.equal(await store.unsuppress('acme', ['a@y.test']), 0)
+      assert.equal(await store.unsuppress('acme', []), 0)
+      assert.deepEqual(await store.suppressed('acme', ['a@y.test', 'c@y.test']), new Set(['c@y.test']))
+      assert.deepEqual(await store.suppressed('bolt', ['a@y.test']), new Set(['a@y.test']))
+    })
+
+    it('are read page by page, each once, also while they change', async (test) => {
+      const store = await fresh(test)
+      await store.suppress([...entries('d@y.test', 'é+x/=?@y.test', 'b@y.test', 'a@y.test'), { ...entry, tenant: '' }])
+      await store.suppress([{ ...entry, key: 'c@y.test', reason: 'bounce' }])
+      const read = async (more: Partial<SuppressionQuery> = {}) => {
+        const found = await pages(async (cursor) => {
+          const page = await store.suppressions({
+            tenant: 'acme',
+            limit: 2,
+            ...more,
+            ...(cursor === undefined ? {} : { cursor }),
+          })
+          // Renewed between two pages: still met, and once.
+          await store.suppress(entries('a@y.test', 'd@y.test'))
+          return page
+        })
+        return found.map((page) => page.map(({ key }) => key))
+      }
+      assert.deepEqual(await read(), [['a@y.test', 'b@y.test'], ['c@y.test', 'd@y.test'], ['é+x/=?@y.test']])
+      assert.deepEqual(await read({ reason: 'bounce' }), [['c@y.test']])
+      assert.deepEqual(await read({ reason: 'manual' }), [
+        ['a@y.test', 'b@y.test'],
+        ['d@y.test', 'é+x/=?@y.test'],
+      ])
+      assert.deepEqual(await read({ reason: 'complaint' }), [[]])
+    })
+
+    it('refuse a cursor that was made up', async (test) => {
+      const store = await fresh(test)
+      await store.suppress(entries('a@y.test', 'b@y.test', 'c@y.test'))
+      const { next } = await store.suppressions({ tenant: 'acme', limit: 1 })
+      const made = ['', 'x', '%', 'ü', btoa('a'), btoa('1.2'), `${next}=`, ` ${next}`, btoa('A@y.test'), btoa('\xff@y')]
+      for (const cursor of made) {
+        await assert.rejects(store.suppressions({ tenant: 'acme', limit: 1, cursor }), RangeError, cursor)
+      }
+      await assert.rejects(store.messages({ tenant: 'acme', limit: 1, cursor: next! }), RangeError)
+    })
+  })
+}
