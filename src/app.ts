@@ -8,6 +8,7 @@ import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
 import type { Door } from './accept/submit.ts'
+import { suppressing } from './accept/suppressions.ts'
 import type { Config } from './config.ts'
 import type { Operations } from './gateway.ts'
 import type { Store } from './store/store.ts'
@@ -38,6 +39,7 @@ export function app(parts: AppParts): Hono {
   sending(http, parts)
   reading(http, parts)
   operating(http, parts)
+  suppressing(http, parts)
 
   http.on(
     {

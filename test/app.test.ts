@@ -18,6 +18,8 @@ const paths = {
   '/v1/providers': ['GET', 'HEAD'],
   '/v1/providers/{name}/drain': ['POST'],
   '/v1/providers/{name}/resume': ['POST'],
+  '/v1/suppressions': ['GET', 'HEAD'],
+  '/v1/suppressions/{email}': ['DELETE', 'GET', 'HEAD', 'PUT'],
   '/healthz': ['GET', 'HEAD'],
   '/readyz': ['GET', 'HEAD'],
   '/metrics': ['GET', 'HEAD'],
@@ -35,7 +37,7 @@ describe('the app', () => {
   it('answers 405 with Allow where a path takes other methods, and 404 elsewhere', async () => {
     const { ask } = inMemory()
     for (const [path, methods] of Object.entries(paths)) {
-      const response = await ask(path.replace('{id}', 'msg_1').replace('{name}', 'inbox'), { method: 'DELETE' })
+      const response = await ask(path.replace('{id}', 'msg_1').replace('{name}', 'inbox'), { method: 'PATCH' })
       assert.equal(response.status, 405, path)
       const allow = response.headers.get('allow')!.split(', ')
       // `batch` is also where an id could stand.

@@ -29,7 +29,7 @@ export interface HttpParts {
 type Media = Record<string, { schema: z.ZodType; example?: unknown }>
 
 interface Endpoint<Query extends z.ZodObject> {
-  method: 'get' | 'post'
+  method: 'get' | 'post' | 'put' | 'delete'
   /** As OpenAPI writes it: `/v1/messages/{id}`. */
   path: string
   /** What the key must be good for; null: open to everyone. */
@@ -40,6 +40,8 @@ interface Endpoint<Query extends z.ZodObject> {
   query?: Query
   headers?: z.ZodObject
   body?: Media
+  /** True: the body may be left out. */
+  bodyOptional?: true
   answers: Record<number, { description: string; content?: Media; headers?: z.ZodObject }>
   /** Those that are its own; what any request can meet need not be named. */
   refusals?: RefusalCode[]
@@ -86,7 +88,7 @@ export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
     on(endpoint, handle) {
       known.push({
         path: new RegExp(`^${endpoint.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
-        methods: endpoint.method === 'get' ? ['GET', 'HEAD'] : ['POST'],
+        methods: endpoint.method === 'get' ? ['GET', 'HEAD'] : [endpoint.method.toUpperCase()],
       })
       app.openAPIRegistry.registerPath(described(endpoint))
       const query = endpoint.query ?? noQuery
@@ -167,7 +169,7 @@ function described(endpoint: Endpoint<z.ZodObject>): Parameters<OpenAPIHono['ope
       ...(names.length > 0 ? { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } : {}),
       ...(query === undefined ? {} : { query }),
       ...(headers === undefined ? {} : { headers }),
-      ...(body === undefined ? {} : { body: { required: true, content: body } }),
+      ...(body === undefined ? {} : { body: { required: !endpoint.bodyOptional, content: body } }),
     },
     responses: answers as never,
   }

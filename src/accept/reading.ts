@@ -3,9 +3,10 @@ import { z } from '@hono/zod-openapi'
 import { AddressError, canonical } from '../mail/address.ts'
 import { compose } from '../mail/compose.ts'
 import { messageStatuses, type Parts } from '../mail/message.ts'
-import type { MessageView, Page, Steer } from '../store/store.ts'
+import type { MessageView, Steer } from '../store/store.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
 import { parseInstant } from './instant.ts'
+import { next, paged, pageOf, paging, present } from './paging.ts'
 import { answerHeaders } from './problem.ts'
 import { Refusal } from './refusals.ts'
 import {
@@ -42,16 +43,6 @@ const address = z
   })
   .openapi({ type: 'string', example: 'bob@example.net' })
 
-const paging = {
-  limit: z
-    .string()
-    .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'A number from 1 to 200.')
-    .transform(Number)
-    .optional()
-    .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
-  cursor: z.string().max(500).optional().openapi({ description: '`next` of the page before.' }),
-}
-const pageOf = z.strictObject(paging)
 const word = z.string().min(1).max(128).optional()
 
 const filters = z.strictObject({
@@ -65,7 +56,6 @@ const filters = z.strictObject({
   ...paging,
 })
 
-const next = z.string().nullable().openapi({ description: 'The cursor of the next page; null on the last.' })
 const events = z.object({ events: z.array(event), next }).openapi('EventList')
 const messages = z.object({ messages: z.array(listedMessage), next }).openapi('MessageList')
 
@@ -218,19 +208,4 @@ export function reading(api: Api, parts: HttpParts): void {
       return answer(200, { events: page.rows.map(shownEvent), next: page.next })
     },
   )
-}
-
-/** A page, or the refusal of a cursor that the store does not know as its own. */
-async function paged<Row>(read: () => Promise<Page<Row>>): Promise<Page<Row>> {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof RangeError) throw new Refusal('malformed', 'This cursor is not one of ours.')
-    throw error
-  }
-}
-
-/** Without the keys whose value is undefined. */
-function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]: Exclude<Fields[Name], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
