@@ -1,5 +1,5 @@
 /** Talking to a running gateway. */
-import { Failure, WrongUsage } from './failure.ts'
+import { Failure, Refused, WrongUsage } from './failure.ts'
 import { plain } from './terminal.ts'
 
 export interface Gateway {
@@ -18,16 +18,38 @@ interface Ask {
 /** A whole answer takes at most this long. */
 const patience = 60_000
 
-export function get<Answer>(gateway: Gateway, path: string, query = new URLSearchParams()): Promise<Answer> {
-  return ask<Answer>(gateway, 'GET', path, { query })
+export async function get<Answer>(gateway: Gateway, path: string, query = new URLSearchParams()): Promise<Answer> {
+  return (await ask<Answer>(gateway, 'GET', path, { query })).answer
 }
 
-export function post<Answer>(gateway: Gateway, path: string, asked: Ask = {}): Promise<Answer> {
-  return ask<Answer>(gateway, 'POST', path, asked)
+export async function post<Answer>(gateway: Gateway, path: string, asked: Ask = {}): Promise<Answer> {
+  return (await ask<Answer>(gateway, 'POST', path, asked)).answer
 }
 
-/** @throws Failure that says what the gateway said, or that it said nothing; WrongUsage for a URL or key that is none */
-async function ask<Answer>(gateway: Gateway, method: string, path: string, asked: Ask): Promise<Answer> {
+/** `created`: it was not there before. */
+export async function put<Answer>(
+  gateway: Gateway,
+  path: string,
+  body: object,
+): Promise<{ answer: Answer; created: boolean }> {
+  const asked = { body: JSON.stringify(body), contentType: 'application/json' }
+  const { answer, status } = await ask<Answer>(gateway, 'PUT', path, asked)
+  return { answer, created: status === 201 }
+}
+
+export async function remove(gateway: Gateway, path: string): Promise<void> {
+  await ask(gateway, 'DELETE', path, {})
+}
+
+/**
+ * @throws Refused that says what the gateway said, Failure when it said nothing of use; WrongUsage for a URL or key that is none
+ */
+async function ask<Answer>(
+  gateway: Gateway,
+  method: string,
+  path: string,
+  asked: Ask,
+): Promise<{ answer: Answer; status: number }> {
   const url = target(gateway.url, path, asked.query)
   const headers = new Headers({ accept: 'application/json' })
   if (asked.contentType !== undefined) headers.set('content-type', asked.contentType)
@@ -46,9 +68,11 @@ async function ask<Answer>(gateway: Gateway, method: string, path: string, asked
     throw new Failure(unreachable(gateway.url, error as Error))
   }
   const answer = parsed(text)
-  if (!response.ok) throw new Failure(refusal(response.status, answer, text))
-  if (answer === undefined) throw new Failure(`${gateway.url} answered something that is not JSON; is it Waypost?`)
-  return answer as Answer
+  const { status } = response
+  if (!response.ok) throw new Refused(refusal(status, answer, text), status)
+  if (answer === undefined && status !== 204)
+    throw new Failure(`${gateway.url} answered something that is not JSON; is it Waypost?`)
+  return { answer: answer as Answer, status }
 }
 
 function target(base: string, path: string, query: URLSearchParams | undefined): URL {

@@ -9,6 +9,7 @@ import { addMessages } from './messages.ts'
 import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
 import { addServe } from './serve.ts'
+import { addSuppressions } from './suppressions.ts'
 import { styled, type Terminal } from './terminal.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -68,7 +69,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
       getOutHasColors: () => terminal.colour,
       getErrHasColors: () => terminal.colour,
     })
-  for (const add of [addServe, addCheck, addSend, addExplain, addProviders, addMessages, addKeys])
+  for (const add of [addServe, addCheck, addSend, addExplain, addProviders, addMessages, addSuppressions, addKeys])
     add(waypost, terminal)
   return waypost
 }

@@ -7,6 +7,8 @@ export interface Terminal {
   out(line: string): void
   /** One line beside the result. */
   err(line: string): void
+  /** A line beside the result that the next one replaces, for a person who waits; `''` wipes it. Nothing where nobody looks. */
+  progress(line: string): void
   /** Everything on standard input. */
   input(): Promise<Uint8Array>
   /** Somebody is looking: tables are aligned and have colour. */
@@ -20,13 +22,15 @@ export function systemTerminal(): Terminal {
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
-  const { env, stdout } = process
+  const { env, stdout, stderr } = process
+  const dumb = env.TERM === 'dumb'
   return {
     out: (line) => stdout.write(`${line}\n`),
-    err: (line) => process.stderr.write(`${line}\n`),
+    err: (line) => stderr.write(`${line}\n`),
+    progress: (line) => void (stderr.isTTY && !dumb && stderr.write(`\r\u001b[K${line}`)),
     input: () => buffer(process.stdin),
     tty: stdout.isTTY === true,
-    colour: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+    colour: stdout.isTTY === true && !env.NO_COLOR && !dumb,
   }
 }
 

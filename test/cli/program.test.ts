@@ -17,11 +17,12 @@ describe('waypost', () => {
   it('lists its commands, each with help and an example', async () => {
     const { code, out } = await waypost(['--help'])
     assert.equal(code, 0)
-    const commands = ['serve', 'check', 'send', 'explain', 'providers', 'messages', 'keys']
+    const commands = ['serve', 'check', 'send', 'explain', 'providers', 'messages', 'suppressions', 'keys']
     for (const command of commands) assert.match(out, new RegExp(`^  ${command} `, 'm'))
     const groups: Record<string, string[]> = {
       providers: ['list', 'drain', 'resume'],
       messages: ['list', 'show', 'retry', 'cancel', 'release'],
+      suppressions: ['list', 'add', 'remove', 'import', 'export'],
       keys: ['create', 'list', 'revoke'],
     }
     for (const command of commands) {

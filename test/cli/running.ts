@@ -43,13 +43,14 @@ export async function gateway(test: TestContext, answer: (asked: Asked) => Answe
 /** Runs `waypost` with these arguments. */
 export async function waypost(
   args: readonly string[],
-  given: { input?: string; tty?: boolean; colour?: boolean } = {},
+  given: { input?: string | Uint8Array; tty?: boolean; colour?: boolean; progress?: string[] } = {},
 ) {
   const out: string[] = []
   const err: string[] = []
   const code = await run(args, {
     out: (line) => out.push(line),
     err: (line) => err.push(line),
+    progress: (line) => void given.progress?.push(line),
     input: async () => Buffer.from(given.input ?? ''),
     tty: given.tty ?? false,
     colour: given.colour ?? false,

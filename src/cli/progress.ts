@@ -1,0 +1,26 @@
+/** How far something long has come, for a person who waits. */
+import type { Terminal } from './terminal.ts'
+
+const width = 30
+/** Milliseconds between two drawings: often enough to look alive. */
+const pause = 100
+
+/** A bar over `total` steps; whoever starts one ends it, whatever happens. */
+export function progressBar(terminal: Pick<Terminal, 'progress'>, total: number) {
+  let done = 0
+  let drawn = Number.NEGATIVE_INFINITY
+  return {
+    step(): void {
+      done++
+      const now = performance.now()
+      if (now - drawn < pause) return
+      drawn = now
+      const full = Math.floor((done / total) * width)
+      const share = Math.floor((done / total) * 100)
+      terminal.progress(`${'█'.repeat(full)}${'░'.repeat(width - full)} ${done}/${total} ${share}%`)
+    },
+    end(): void {
+      terminal.progress('')
+    },
+  }
+}
