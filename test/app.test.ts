@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Hono } from 'hono'
+import type { Key } from '../src/accept/auth.ts'
 import { inMemory } from './accept/in-memory.ts'
 
 const paths = {
@@ -75,6 +76,33 @@ describe('the app', () => {
     assert.ok(response.headers.get('retry-after'))
     assert.equal(((await response.json()) as { detail: string }).detail, 'The store is full.')
     assert.equal((await ask('/healthz')).status, 200)
+  })
+
+  it('answers without keys only under the names of this machine, and no page from elsewhere', async () => {
+    const { ask } = inMemory({ dashboard: new Hono().get('/', (c) => c.text('hello')) })
+    const local = ['localhost:8025', '127.0.0.1', '127.1.2.3:80', '[::1]:8025', 'waypost.localhost:1']
+    const elsewhere = [
+      'rebound.example.com',
+      '10.0.0.5:8025',
+      'localhost.example.com',
+      '127.0.0.1.example.com',
+      '[::2]',
+    ]
+    for (const path of ['/', '/v1/messages', '/healthz', '/metrics', '/nothing']) {
+      for (const host of local) assert.notEqual((await ask(`http://${host}${path}`)).status, 421, host)
+      for (const host of elsewhere) {
+        const response = await ask(`http://${host}${path}`)
+        assert.deepEqual([response.status, response.headers.get('content-type')], [421, 'application/problem+json'])
+        assert.match(((await response.json()) as { detail: string }).detail, /Set keys/)
+      }
+    }
+    const drain = (origin: string) => ask('/v1/providers/inbox/drain', { method: 'POST', headers: { origin } })
+    for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example']) {
+      assert.equal((await drain(origin)).status, 421, origin)
+    }
+    assert.equal((await drain('http://localhost:8025')).status, 200)
+    const keys: Key[] = [{ hash: 'a'.repeat(64), tenant: 'acme', scopes: ['send'], from: [] }]
+    assert.equal((await inMemory({ keys }).ask('https://mail.example.com/healthz')).status, 200)
   })
 
   it('gives figures as Prometheus reads them', async () => {

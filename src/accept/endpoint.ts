@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
+import { checkOrigin, localOnly } from './local-only.ts'
 import { answerHeaders, fieldErrors, problem, problemAnswer, refusalOf } from './problem.ts'
 import { Refusal, type RefusalCode, refusals } from './refusals.ts'
 import type { Door, Submission } from './submit.ts'
@@ -70,6 +71,8 @@ export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
 
+  app.use(localOnly(() => parts.config().keys.length === 0))
+
   app.onError((error, c) => {
     const refusal = refusalOf(error)
     if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
@@ -114,10 +117,11 @@ const nobody: Sender = { tenant: '', scopes: [], from: [] }
 /**
  * Who asks. Exactly one Authorization header counts (two arrive joined by a comma, which no key has), and never a query.
  * The scheme's case does not matter: RFC 9110 section 11.1.
- * @throws Refusal `unauthorized`, `scope`
+ * @throws Refusal `unauthorized`, `scope`, `misdirected`
  */
 function caller(headers: Headers, keys: readonly Key[], scope: Scope | null): Sender {
   if (scope === null) return nobody
+  if (keys.length === 0) checkOrigin(headers)
   const header = headers.get('authorization')
   const key = header === null ? null : (/^Bearer +([\w.~+/-]+=*)$/i.exec(header)?.[1] ?? null)
   const sender = authenticate(keys, key)
@@ -144,7 +148,7 @@ function readQuery(url: string, schema: z.ZodObject, lax: boolean): unknown {
 }
 
 /** Refusals that any request with a key can meet. */
-const common: RefusalCode[] = ['unauthorized', 'scope', 'invalid', 'unavailable']
+const common: RefusalCode[] = ['unauthorized', 'scope', 'misdirected', 'invalid', 'unavailable']
 
 function described(endpoint: Endpoint<z.ZodObject>): Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0] {
   const { scope, query, headers, body } = endpoint

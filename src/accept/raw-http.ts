@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { z } from '@hono/zod-openapi'
 import { AddressError, canonical, needsSmtpUtf8 } from '../mail/address.ts'
-import { mailboxesIn } from '../mail/headers.ts'
+import { everyMailboxIn, mailboxesIn } from '../mail/headers.ts'
 import type { Header } from '../mail/message.ts'
 import type { Sender } from './auth.ts'
 import { bodyPieces, checkDeclaredSize } from './body.ts'
@@ -112,21 +112,14 @@ function completed(named: Ends, fields: readonly Header[]): Ends {
   const from = named.from ?? values('from').flatMap(mailboxesIn)[0]?.email
   if (from === undefined) throw unsaid('/from', 'No From header can be read; say ?from=.')
   if (named.to) return { from, to: named.to }
-  const lists = values('to', 'cc', 'bcc')
-  const unreadable = lists.find((value) => !isReadable(value))
-  if (unreadable !== undefined) throw unsaid('/to', 'An address in To, Cc or Bcc cannot be read; say ?to=.')
-  const to = [...new Set(lists.flatMap(mailboxesIn).map((mailbox) => mailbox.email))]
+  const lists = values('to', 'cc', 'bcc').map(everyMailboxIn)
+  if (!lists.every((mailboxes) => mailboxes !== null)) {
+    throw unsaid('/to', 'An address in To, Cc or Bcc cannot be read; say ?to=.')
+  }
+  const to = [...new Set(lists.flat().map((mailbox) => mailbox.email))]
   if (to.length === 0) throw unsaid('/to', 'To, Cc and Bcc name nobody; say ?to=.')
   checkCount(to)
   return { from, to }
-}
-
-/** Whether every entry of an address header gives an address, so that nobody is left out in silence. */
-function isReadable(value: string): boolean {
-  const entries = value.replace(/"(?:[^"\\]|\\.)*"|\([^()]*\)/gs, '').split(/[,;]/)
-  return entries
-    .map((entry) => entry.replace(/^[^:<]*:/, '').trim())
-    .every((entry) => entry === '' || mailboxesIn(entry).length > 0)
 }
 
 function checkCount(to: readonly string[]): void {

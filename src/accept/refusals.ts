@@ -1,6 +1,6 @@
 /**
- * Every way in which we say no at our door, in one table: HTTP status and title for the API, reply and enhanced status
- * (RFC 3463) for SMTP. `src/accept/README.md` lists them, and a test holds the two equal.
+ * Every way in which we say no at our door: what HTTP and SMTP both say, by code, with HTTP status and title, reply and enhanced
+ * status (RFC 3463); and what only SMTP says. `src/accept/README.md` lists them, and a test holds the two equal.
  */
 
 interface Entry {
@@ -20,6 +20,7 @@ export const refusals = {
   too_late: { http: 409, title: 'The message is past that', smtp: '550 5.5.0' },
   too_large: { http: 413, title: 'The message is too large', smtp: '552 5.3.4' },
   media_type: { http: 415, title: 'That content type is not taken here', smtp: '555 5.5.4' },
+  misdirected: { http: 421, title: 'Without keys the gateway is for this machine alone', smtp: '550 5.7.1' },
   invalid: { http: 422, title: 'A field is wrong', smtp: '501 5.5.4' },
   invalid_address: { http: 422, title: 'An address is wrong', smtp: '501 5.1.3' },
   invalid_content: { http: 422, title: 'The message is not well formed', smtp: '554 5.6.0' },
@@ -31,6 +32,30 @@ export const refusals = {
   stopping: { http: 503, title: 'We are stopping', smtp: '421 4.3.2' },
   full: { http: 507, title: 'We have no room for mail just now', smtp: '452 4.3.1' },
 } as const satisfies Record<string, Entry>
+
+/** What only SMTP says, or means by a reply that refusals have too. */
+export const replies = {
+  '421 4.4.2': 'Too slow; the connection is closed',
+  '421 4.7.0': 'Too many connections, errors, wrong keys or commands without mail; a web page; keys that have changed',
+  '500 5.5.2': 'The line is no command, does not end with CRLF, or begins a TLS handshake',
+  '500 5.5.6': 'The line is too long',
+  '501 5.1.7': 'The address of MAIL is wrong',
+  '501 5.5.4': 'An argument or a parameter is wrong',
+  '502 5.5.1': 'That command is not offered here',
+  '503 5.5.1': 'Not within a mail transaction',
+  '521 5.5.2': 'Lines again do not end with CRLF; the connection is closed',
+  '530 5.7.0': 'Log in first',
+  '538 5.7.11': 'Say STARTTLS first: a key is a secret',
+  '550 5.1.2': 'A recipient at an IP address',
+  '550 5.6.7': 'An address beyond ASCII, without SMTPUTF8',
+  '550 5.7.1': 'XCLIENT and XFORWARD: you may not speak for others',
+  '553 5.1.3': 'A source route',
+  '554 5.5.1': 'The message came before our reply to DATA; the connection is closed',
+  '555 5.5.4': 'That parameter, or that value of it, is not known here',
+} as const
+
+/** Reply code and enhanced status; there are no others. */
+export type ReplyStatus = keyof typeof replies | (typeof refusals)[RefusalCode]['smtp']
 
 export type RefusalCode = keyof typeof refusals
 

@@ -4,6 +4,7 @@
  * make of the line.
  */
 import { AddressError, canonical } from '../mail/address.ts'
+import type { ReplyStatus } from './refusals.ts'
 import { Reply } from './smtp-reply.ts'
 
 export interface MailCommand {
@@ -143,7 +144,7 @@ function checkAscii(address: string, smtpUtf8: boolean): void {
 }
 
 /** @param syntax what is answered to a malformed address @param host and to an IP address where the domain belongs */
-function checked(address: string, syntax: string, host: string): string {
+function checked(address: string, syntax: ReplyStatus, host: ReplyStatus): string {
   try {
     return canonical(address)
   } catch (error) {

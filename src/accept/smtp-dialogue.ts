@@ -5,10 +5,9 @@ import { isDeepStrictEqual } from 'node:util'
 import type { SMTPServerAuthentication, SMTPServerDataStream, SMTPServerEnvelope } from 'smtp-server'
 import type { Config } from '../config.ts'
 import { needsSmtpUtf8 } from '../mail/address.ts'
-import { mailboxesIn } from '../mail/headers.ts'
-import type { Header } from '../mail/message.ts'
 import { anyone, authenticate, type Key, maySendFrom, type Sender } from './auth.ts'
 import type { FailedLogins } from './failed-logins.ts'
+import { checkHeaderFrom } from './header-from.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
 import { Refusal } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
@@ -235,7 +234,7 @@ export class Dialogue implements LineGuard {
         `from ${session.hostNameAppearsAs} (${addressLiteral(session.remoteAddress)})\r\n\tby ${host} (Waypost)` +
         ` with ${session.transmissionType}\r\n\tid ${session.id}.${session.transaction};\r\n\t${mailDate(now)}`,
       head: (fields) => {
-        checkFrom(sender, fields)
+        checkHeaderFrom(sender, fields)
         steered = steering(fields)
         if (steered.idempotencyKey === undefined) return undefined
         return JSON.stringify([returnPath, recipients, dsn, steered])
@@ -299,16 +298,4 @@ function addressLiteral(address: string): string {
 function authSyntax(line: Buffer): boolean {
   const [, , token, ...more] = line.toString('latin1').trim().split(/ +/)
   return more.length === 0 && (token === undefined || base64.test(token))
-}
-
-/** A key that is bound to domains must show, in every From and Sender field, only mailboxes of those. @throws Refusal */
-function checkFrom(sender: Sender, fields: readonly Header[]): void {
-  if (sender.from.length === 0) return
-  const shown = fields.filter(([name]) => /^(?:from|sender)$/i.test(name)).map(([, value]) => mailboxesIn(value))
-  const all = shown.flat()
-  if (all.length === 0 || shown.some((mailboxes) => mailboxes.length === 0)) {
-    throw new Refusal('from_not_allowed', 'This key is bound to domains, and the header From cannot be read.')
-  }
-  const other = all.find(({ email }) => !maySendFrom(sender, email))
-  if (other) throw new Refusal('from_not_allowed', `This key may not send from ${other.email}.`)
 }

@@ -1,5 +1,5 @@
 /** Replies that say no, in the form in which both our own code and `smtp-server`'s handlers take them. */
-import { Refusal, refusals } from './refusals.ts'
+import { Refusal, type ReplyStatus, refusals } from './refusals.ts'
 
 /** One reply line. `smtp-server` sends `responseCode` and the message, which therefore begins with the enhanced status code. */
 export class Reply extends Error {
@@ -8,8 +8,7 @@ export class Reply extends Error {
   /** The connection is closed after it. A 421 always does that. */
   readonly closes: boolean
 
-  /** @param status reply code and enhanced status code (RFC 3463): `550 5.7.1` */
-  constructor(status: string, text: string, closes = false) {
+  constructor(status: ReplyStatus, text: string, closes = false) {
     super(`${status.slice(4)} ${replyText(text)}`)
     this.responseCode = Number(status.slice(0, 3))
     this.closes = closes || this.responseCode === 421

@@ -1,5 +1,6 @@
 /** The one door: whatever came in by HTTP or SMTP is checked, spooled and committed here, the same way for both. */
-import { mailboxesIn } from '../mail/headers.ts'
+import { domainOf } from '../mail/address.ts'
+import { headerValue, mailboxesIn } from '../mail/headers.ts'
 import { newId } from '../mail/id.ts'
 import {
   type Header,
@@ -275,19 +276,24 @@ function rawFacts({ subject, messageId, size, headers, attachments, inline, eigh
 }
 
 function partsFacts(parts: Parts, id: string): Facts {
-  const own = parts.headers.find(([name]) => name.toLowerCase() === 'message-id')?.[1]
+  const inline = parts.attachments.filter((attachment) => attachment.inline).length
   return {
     form: 'parts',
     subject: parts.subject,
-    messageId: own ?? `<${id}@${parts.from.email.slice(parts.from.email.lastIndexOf('@') + 1)}>`,
+    messageId: headerValue(parts.headers, 'message-id') ?? `<${id}@${domainOf(parts.from.email)}>`,
     size: partsBytes(parts).length,
-    headers: parts.headers,
-    attachments: parts.attachments.filter(({ inline }) => !inline).length,
-    inline: parts.attachments.filter(({ inline }) => inline).length,
+    headers: customHeaders(parts),
+    attachments: parts.attachments.length - inline,
+    inline,
     rawOnly: false,
     // What we compose is 7-bit clean.
     eightBit: false,
   }
+}
+
+/** Those that are kept with the parts: the Message-ID is the message's, and would leave as a second one. */
+function customHeaders({ headers }: Parts): Header[] {
+  return headers.filter(([name]) => name.toLowerCase() !== 'message-id')
 }
 
 /** Indices of the recipients that neither To nor Cc names. */
@@ -308,7 +314,7 @@ const encoded = new WeakMap<Parts, Uint8Array>()
 function partsBytes(parts: Parts): Uint8Array {
   let bytes = encoded.get(parts)
   if (!bytes) {
-    bytes = Buffer.from(JSON.stringify(parts))
+    bytes = Buffer.from(JSON.stringify({ ...parts, headers: customHeaders(parts) }))
     encoded.set(parts, bytes)
   }
   return bytes

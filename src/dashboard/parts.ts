@@ -40,7 +40,7 @@ export interface DashboardParts {
   clock: () => number
   /**
    * Who a key is; null when it is none of ours. Asked again at every request, so that a key taken out of the config is out at
-   * once. On a gateway without keys everyone is someone, even without a key: then there is no login, and loopback names only.
+   * once. On a gateway without keys everyone is someone, even without a key: then there is no login.
    */
   authenticate: (key: string | null) => Visitor | null
   /** `host:port` of the SMTP listener, shown to newcomers with an empty inbox; null when there is none. */

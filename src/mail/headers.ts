@@ -169,10 +169,21 @@ const addressToken = /"((?:[^"\\]|\\.)*)"?|<([^<>]*)>?|[(),:;>]|(?:[^"<>(),:;\\]
  * Groups give their members. An entry with two angle addresses is left out: receivers do not agree on which one it means.
  */
 export function mailboxesIn(value: string): Mailbox[] {
-  const mailboxes: Mailbox[] = []
+  return readList(value).filter((mailbox) => mailbox !== null)
+}
+
+/** The same where nobody may be left out: null when an entry cannot be read, or a group is named like an address. */
+export function everyMailboxIn(value: string): Mailbox[] | null {
+  const list = readList(value)
+  return list.every((mailbox) => mailbox !== null) ? list : null
+}
+
+/** The mailboxes of an address header, null in the place of each that cannot be read. */
+function readList(value: string): (Mailbox | null)[] {
+  const list: (Mailbox | null)[] = []
   let entry: Entry = { phrase: '', quoted: false, angles: [], comment: '' }
   const finish = () => {
-    for (const mailbox of readEntry(entry)) mailboxes.push(mailbox)
+    for (const mailbox of readEntry(entry)) list.push(mailbox)
     entry = { phrase: '', quoted: false, angles: [], comment: '' }
   }
   addressToken.lastIndex = 0
@@ -183,15 +194,17 @@ export function mailboxesIn(value: string): Mailbox[] {
       entry.quoted = true
     } else if (angle !== undefined) entry.angles.push(angle)
     else if (token === ',' || token === ';') finish()
-    else if (token === ':') entry = { phrase: '', quoted: false, angles: [], comment: '' }
-    else if (token === '(') {
+    else if (token === ':') {
+      if (entry.angles.length > 0 || entry.phrase.includes('@')) list.push(null)
+      entry = { phrase: '', quoted: false, angles: [], comment: '' }
+    } else if (token === '(') {
       const end = commentEnd(value, addressToken.lastIndex)
       entry.comment = value.slice(addressToken.lastIndex, end - 1)
       addressToken.lastIndex = end
     } else entry.phrase += token
   }
   finish()
-  return mailboxes
+  return list
 }
 
 interface Entry {
@@ -202,16 +215,20 @@ interface Entry {
   comment: string
 }
 
-function readEntry({ phrase, quoted, angles, comment }: Entry): Mailbox[] {
+function readEntry({ phrase, quoted, angles, comment }: Entry): (Mailbox | null)[] {
   const bare = angles.length === 0
-  if (angles.length > 1 || (bare && quoted)) return []
-  // Without angle brackets there should be one address; some write several with nothing but spaces between.
-  const texts = bare ? phrase.trim().split(/\s+/) : [angles[0]!.replace(/\([^()]*\)/g, '').trim()]
-  const emails = texts.map(canonicalOrNull).filter((email) => email !== null)
+  if (bare && !quoted && phrase.trim() === '') return []
+  if (angles.length > 1 || (bare && quoted)) return [null]
+  // Without angle brackets there should be one address; some write several with nothing but spaces between, or a name in front.
+  const texts = bare
+    ? phrase.split(/\s+/).filter((word) => word.includes('@'))
+    : [angles[0]!.replace(/\([^()]*\)/g, '').trim()]
+  if (texts.length === 0) return [null]
+  const emails = texts.map(canonicalOrNull)
   const name = decodeWords(bare || phrase.trim() === '' ? comment : phrase)
     .replace(/[\s\p{Cc}\p{Cs}]+/gu, ' ')
     .trim()
-  return emails.map((email) => (name === '' ? { email } : { email, name }))
+  return emails.map((email) => (email === null ? null : name === '' ? { email } : { email, name }))
 }
 
 /** Behind the comment whose opening parenthesis ends before `from`; comments nest (RFC 5322 section 3.2.2). */
@@ -278,11 +295,10 @@ function octets(text: string): number {
   return new TextEncoder().encode(text).length
 }
 
-/** Fields that a transport or the structure of raw mail wrote, or that parts have a place of their own for. */
-const uncarried =
-  /^(?:bcc|cc|date|delivered-to|dkim-signature|domainkey-signature|from|message-id|mime-version|received|received-spf|reply-to|return-path|sender|subject|to|authentication-results|(?:arc|content|resent|x-waypost)-.*)$/i
+/** What mail servers on the way have written, and what parts have a place of their own for. */
+const uncarried = /^(?:message-id|received-.*|x-received|delivered-to|authentication-results|domainkey-signature)$/i
 
 /** Whether a header of raw mail goes along as a custom header when the mail is turned into parts. */
 export function isCarried(name: string): boolean {
-  return !uncarried.test(name)
+  return !isReserved(name) && !uncarried.test(name)
 }

@@ -2,7 +2,7 @@
 import { detectExtension } from 'nodemailer/lib/mime-funcs'
 import PostalMime, { type Attachment as MimeAttachment } from 'postal-mime'
 import './mime-parts.ts'
-import { bodyStart, decodeWords, headerValue, isReserved, mailboxesIn, readHeaders } from './headers.ts'
+import { bodyStart, decodeWords, headerValue, isCarried, mailboxesIn, readHeaders } from './headers.ts'
 import type { Attachment, Header, Mailbox, Parts } from './message.ts'
 
 /** Deeper mail, and mail with more header bytes in all its parts together, is refused rather than read: both are bombs. */
@@ -26,7 +26,7 @@ export async function parse(raw: Uint8Array): Promise<Parts> {
     ...(mail.text === undefined ? {} : { text: body(mail.text) }),
     ...(mail.html === undefined ? {} : { html: body(mail.html) }),
     headers: fields
-      .filter(([name, value]) => value !== '' && isCustom(name))
+      .filter(([name, value]) => value !== '' && isCarried(name))
       .map(([name, value]) => [name, readable(value)]),
     attachments: mail.attachments.map(attachment),
   }
@@ -34,14 +34,6 @@ export async function parse(raw: Uint8Array): Promise<Parts> {
 
 function mailboxes(fields: readonly Header[], wanted: string): Mailbox[] {
   return fields.filter(([name]) => name.toLowerCase() === wanted).flatMap(([, value]) => mailboxesIn(value))
-}
-
-/** Of what nobody may set by hand, and of what mail servers on the way have written, nothing is passed on. */
-function isCustom(name: string): boolean {
-  return (
-    !isReserved(name) &&
-    !/^(?:message-id|received-.*|x-received|delivered-to|authentication-results|domainkey-signature)$/i.test(name)
-  )
 }
 
 /** A header value as text on one line. */

@@ -41,7 +41,9 @@ function open(): { socket: Socket; read: () => string } {
 }
 
 function head(...lines: string[]): string {
-  return ['POST /v1/messages HTTP/1.1', 'Host: x', 'Content-Type: application/json', ...lines, '', ''].join('\r\n')
+  return ['POST /v1/messages HTTP/1.1', 'Host: localhost', 'Content-Type: application/json', ...lines, '', ''].join(
+    '\r\n',
+  )
 }
 
 describe('HTTP over a socket', () => {
@@ -126,7 +128,7 @@ describe('HTTP over a socket', () => {
     const mail = `From: ann@example.com\r\nTo: bob@example.net\r\n\r\n${line.repeat(8000)}`
     const rest = line.repeat(1000)
     socket.write(
-      'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: message/rfc822\r\nConnection: close\r\n' +
+      'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: message/rfc822\r\nConnection: close\r\n' +
         `Content-Length: ${mail.length + rest.length}\r\n\r\n${mail}`,
     )
     await until(() => [...streamed.spools.values()].flat().length >= 2)

@@ -172,6 +172,15 @@ describe('raw mail over HTTP', () => {
     await refused(await post(gateway, other, '?from=a@example.com', authorized), 403, 'from_not_allowed')
     const sender = `Sender: boss@example.org\r\n${mail}`
     await refused(await post(gateway, sender, '', authorized), 403, 'from_not_allowed')
+    for (const dropped of [
+      '"ceo"@example.org, ann@example.com',
+      'ann@example.com, <ceo@example.org> <x@example.org>',
+    ]) {
+      const from = mail.replace('Ann <ann@example.com>', dropped)
+      await refused(await post(gateway, from, '', authorized), 403, 'from_not_allowed')
+      const second = `Sender: ${dropped}\r\n${mail}`
+      await refused(await post(gateway, second, '', authorized), 403, 'from_not_allowed')
+    }
     await refused(await post(gateway, `X-Waypost-Provider: ses\r\n${mail}`, '', authorized), 403, 'scope', '/provider')
   })
 

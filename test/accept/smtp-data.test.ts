@@ -379,6 +379,11 @@ describe('the content of DATA', { concurrency: true }, () => {
       ['From: a@x.test\r\nSender: b@other.test\r\n', /^550 5\.7\.1 /],
       ['From: a@sub.x.test\r\n', /^550 5\.7\.1 /],
       ['From: <<broken\r\n', /^550 5\.7\.1 /],
+      ['From: "ceo"@other.test, a@x.test\r\n', /^550 5\.7\.1 .*cannot be read whole/],
+      ['From: a@x.test, <@x.test:ceo@other.test>\r\n', /^550 5\.7\.1 /],
+      ['From: "ceo"@other.test: a@x.test;\r\n', /^550 5\.7\.1 /],
+      ['From: a@x.test ceo@[192.0.2.1]\r\n', /^550 5\.7\.1 /],
+      ['From: a@x.test\r\nSender: c@x.test, "ceo"@other.test\r\n', /^550 5\.7\.1 /],
       ['Subject: no From\r\n', /^550 5\.7\.1 /],
     ] as const) {
       assert.match(await client.send(`${fields}\r\nx\r\n`, 'a@x.test'), reply, fields)

@@ -1,5 +1,6 @@
 /** A gateway in memory for the dashboard's tests: what the pages ask of the store and of the operations, kept in plain arrays. */
-
+import { Hono } from 'hono'
+import { localOnly } from '../../src/accept/local-only.ts'
 import { dashboard } from '../../src/dashboard/pages.ts'
 import type { ProviderView, Visitor } from '../../src/dashboard/parts.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
@@ -116,7 +117,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
   const find = (id: string, tenant: string) =>
     views.find(({ message }) => message.id === id && message.tenant === tenant) ?? null
 
-  const app = dashboard({
+  const pages = dashboard({
     store: {
       message: async (id, tenant) => find(id, tenant),
       async messages(query) {
@@ -176,6 +177,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     },
     smtp: () => '127.0.0.1:2525',
   })
+  const app = new Hono().use(localOnly(() => Object.keys(keys).length === 0)).route('/', pages)
   return {
     app,
     add,

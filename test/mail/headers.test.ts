@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { bodyStart, decodeWords, headerProblem, headerValue, mailboxesIn, readHeaders } from '../../src/mail/headers.ts'
+import {
+  bodyStart,
+  decodeWords,
+  everyMailboxIn,
+  headerProblem,
+  headerValue,
+  mailboxesIn,
+  readHeaders,
+} from '../../src/mail/headers.ts'
 
 const corpus = new URL('../corpus/', import.meta.url)
 const bytes = (text: string) => Buffer.from(text, 'latin1')
@@ -179,6 +187,30 @@ describe('mailboxesIn', () => {
   ] as const) {
     it(JSON.stringify(value), () => assert.deepEqual(mailboxesIn(value), mailboxes))
   }
+})
+
+describe('everyMailboxIn', () => {
+  for (const value of [
+    '"ceo"@victim.test, me@y.test',
+    'me@y.test, <@a.test:b@victim.test>',
+    'me@y.test "ceo"@victim.test',
+    'me@y.test ceo@[192.0.2.1]',
+    '"ceo"@victim.test: me@y.test;',
+    '<ceo@victim.test>: me@y.test;',
+    'Ceo, me@y.test',
+    '<a@y.test> <b@evil.test>',
+    'Ann <a@y.test, b@y.test',
+  ]) {
+    it(`leaves nobody out of ${value}`, () => assert.equal(everyMailboxIn(value), null))
+  }
+
+  it('is whole where nothing is left out', () => {
+    assert.deepEqual(everyMailboxIn('(nobody), undisclosed-recipients:;,'), [])
+    assert.deepEqual(everyMailboxIn('Group: Ann Y. <a@y.test>, Bob b@y.test;'), [
+      { email: 'a@y.test', name: 'Ann Y.' },
+      { email: 'b@y.test' },
+    ])
+  })
 })
 
 describe('hostile megabytes', () => {

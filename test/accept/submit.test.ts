@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { describe, it, type TestContext } from 'node:test'
+import { anyone } from '../../src/accept/auth.ts'
+import { openDoor } from '../../src/accept/submit.ts'
+import type { Parts } from '../../src/mail/message.ts'
+import { openSqlite } from '../../src/store/sqlite-node.ts'
+import { temporary } from '../store/contract.ts'
+
+const parts: Parts = {
+  from: { email: 'ann@example.com' },
+  to: [{ email: 'bob@example.net' }],
+  cc: [],
+  replyTo: [],
+  subject: 'Hello',
+  text: 'Hi',
+  headers: [],
+  attachments: [],
+}
+
+/** Hands parts to a door before a real store. @returns the message and the content as they are kept */
+async function submitted(t: TestContext, given: Partial<Parts>) {
+  const store = await openSqlite({ path: join(await temporary(t), 'waypost.db') })
+  const door = openDoor({
+    rules: () => ({ types: { transactional: { priority: 'normal', expire: 60_000 } }, providers: [] }),
+    store,
+    clock: () => 1_000,
+    closed: () => null,
+    accepted() {},
+  })
+  const { id } = await door.submit({
+    sender: anyone,
+    via: 'http',
+    returnPath: 'ann@example.com',
+    recipients: [{ email: 'bob@example.net' }],
+    tags: [],
+    metadata: {},
+    smtpUtf8: false,
+    dsn: {},
+    content: { form: 'parts', parts: { ...parts, ...given } },
+  })
+  const { message } = (await store.message(id, ''))!
+  const bytes = await buffer(store.content(id))
+  await store.close()
+  return { message, bytes, kept: JSON.parse(bytes.toString()) as Parts }
+}
+
+describe('the door', () => {
+  it('takes a Message-ID out of the headers: it is the message’s own, and leaves once', async (t) => {
+    const headers = [
+      ['X-Order', '17'],
+      ['message-Id', '<own@example.com>'],
+    ] as const
+    const { message, bytes, kept } = await submitted(t, { headers: [...headers] })
+    assert.equal(message.messageId, '<own@example.com>')
+    assert.deepEqual([message.headers, kept.headers], [[headers[0]], [headers[0]]])
+    assert.equal(message.size, bytes.length)
+  })
+
+  it('makes a Message-ID under the domain of From where there is none', async (t) => {
+    const { message } = await submitted(t, {})
+    assert.equal(message.messageId, `<${message.id}@example.com>`)
+  })
+})
