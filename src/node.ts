@@ -276,9 +276,13 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     log.info({ policy: next.policy.version, providers: next.providers.map(({ name }) => name) }, 'config taken over')
     pump.wake()
   }
-  const watched = watchFile(configFile, () => void reload())
-  const onHup = () => void reload()
-  process.on('SIGHUP', onHup)
+  // One after the other: SIGHUP and the change of the file often come together, and the newest must win.
+  let reloaded = Promise.resolve()
+  const reloadNext = () => {
+    reloaded = reloaded.then(reload).catch((error) => log.error({ err: error }, 'reload failed; the old config stays'))
+  }
+  const watched = watchFile(configFile, reloadNext)
+  process.on('SIGHUP', reloadNext)
 
   const scheme = config.http.tls ? 'https' : 'http'
   const address = httpServer.address() as AddressInfo
@@ -288,7 +292,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     async stop() {
       stopping = true
       watched.close()
-      process.off('SIGHUP', onHup)
+      process.off('SIGHUP', reloadNext)
       for (const timer of timers) clearInterval(timer)
       // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
       await Promise.all([pump.stop(stopWithin), smtpServer.close()])
