@@ -1,7 +1,7 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
 import { readFileSync, watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { basename, dirname, resolve } from 'node:path'
@@ -38,8 +38,10 @@ const concurrency = 200
  * waits for it to run out, for no other process has this store, and a new one voids the leases it finds.
  */
 const lease = 30 * 60_000
-/** How long a stop waits for what is in flight. */
-const stopWithin = 30_000
+/** How long a stop waits for what is in flight; with the time it takes to close everything it stays below 30 seconds. */
+const stopWithin = 25_000
+/** And then for answers to requests that came before it. */
+const answerWithin = 2_000
 /** Free disk is looked at this often. */
 const diskCheck = 5_000
 const sweepEvery = 3_600_000
@@ -246,8 +248,12 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     }),
   })
 
-  const httpServer = await listenHttp(config, getRequestListener(web.fetch))
-  const smtpServer = await startSmtp({ config: () => config, door, clock })
+  const listener = getRequestListener(web.fetch)
+  const httpServer = await listenHttp(config, (request, response) => {
+    if (stopping) response.shouldKeepAlive = false
+    return listener(request, response)
+  })
+  const smtpServer = await startSmtp({ config: () => config, door, clock, patience: { close: stopWithin } })
   const smtpAddress = smtpServer.listening.map(({ host, port }) => url(host, port)).join(', ')
 
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
@@ -291,9 +297,13 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     log.info({ policy: next.policy.version, providers: next.providers.map(({ name }) => name) }, 'config taken over')
     pump.wake()
   }
-  const watched = watchFile(configFile, () => void reload())
-  const onHup = () => void reload()
-  process.on('SIGHUP', onHup)
+  // One after the other: SIGHUP and the change of the file often come together, and the newest must win.
+  let reloaded = Promise.resolve()
+  const reloadNext = () => {
+    reloaded = reloaded.then(reload).catch((error) => log.error({ err: error }, 'reload failed; the old config stays'))
+  }
+  const watched = watchFile(configFile, reloadNext)
+  process.on('SIGHUP', reloadNext)
 
   const scheme = config.http.tls ? 'https' : 'http'
   const address = httpServer.address() as AddressInfo
@@ -304,12 +314,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     async stop() {
       stopping = true
       watched.close()
-      process.off('SIGHUP', onHup)
+      process.off('SIGHUP', reloadNext)
       for (const timer of timers) clearInterval(timer)
-      httpServer.close()
-      httpServer.closeIdleConnections()
+      // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
       await Promise.all([pump.stop(stopWithin), smtpServer.close()])
-      httpServer.closeAllConnections()
+      await closeHttp(httpServer)
       standings.close()
       await Promise.all([http.close(), smtp.close(), mx.close()])
       await store.close()
@@ -324,11 +333,22 @@ const needsRestart = ({ http, smtp, store }: Config) =>
 
 const url = (host: string, port: number) => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
 
-async function listenHttp({ http }: Config, listener: ReturnType<typeof getRequestListener>): Promise<Server> {
+async function listenHttp({ http }: Config, listener: RequestListener): Promise<Server> {
   const limits = { headersTimeout: 15_000, requestTimeout: 60_000, maxHeaderSize: 16_384 }
   const server = http.tls ? createHttpsServer({ ...limits, ...http.tls }, listener) : createHttpServer(limits, listener)
   await listening(server, http.listen)
   return server
+}
+
+/** Closes the door, and the connections once their requests have been answered. */
+function closeHttp(server: Server): Promise<void> {
+  return new Promise((closed) => {
+    const late = setTimeout(() => server.closeAllConnections(), answerWithin)
+    server.close(() => {
+      clearTimeout(late)
+      closed()
+    })
+  })
 }
 
 function listening(server: Server, { host, port }: Listen): Promise<void> {

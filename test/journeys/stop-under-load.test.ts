@@ -1,0 +1,171 @@
+/** Somebody stops it while it works: what was acknowledged is neither lost nor doubled, and it ends in time. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type FakeMx, fakeMx } from '../support/fake-mx.ts'
+import { SmtpClient } from '../support/smtp-client.ts'
+import { eventually, newFolder, remove, type WaypostProcess, waypostProcess } from '../support/waypost.ts'
+
+const letter = (to: string) => `From: ann@example.com\r\nTo: ${to}\r\nSubject: Hello\r\n\r\nHi.\r\n`
+
+const config = (relay: FakeMx, timeout = '30s') => `
+providers:
+  relay: { adapter: smtp, host: 127.0.0.1, port: ${relay.port}, tls: none, timeout: ${timeout} }
+routes:
+  - { name: default, use: relay }
+`
+
+/** Sends SIGTERM and answers the exit code. */
+async function terminate(gateway: WaypostProcess): Promise<number | null> {
+  const gone = once(gateway.process, 'exit')
+  gateway.process.kill('SIGTERM')
+  const [code] = await gone
+  return code
+}
+
+async function told(gateway: WaypostProcess, what: string): Promise<void> {
+  await eventually(() => gateway.log.some((line) => line.includes(what)), `the log says ${what}`)
+}
+
+/** Numbers the recipients of all loads. */
+let number = 0
+
+/** Eight clients hand mail in by HTTP and SMTP until their gateway does not take it any more. */
+function load(gateway: WaypostProcess) {
+  const acknowledged = new Map<string, string>()
+  const refused: string[] = []
+  const byHttp = async () => {
+    for (;;) {
+      const to = `h${number++}@example.org`
+      const { status, body } = await gateway.post('/v1/messages', { from: 'ann@example.com', to, text: 'Hi.' })
+      if (status !== 202) return void refused.push(String(status))
+      acknowledged.set(to, body.id)
+    }
+  }
+  const bySmtp = async () => {
+    const client = await SmtpClient.hello(gateway.smtpPort)
+    for (;;) {
+      const to = `s${number++}@example.org`
+      const reply = await client.send(letter(to), 'ann@example.com', [to])
+      if (!reply.startsWith('250')) return client.end()
+      acknowledged.set(to, reply.match(/msg_\w+/)![0])
+    }
+  }
+  const clients = Promise.allSettled([1, 2, 3, 4].flatMap(() => [byHttp(), bySmtp()]))
+  return { acknowledged, refused, clients }
+}
+
+test('SIGTERM under load, three times: exit 0, and every acknowledged message arrives once', async (t) => {
+  const relay = await fakeMx()
+  const folder = newFolder()
+  const acknowledged = new Map<string, string>()
+  let gateway: WaypostProcess | undefined
+  try {
+    for (const _ of [1, 2, 3]) {
+      gateway = await waypostProcess(config(relay), folder)
+      const mail = load(gateway)
+      await eventually(() => mail.acknowledged.size >= 60, 'sixty taken in')
+      assert.equal(await terminate(gateway), 0)
+      await mail.clients
+      assert.ok(mail.refused.every((status) => status === '503'))
+      for (const [to, id] of mail.acknowledged) acknowledged.set(to, id)
+    }
+    gateway = await waypostProcess(config(relay), folder)
+    for (const id of acknowledged.values()) await gateway.until(id, 'sent')
+    const copies = relay.received.flatMap(({ to }) => to)
+    assert.equal(new Set(copies).size, copies.length, 'nothing twice')
+    for (const to of acknowledged.keys()) assert.ok(copies.includes(to), `${to} arrived`)
+    t.diagnostic(`${acknowledged.size} acknowledged, ${copies.length} arrived`)
+  } finally {
+    await gateway?.stop()
+    await relay.close()
+    remove(folder)
+  }
+})
+
+test('while it finishes what is in flight, new mail hears 503 and 421', async () => {
+  const relay = await fakeMx({ on: { dot: { next: 'silence' } } })
+  const folder = newFolder()
+  const gateway = await waypostProcess(config(relay, '4s'), folder)
+  try {
+    const idle = await SmtpClient.hello(gateway.smtpPort)
+    const busy = await SmtpClient.hello(gateway.smtpPort)
+    for (const line of ['MAIL FROM:<a@x.test>', 'RCPT TO:<b@y.test>', 'DATA']) await busy.say(line)
+    const { hostname, port } = new URL(gateway.url)
+    const upload = connect(Number(port), hostname)
+    await once(upload, 'connect')
+    const body = JSON.stringify({ from: 'ann@example.com', to: 'late@example.org', text: 'Hi.' })
+    upload.write(`POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`)
+    upload.write(`Content-Length: ${body.length}\r\n\r\n{`)
+    const id = await gateway.send({ from: 'ann@example.com', to: 'bob@example.org', text: 'Hi.', type: 'marketing' })
+    await relay.until(({ received }) => received.length === 1)
+
+    const gone = once(gateway.process, 'exit')
+    gateway.process.kill('SIGTERM')
+    await told(gateway, 'stopping')
+    const ready = await gateway.get('/readyz')
+    assert.equal(ready.status, 503)
+    const late = await gateway.post('/v1/messages', body)
+    assert.deepEqual([late.status, late.headers.get('retry-after')], [503, '5'])
+    upload.write(body.slice(1))
+    const [answered] = await once(upload, 'data')
+    assert.match(String(answered), /^HTTP\/1\.1 503 /)
+    assert.match(await idle.reply(), /^421 4\.3\.2 /)
+    await idle.closed()
+    busy.write(`${letter('b@y.test')}.\r\n`)
+    assert.match(await busy.reply(), /^421 4\.3\.2 /)
+    await busy.closed()
+    assert.deepEqual(await gone, [0, null])
+    for (const client of [idle, busy]) client.end()
+    upload.destroy()
+
+    const next = await waypostProcess(config(relay), folder)
+    try {
+      const [recipient] = (await next.until(id, 'held')).recipients
+      assert.deepEqual(
+        recipient.attempts.map(({ outcome }: { outcome: string }) => outcome),
+        ['unknown'],
+      )
+      assert.equal((await next.get('/v1/messages')).body.messages.length, 1)
+      assert.equal(relay.received.length, 1)
+    } finally {
+      await next.stop()
+    }
+  } finally {
+    gateway.process.kill('SIGKILL')
+    await relay.close()
+    remove(folder)
+  }
+})
+
+test('a second SIGTERM ends it at once, and the next start knows that what was in flight is unknown', async () => {
+  const relay = await fakeMx({ on: { dot: { next: 'silence' } } })
+  const folder = newFolder()
+  const gateway = await waypostProcess(config(relay, '1h'), folder)
+  try {
+    const mail = { from: 'ann@example.com', to: 'bob@example.org', text: 'Hi.', type: 'marketing' }
+    const id = await gateway.send(mail)
+    await relay.until(({ received }) => received.length === 1)
+    const gone = once(gateway.process, 'exit')
+    gateway.process.kill('SIGTERM')
+    await told(gateway, 'stopping')
+    gateway.process.kill('SIGTERM')
+    assert.deepEqual(await Promise.race([gone, pause(10_000, 'still there', { ref: false })]), [1, null])
+
+    const next = await waypostProcess(config(relay), folder)
+    try {
+      const [recipient] = (await next.until(id, 'held')).recipients
+      assert.equal(recipient.attempts[0].outcome, 'unknown')
+      assert.match(recipient.attempts[0].reason, /the process ended before the answer came/)
+      assert.equal(relay.received.length, 1)
+    } finally {
+      await next.stop()
+    }
+  } finally {
+    gateway.process.kill('SIGKILL')
+    await relay.close()
+    remove(folder)
+  }
+})
