@@ -77,7 +77,10 @@ function create({ tenant, scope, from, json: asJson }: CreateFlags, terminal: Te
   if (asJson) return terminal.out(json({ key, entry }))
   terminal.out(key)
   terminal.out('')
-  terminal.out('The key is shown this once. Add its entry to the config, under "keys":')
+  terminal.out(
+    'The key is shown this once. Clients send it as "Authorization: Bearer <key>" or as the password of SMTP,',
+  )
+  terminal.out('this command takes it from WAYPOST_KEY. Add its entry to the config, under "keys":')
   terminal.out('')
   terminal.out(`  ${yamlLine(entry)}`)
 }
