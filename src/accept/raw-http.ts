@@ -9,11 +9,10 @@ import { bodyPieces, checkDeclaredSize } from './body.ts'
 import { checkHeaderFrom } from './header-from.ts'
 import { checkKey } from './idempotency.ts'
 import { withCrlf } from './line-ends.ts'
-import { limits } from './message-schema.ts'
-import { checkPin } from './payload.ts'
+import { checkCount, checkPin } from './payload.ts'
 import { type FieldError, fieldProblems } from './problem.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
-import { Refusal } from './refusals.ts'
+import type { Refusal } from './refusals.ts'
 import { type Steering, steering } from './steering.ts'
 import type { Door, Submission } from './submit.ts'
 
@@ -120,12 +119,6 @@ function completed(named: Ends, fields: readonly Header[]): Ends {
   if (to.length === 0) throw unsaid('/to', 'To, Cc and Bcc name nobody; say ?to=.')
   checkCount(to)
   return { from, to }
-}
-
-function checkCount(to: readonly string[]): void {
-  if (to.length > limits.recipients) {
-    throw new Refusal('too_many_recipients', `A message may have ${limits.recipients} recipients.`)
-  }
 }
 
 function unsaid(pointer: string, detail: string): Refusal {

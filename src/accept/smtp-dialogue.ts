@@ -9,7 +9,7 @@ import { anyone, authenticate, type Key, maySendFrom, type Sender } from './auth
 import type { FailedLogins } from './failed-logins.ts'
 import { checkHeaderFrom } from './header-from.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
-import { Refusal } from './refusals.ts'
+import { Refusal, refusalOf } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
 import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
@@ -206,7 +206,7 @@ export class Dialogue implements LineGuard {
     } catch (error) {
       const reply = replyTo(error)
       // A client that left in the middle is no news.
-      if (!(error instanceof Refusal) && stream.readableEnded) {
+      if (refusalOf(error) === null && stream.readableEnded) {
         this.#parts.log(`smtp ${this.#connection.id}: ${error instanceof Error ? error.message : 'unknown error'}`)
       }
       throw reply

@@ -21,7 +21,7 @@ export interface SmtpParts {
 }
 
 /** How long slow clients are borne with. */
-export interface Patience {
+interface Patience {
   /** Milliseconds for one command, from the reply before it to its CRLF, and for any silence. */
   command: number
   /** Milliseconds over which the pace of DATA is judged. */

@@ -37,7 +37,7 @@ export const guarded = createMiddleware(async (c, next) => {
 /** Takes a POST only from a page of ours: Sec-Fetch-Site must say so, or Origin where a browser does not send that. */
 export const ownForm = csrf()
 
-export type Place = 'inbox' | 'messages' | 'providers'
+type Place = 'inbox' | 'messages' | 'providers'
 
 const places: readonly (readonly [Place, string, string])[] = [
   ['inbox', '/inbox', 'Inbox'],

@@ -22,7 +22,7 @@ const longestText = 500_000
 type Row = Omit<MessageView, 'attempts'>
 
 /** Names of the providers that keep mail here. */
-export function keepers(operations: Pick<DashboardParts['operations'], 'providers'>): string[] {
+function keepers(operations: Pick<DashboardParts['operations'], 'providers'>): string[] {
   return operations
     .providers()
     .filter(({ adapter }) => adapter === 'inbox')
