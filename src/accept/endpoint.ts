@@ -2,13 +2,13 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { ProviderView } from '../mail/provider.ts'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
 import { answerHeaders, fieldErrors, problem, problemAnswer } from './problem.ts'
 import { Refusal, type RefusalCode, refusalOf, refusals } from './refusals.ts'
 import type { Door, Submission } from './submit.ts'
-import type { ProviderState } from './views.ts'
 
 /** What the HTTP API needs of the running gateway. */
 export interface HttpParts {
@@ -18,7 +18,7 @@ export interface HttpParts {
   store: Store
   operations: {
     explain(submission: Submission): Promise<{ plans: (StoredPlan & { recipients: string[] })[] }>
-    providers(): ProviderState[]
+    providers(): ProviderView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
     wake(): void

@@ -1,7 +1,7 @@
 /** Raw mail over HTTP: the envelope from the query or from the headers, the content streamed on as it comes. */
 import { hostname } from 'node:os'
 import { z } from '@hono/zod-openapi'
-import { AddressError, canonical, needsSmtpUtf8 } from '../mail/address.ts'
+import { needsSmtpUtf8, readAddress } from '../mail/address.ts'
 import { everyMailboxIn, mailboxesIn } from '../mail/headers.ts'
 import type { Header } from '../mail/message.ts'
 import type { Sender } from './auth.ts'
@@ -88,13 +88,10 @@ interface Ends {
 function readEnvelope(query: Envelope): Ends {
   const wrong: FieldError[] = []
   const read = (text: string, pointer: string): string => {
-    try {
-      return canonical(text)
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error
-      wrong.push({ pointer, detail: error.message })
-      return ''
-    }
+    const read = readAddress(text)
+    if ('email' in read) return read.email
+    wrong.push({ pointer, detail: read.problem })
+    return ''
   }
   const from = query.from === undefined ? undefined : read(query.from, '/from')
   const list = query.to === undefined ? undefined : [query.to].flat()

@@ -1,6 +1,6 @@
 /** Reading back: messages, what became of them, why, and their content; and steering those that still wait. */
 import { z } from '@hono/zod-openapi'
-import { AddressError, canonical } from '../mail/address.ts'
+import { readAddress } from '../mail/address.ts'
 import { compose } from '../mail/compose.ts'
 import { messageStatuses, type Parts } from '../mail/message.ts'
 import type { MessageView, Page, Steer } from '../store/store.ts'
@@ -23,8 +23,8 @@ const time = z
   .string()
   .transform((text, context) => {
     const at = parseInstant(text)
-    if (at === null) context.addIssue({ code: 'custom', message: 'Not a date-time of RFC 3339.' })
-    return at ?? 0
+    if (at === null) context.addIssue('Not a date-time of RFC 3339.')
+    return at ?? z.NEVER
   })
   .openapi({ type: 'string', format: 'date-time' })
 
@@ -32,13 +32,10 @@ const address = z
   .string()
   .max(1000)
   .transform((text, context) => {
-    try {
-      return canonical(text)
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error
-      context.addIssue({ code: 'custom', message: error.message })
-      return ''
-    }
+    const read = readAddress(text)
+    if ('email' in read) return read.email
+    context.addIssue(read.problem)
+    return z.NEVER
   })
   .openapi({ type: 'string', example: 'bob@example.net' })
 

@@ -165,6 +165,20 @@ export interface Adapter<Options = unknown> {
   reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
 }
 
+/** What a way out can do that hands mail on as it is. Tags and metadata stay in the gateway. */
+export const asItIs = {
+  maxBytes: 50 * 1024 * 1024,
+  attachments: true,
+  inline: true,
+  headersRefused: [],
+  maxTags: Number.POSITIVE_INFINITY,
+  metadata: true,
+  addressing: 'envelope',
+  returnPath: 'any',
+  smtpUtf8: true,
+  idempotencyWindow: null,
+} as const satisfies Partial<Features>
+
 /** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */
 export function adapter<Options>(definition: Adapter<Options>): Adapter<Options> {
   return definition

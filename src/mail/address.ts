@@ -51,7 +51,8 @@ export function canonicalOrNull(text: string): string | null {
   return 'problem' in read ? null : read.email
 }
 
-function readAddress(text: string): { email: string } | { problem: string } {
+/** The same, with what is wrong in a sentence where it is none. */
+export function readAddress(text: string): { email: string } | { problem: string } {
   if (text === '') return { problem: 'The address is empty.' }
   // Before anything looks at the text: what comes after may then take its time.
   if (text.length > longestAddress) return { problem: `The address is longer than ${longestAddress} octets.` }

@@ -247,7 +247,7 @@ const reserved =
   /^(?:bcc|cc|date|dkim-signature|from|mime-version|received|reply-to|return-path|sender|subject|to|(?:arc|content|resent|x-waypost)-.*)$/i
 
 /** Whether a header is one that we write ourselves, or that only a mail server or a signer may write. */
-export function isReserved(name: string): boolean {
+function isReserved(name: string): boolean {
   return reserved.test(name)
 }
 
