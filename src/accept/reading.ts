@@ -93,6 +93,12 @@ export function reading(api: Api, parts: HttpParts): void {
     return answer(200, shown(view, rows))
   }
 
+  async function showEvents({ sender, query }: Ask<typeof pageOf>, messageId?: string): Promise<Response> {
+    const { limit = 50, cursor } = query
+    const page = await paged(() => store.events({ tenant: sender.tenant, limit, ...present({ cursor, messageId }) }))
+    return answer(200, { events: page.rows.map(shownEvent), next: page.next })
+  }
+
   api.on(
     {
       method: 'get',
@@ -132,12 +138,7 @@ export function reading(api: Api, parts: HttpParts): void {
       answers: json('A page', events),
       refusals: ['malformed', 'not_found'],
     },
-    async (ask) => {
-      const { limit = 50, ...rest } = ask.query
-      const messageId = (await find(ask)).message.id
-      const page = await paged(() => store.events({ tenant: ask.sender.tenant, messageId, limit, ...present(rest) }))
-      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
-    },
+    async (ask) => showEvents(ask, (await find(ask)).message.id),
   )
 
   api.on(
@@ -209,11 +210,7 @@ export function reading(api: Api, parts: HttpParts): void {
       answers: json('A page', events),
       refusals: ['malformed'],
     },
-    async ({ sender, query }) => {
-      const { limit = 50, ...rest } = query
-      const page = await paged(() => store.events({ tenant: sender.tenant, limit, ...present(rest) }))
-      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
-    },
+    (ask) => showEvents(ask),
   )
 }
 

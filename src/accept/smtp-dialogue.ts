@@ -17,6 +17,7 @@ import { type Steering, steering } from './steering.ts'
 import type { Door, Receipt, Submission } from './submit.ts'
 
 export interface DialogueParts {
+  /** Read again for each session and command, so that a reloaded config takes over; where to listen is read once. */
   config: () => Pick<Config, 'smtp' | 'keys'>
   door: Door
   clock: () => number

@@ -100,7 +100,8 @@ function domainProblem(domain: string): string | null {
 
 const utf8 = new TextEncoder()
 
-function octets(text: string): number {
+/** Bytes of a text in UTF-8. */
+export function octets(text: string): number {
   return utf8.encode(text).length
 }
 
