@@ -1,5 +1,5 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
-import { readFileSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -8,13 +8,13 @@ import { basename, dirname, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { destination, type Logger, pino } from 'pino'
 import { RE2JS } from 're2js'
-import { adapters } from '../adapters/index.ts'
 import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
-import { startSmtp } from './accept/smtp.ts'
+import { type Smtp, startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
-import { type Config, type ConfigProblem, type Listen, parseConfig } from './config.ts'
+import { loadConfig, problemLine } from './config/file.ts'
+import type { Config, ConfigProblem, Listen } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
@@ -22,7 +22,7 @@ import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
 import { Poison } from './queue/poison.ts'
-import { startPump } from './queue/pump.ts'
+import { type Pump, startPump } from './queue/pump.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
@@ -57,52 +57,15 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** A config that cannot be used; `problems` say where and why. */
-export class ConfigInvalid extends Error {
-  override name = 'ConfigInvalid'
-  readonly problems: readonly ConfigProblem[]
-  constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(describe).join('\n'))
-    this.problems = problems
-  }
+/** Why it cannot start, for whoever started it: a store that does not open, an address that cannot be had. */
+export class Unready extends Error {
+  override name = 'Unready'
 }
 
-const describe = ({ file, line, column, path, message }: ConfigProblem) =>
-  `${file}:${line}:${column}  ${path}: ${message}`
-
-/** Reads and checks a config file. @throws ConfigInvalid */
-export function loadConfig(file: string): Config {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
-    throw new ConfigInvalid([
-      {
-        file,
-        line: 1,
-        column: 1,
-        path: '',
-        message: 'there is no such file, or it cannot be read. Name one with --config.',
-      },
-    ])
-  }
-  const readFile = (path: string) => readFileSync(path, 'utf8')
-  const result = parseConfig(text, { file, env: process.env, adapters, readFile })
-  if ('problems' in result) throw new ConfigInvalid(result.problems)
-  return result.config
-}
-
-/** `waypost serve`: runs until a signal says stop. */
+/** `waypost serve`: runs until a signal says stop. @throws ConfigInvalid, Unready */
 export async function serve({ configFile }: { configFile: string }): Promise<void> {
   const log = createLog()
-  let running: Running
-  try {
-    running = await start({ configFile, log })
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error)
-    process.exitCode = 1
-    return
-  }
+  const running = await start({ configFile, log })
   console.log(banner(running))
   running.broken.then(async (error) => {
     log.fatal(
@@ -119,7 +82,10 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
     stopping = true
     log.info({ signal }, 'stopping')
     running.stop().then(
-      () => process.exit(0),
+      () => {
+        log.info('stopped')
+        process.exit(0)
+      },
       (error) => {
         log.fatal({ err: error }, 'could not stop cleanly')
         process.exit(1)
@@ -151,18 +117,25 @@ function createLog(): Logger {
   return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, out)
 }
 
-/** Starts everything and answers once it takes mail. @throws ConfigInvalid, or what the store or a listener says */
+/** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
 export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
   const clock = Date.now
-  let config = loadConfig(configFile)
+  const warn = (warnings: readonly ConfigProblem[]) => {
+    for (const warning of warnings) log.warn({ problem: problemLine(warning) }, 'the config may not be as it was meant')
+  }
+  const loaded = await loadConfig(configFile)
+  let { config } = loaded
   const path = resolve(config.store.path)
-  const store = await openSqlite({ path })
+  const store = await openSqlite({ path }).catch((error: Error) => {
+    throw new Unready(error.message)
+  })
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
   const standings = await Standings.open(store, clock, config.providers)
 
   let stopping = false
   let diskFull = false
+  let smtpAddress = ''
   const broken = Promise.withResolvers<StoreUnavailable>()
   const closed = (): Refusal | null => {
     if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
@@ -204,21 +177,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       const found = await dns.exchangers(domain)
       return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
     },
-    wake: () => pump.wake(),
-  })
-  const pump = startPump({
-    store,
-    clock,
-    run: gateway.run,
-    failed(error, claim) {
-      if (error instanceof StoreUnavailable && !stopping) broken.resolve(error)
-      log.error(
-        { err: error, id: claim?.message.id },
-        'a delivery ended in an error; its lease runs out and it is looked at again',
-      )
-    },
-    concurrency,
-    lease,
+    wake: () => pump?.wake(),
   })
   const door = openDoor({
     rules: () => config,
@@ -227,7 +186,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     closed,
     accepted(message, events) {
       report(message, events)
-      pump.wake()
+      pump?.wake()
     },
   })
   const web = app({
@@ -249,12 +208,51 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   })
 
   const listener = getRequestListener(web.fetch)
-  const httpServer = await listenHttp(config, (request, response) => {
-    if (stopping) response.shouldKeepAlive = false
-    return listener(request, response)
+  let smtpServer: Smtp | undefined
+  let httpServer: Server | undefined
+  let pump: Pump | undefined
+  /** Everything that is open by now, the ways in first. */
+  const close = async () => {
+    // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
+    await Promise.all([pump?.stop(stopWithin), smtpServer?.close()])
+    if (httpServer) await closeHttp(httpServer)
+    standings.close()
+    await Promise.all([http.close(), smtp.close(), mx.close()])
+    await store.close()
+    marks.close()
+  }
+  try {
+    smtpServer = await startSmtp({
+      config: () => config,
+      door,
+      clock,
+      log: (problem) => log.error({ problem }, 'bug in SMTP'),
+      patience: { close: stopWithin },
+    }).catch(unlistenable('smtp.listen'))
+    smtpAddress = smtpServer.listening.map(({ host, port }) => url(host, port)).join(', ')
+    httpServer = await listenHttp(config, (request, response) => {
+      if (stopping) response.shouldKeepAlive = false
+      return listener(request, response)
+    }).catch(unlistenable('http.listen'))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  // Last, so that a gateway that cannot start has sent nothing.
+  pump = startPump({
+    store,
+    clock,
+    run: gateway.run,
+    failed(error, claim) {
+      if (error instanceof StoreUnavailable && !stopping) broken.resolve(error)
+      log.error(
+        { err: error, id: claim?.message.id },
+        'a delivery ended in an error; its lease runs out and it is looked at again',
+      )
+    },
+    concurrency,
+    lease,
   })
-  const smtpServer = await startSmtp({ config: () => config, door, clock, patience: { close: stopWithin } })
-  const smtpAddress = smtpServer.listening.map(({ host, port }) => url(host, port)).join(', ')
 
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
   const checkDisk = async () => {
@@ -278,24 +276,27 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     }
   }
   await checkDisk()
+  warn(loaded.warnings)
 
   const reload = async () => {
-    let next: Config
+    const kept = (problem: string) => log.error({ problem }, 'config not taken over; the old one stays')
+    let next: Awaited<ReturnType<typeof loadConfig>>
     try {
-      next = loadConfig(configFile)
+      next = await loadConfig(configFile)
     } catch (error) {
-      log.error(
-        { problem: error instanceof Error ? error.message : String(error) },
-        'config not taken over; the old one stays',
-      )
-      return
+      return kept(error instanceof Error ? error.message : String(error))
     }
-    if (needsRestart(config) !== needsRestart(next))
-      log.warn('listeners and store change only with a restart; the rest of the config is taken over')
-    await standings.configure(next.providers)
-    config = next
-    log.info({ policy: next.policy.version, providers: next.providers.map(({ name }) => name) }, 'config taken over')
-    pump.wake()
+    // Without keys it may listen on loopback only, and what was checked is where the file says, not where we do.
+    if (next.config.keys.length === 0 && addresses(next.config) !== addresses(loaded.config))
+      return kept('other addresses to listen on, and no keys: this needs a restart')
+    if (onlyAtStart(next.config) !== onlyAtStart(loaded.config))
+      log.warn('addresses, the certificate of http and the store change only with a restart; the rest is taken over')
+    warn(next.warnings)
+    const { policy, providers } = next.config
+    await standings.configure(providers)
+    config = next.config
+    log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
+    pump?.wake()
   }
   // One after the other: SIGHUP and the change of the file often come together, and the newest must win.
   let reloaded = Promise.resolve()
@@ -316,20 +317,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       watched.close()
       process.off('SIGHUP', reloadNext)
       for (const timer of timers) clearInterval(timer)
-      // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
-      await Promise.all([pump.stop(stopWithin), smtpServer.close()])
-      await closeHttp(httpServer)
-      standings.close()
-      await Promise.all([http.close(), smtp.close(), mx.close()])
-      await store.close()
-      marks.close()
+      await close()
     },
   }
 }
 
+const addresses = ({ http, smtp }: Config) => JSON.stringify([http.listen, smtp.listen, smtp.tlsListen])
+
 /** What a reload cannot change. */
-const needsRestart = ({ http, smtp, store }: Config) =>
-  JSON.stringify([http.listen, http.tls, smtp.listen, smtp.tlsListen, smtp.tls, store])
+const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])
 
 const url = (host: string, port: number) => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
 
@@ -349,6 +345,22 @@ function closeHttp(server: Server): Promise<void> {
       closed()
     })
   })
+}
+
+/** Says in one line why nobody can listen there, and what to do. */
+function unlistenable(key: string): (error: NodeJS.ErrnoException & { address?: string; port?: number }) => never {
+  return ({ code, message, address = '', port }) => {
+    const where = port === undefined ? '' : ` on ${url(address, port)}`
+    const why = whyNot[code ?? ''] ?? message
+    throw new Unready(`cannot listen${where}: ${why} (${key} in the config)`)
+  }
+}
+
+const whyNot: Record<string, string> = {
+  EADDRINUSE: 'another process, perhaps another Waypost, listens there; stop that one, or choose another address',
+  EADDRNOTAVAIL: 'this machine has no such address; choose another',
+  EACCES: 'this user may not use that port; choose one above 1023',
+  ENOTFOUND: 'there is no such host; choose another address',
 }
 
 function listening(server: Server, { host, port }: Listen): Promise<void> {

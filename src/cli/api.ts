@@ -69,6 +69,7 @@ async function ask<Answer>(
   }
   const answer = parsed(text)
   const { status } = response
+  if (status === 401) throw new Refused(`${askForKey(gateway)} (401)`, status)
   if (!response.ok) throw new Refused(refusal(status, answer, text), status)
   if (answer === undefined && status !== 204)
     throw new Failure(`${gateway.url} answered something that is not JSON; is it Waypost?`)
@@ -93,7 +94,12 @@ function unreachable(url: string, error: Error): string {
   return `${url} cannot be reached: ${code ?? cause?.message ?? error.message}`
 }
 
-/** RFC 9457, one line for the whole and one for each field that is wrong. */
+function askForKey({ url, key }: Gateway): string {
+  if (key !== undefined) return `${url} does not know this key.`
+  return `${url} asks for a key: --key, or WAYPOST_KEY in the environment.`
+}
+
+/** RFC 9457: a sentence, or what is wrong by its title and one line for each field. */
 function refusal(status: number, answer: unknown, text: string): string {
   const { title, detail, errors } = Object(answer) as Record<string, unknown>
   if (typeof title !== 'string') return `The gateway answered ${status}: ${plain(text).slice(0, 200)}`
@@ -101,7 +107,7 @@ function refusal(status: number, answer: unknown, text: string): string {
     const { pointer, detail } = Object(error) as Record<string, unknown>
     return `  ${plain(String(pointer))}: ${plain(String(detail))}`
   })
-  const said = typeof detail === 'string' && detail !== title ? `${title}: ${detail}` : title
+  const said = typeof detail === 'string' && fields.length === 0 ? detail : title
   return [`${plain(said)} (${status})`, ...fields].join('\n')
 }
 

@@ -1,6 +1,6 @@
 /** `waypost check`: is this config right, and if not, what is wrong and where. */
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { checkText, configText, problemLine } from '../config/file.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
 import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig, withJson } from './flags.ts'
@@ -17,15 +17,14 @@ export function addCheck(waypost: Command, terminal: Terminal): void {
 }
 
 async function check(flags: ConfigFlags, terminal: Terminal): Promise<void> {
-  const text = readConfigFile(flags.config)
-  const parsed = await parse(text, flags.config)
+  const parsed = await checkText(configText(flags.config), flags.config)
   if (flags.json) {
     terminal.out(json('problems' in parsed ? { ok: false, problems: parsed.problems } : right(parsed)))
   } else if ('problems' in parsed) {
-    for (const problem of parsed.problems) terminal.out(problemLine(problem))
+    for (const problem of parsed.problems) terminal.out(plain(problemLine(problem)))
   } else {
     for (const warning of parsed.warnings)
-      terminal.err(`${styled(terminal, 'yellow', 'warning:')} ${problemLine(warning)}`)
+      terminal.err(`${styled(terminal, 'yellow', 'warning:')} ${plain(problemLine(warning))}`)
     terminal.out(`${flags.config} is right.`)
     for (const [name, value] of Object.entries(summary(parsed.config))) {
       terminal.out(`  ${name.padEnd(11)}${plain(typeof value === 'string' ? value : value.join(', '))}`)
@@ -35,28 +34,6 @@ async function check(flags: ConfigFlags, terminal: Terminal): Promise<void> {
     const count = parsed.problems.length
     throw new Failure(`${flags.config} has ${count === 1 ? 'a problem' : `${count} problems`}.`)
   }
-}
-
-/** The text of a config file. @throws Failure when there is none */
-export function readConfigFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file. Name one with --config' : `it cannot be read (${code})`
-    throw new Failure(`${file}: ${why}`)
-  }
-}
-
-/** Checks the text as `serve` would. */
-export async function parse(text: string, file: string) {
-  const [{ parseConfig }, { adapters }] = await Promise.all([import('../config.ts'), import('../../adapters/index.ts')])
-  return parseConfig(text, { file, env: process.env, adapters, readFile: (path) => readFileSync(path, 'utf8') })
-}
-
-/** `waypost.yaml:3:17  http.listen: expected host:port` */
-export function problemLine({ file, line, column, path, message }: ConfigProblem): string {
-  return plain(`${file}:${line}:${column}  ${path === '' ? '' : `${path}: `}${message}`)
 }
 
 function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }) {

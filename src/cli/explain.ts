@@ -24,17 +24,16 @@ export function addExplain(waypost: Command, terminal: Terminal): void {
     .description('Says which providers a message would take, in which order, and why. Nothing is sent or kept.')
     .addHelpText(
       'after',
-      examples(
-        'explain --from me@example.com --to you@example.com --type otp --text 123456',
-        'explain --file mail.eml --json',
-      ),
+      examples('explain --from me@example.com --to you@example.com --type otp', 'explain --file mail.eml --json'),
     )
-    .action((flags: MessageFlags) =>
-      postEach<ExplanationAnswer>(flags, terminal, '/v1/explain', (answer) => {
+    .action((flags: MessageFlags) => {
+      // What a mail says matters to no rule, so it need not be said.
+      const whole = flags.file || flags.html !== undefined ? flags : { text: '', ...flags }
+      return postEach<ExplanationAnswer>(whole, terminal, '/v1/explain', (answer) => {
         if (flags.json) terminal.out(json(answer))
         else showPlans(answer, terminal)
-      }),
-    )
+      })
+    })
 }
 
 /** Each plan: its rule, who would carry the mail in which order and why, and who was ruled out. */
@@ -51,7 +50,7 @@ export function showPlans(explanation: ExplanationAnswer, terminal: Terminal): v
           place + 1,
           { text: provider, style: 'green' as const },
           Number.isInteger(score) ? score : score.toFixed(3),
-          reasons.join('; '),
+          reasons.join('; ') || 'the rule names it',
         ]),
         ...plan.rejected.map(({ provider, reason }) => [
           'out',

@@ -4,10 +4,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parse as parseYaml } from 'yaml'
 import { scopes } from '../accept/auth.ts'
+import { checkText, configText, problemLine } from '../config/file.ts'
 import { name } from '../config/units.ts'
 import { canonicalDomain } from '../config/when.ts'
 import { AddressError } from '../mail/address.ts'
-import { parse, problemLine, readConfigFile } from './check.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { type ConfigFlags, examples, gather, withConfig, withJson } from './flags.ts'
 import { type KeyEntry, readEntries, withoutEntry } from './key-file.ts'
@@ -77,7 +77,10 @@ function create({ tenant, scope, from, json: asJson }: CreateFlags, terminal: Te
   if (asJson) return terminal.out(json({ key, entry }))
   terminal.out(key)
   terminal.out('')
-  terminal.out('The key is shown this once. Add its entry to the config, under "keys":')
+  terminal.out(
+    'The key is shown this once. Clients send it as "Authorization: Bearer <key>" or as the password of SMTP,',
+  )
+  terminal.out('this command takes it from WAYPOST_KEY. Add its entry to the config, under "keys":')
   terminal.out('')
   terminal.out(`  ${yamlLine(entry)}`)
 }
@@ -90,7 +93,7 @@ function yamlLine({ hash, tenant, scopes, from }: KeyEntry): string {
 }
 
 function list(flags: ConfigFlags, terminal: Terminal): void {
-  const entries = readEntries(readConfigFile(flags.config), flags.config)
+  const entries = readEntries(configText(flags.config), flags.config)
   const keys = entries.map((entry) => ({ ...entry, hash: shortHash(entry) }))
   if (flags.json) return terminal.out(json({ keys }))
   const rows = keys.map(({ hash, tenant, scopes, from }) => [hash, tenant, scopes.join(', '), from.join(', ') || 'any'])
@@ -109,7 +112,7 @@ function hex(hash: string): string {
 async function revoke(given: string, { config }: ConfigFlags, terminal: Terminal): Promise<void> {
   const wanted = hex(given)
   if (!/^[0-9a-f]{6,64}$/.test(wanted)) throw new WrongUsage('a hash is named by its first 6 hex digits or more')
-  const before = readConfigFile(config)
+  const before = configText(config)
   const entries = readEntries(before, config)
   const found = entries.filter((entry) => hex(entry.hash).startsWith(wanted))
   if (found.length === 0) throw new Failure(`${config} has no key whose hash begins with ${wanted}`)
@@ -123,10 +126,13 @@ async function revoke(given: string, { config }: ConfigFlags, terminal: Terminal
   }
 
   // A gateway keeps its old config, and so the key, when the new one is wrong.
-  const [was, is] = [await parse(before, config), await parse(after, config)]
+  const [was, is] = [await checkText(before, config), await checkText(after, config)]
   if (!('problems' in was) && 'problems' in is) {
     throw new Failure(
-      ['nothing was changed, for without this key the config is wrong:', ...is.problems.map(problemLine)].join('\n  '),
+      [
+        'nothing was changed, for without this key the config is wrong:',
+        ...is.problems.map((problem) => plain(problemLine(problem))),
+      ].join('\n  '),
     )
   }
   replaceFile(config, after)

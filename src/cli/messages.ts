@@ -32,6 +32,8 @@ interface MessageAnswer {
     providerMessageId: string | null
     attempts?: Attempt[]
   }[]
+  /** The oldest first. */
+  events?: { at: string; type: string; recipient: string | null; provider: string | null; detail: string | null }[]
 }
 
 const filters = ['status', 'recipient', 'provider', 'type', 'tag', 'since', 'limit', 'cursor'] as const
@@ -60,7 +62,9 @@ export function addMessages(waypost: Command, terminal: Terminal): void {
     .action((flags: ListFlags) => list(flags, terminal))
 
   withGateway(messages.command('show <id>'))
-    .description('Shows a message: its recipients, every attempt and what it said, and why it took that road.')
+    .description(
+      'Shows a message: its recipients, every attempt and what it said, what happened, and why it took that road.',
+    )
     .addHelpText('after', examples('messages show msg_01kxqmv2f0d5p8s3w6z9c2e4g7'))
     .action(async (id: string, flags: GatewayFlags) => {
       const path = `/v1/messages/${encodeURIComponent(id)}`
@@ -161,6 +165,19 @@ function show(message: MessageAnswer, explanation: ExplanationAnswer, terminal: 
         latencyMs === null ? null : `${latencyMs}ms`,
         reason,
       ]),
+  )
+
+  heading('Events', terminal)
+  table(
+    terminal,
+    ['AT', 'EVENT', 'RECIPIENT', 'PROVIDER', 'DETAIL'],
+    (message.events ?? []).map(({ at, type, recipient, provider, detail }): Cell[] => [
+      at,
+      status(type),
+      recipient,
+      provider,
+      detail,
+    ]),
   )
 
   heading('Why this road', terminal)

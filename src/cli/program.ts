@@ -1,6 +1,7 @@
 /** The command line as a whole: its commands, its help, and what it answers to the shell. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { ConfigInvalid } from '../config/file.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
@@ -33,7 +34,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       fail(error.message)
       return 2
     }
-    if (error instanceof Failure) {
+    if (error instanceof Failure || error instanceof ConfigInvalid) {
       fail(error.message)
       return 1
     }

@@ -1,5 +1,6 @@
 /** `waypost serve`: the gateway itself. */
 import type { Command } from 'commander'
+import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig } from './flags.ts'
 
 export function addServe(waypost: Command): void {
@@ -11,7 +12,11 @@ export function addServe(waypost: Command): void {
     .addHelpText('after', examples('serve', 'serve --config /etc/waypost.yaml'))
     .action(async ({ config }: ConfigFlags) => {
       // Only here: it brings every vendor's library with it.
-      const { serve } = await import('../node.ts')
-      await serve({ configFile: config })
+      const { serve, Unready } = await import('../node.ts')
+      try {
+        await serve({ configFile: config })
+      } catch (error) {
+        throw error instanceof Unready ? new Failure(error.message) : error
+      }
     })
 }

@@ -57,13 +57,14 @@ export function styled(terminal: Pick<Terminal, 'colour'>, style: Style, text: s
 /** A cell; with a style where it matters. Numbers and text alike; what is missing is shown as a dash. */
 export type Cell = string | number | null | { text: string; style: Style }
 
-/** Rows under their headings: aligned for a person, separated by tabs for everything else. */
+/** Rows under their headings: aligned for a person, who is told when there are none; separated by tabs for everything else. */
 export function table(terminal: Terminal, headings: readonly string[], rows: readonly (readonly Cell[])[]): void {
   const texts = rows.map((row) => row.map(textOf))
   if (!terminal.tty) {
     for (const row of [headings, ...texts]) terminal.out(row.join('\t'))
     return
   }
+  if (rows.length === 0) return terminal.out('None.')
   const widths = headings.map((heading, column) => Math.max(heading.length, ...texts.map((row) => row[column]!.length)))
   const line = (cells: readonly string[], style: (column: number) => Style | null) =>
     cells

@@ -116,7 +116,15 @@ const message = {
     { email: 'c@example.net', status: 'bounced', provider: 'relay', providerMessageId: null, attempts: [] },
     { email: 'd@example.net', status: 'queued', provider: null, providerMessageId: null, attempts: [] },
   ],
-  events: [],
+  events: [
+    {
+      at: '2026-11-25T10:00:01.010Z',
+      type: 'failover',
+      recipient: 'b@example.net',
+      provider: 'other',
+      detail: 'on to relay: busy',
+    },
+  ],
 }
 const explanation = {
   route: 'codes',
@@ -170,6 +178,11 @@ describe('waypost messages', () => {
     })
   })
 
+  it('says to a person that there are none', async (test) => {
+    const { url } = await gateway(test, () => ({ body: { messages: [], next: null } }))
+    assert.equal((await waypost(['messages', '--url', url], { tty: true })).out, 'None.')
+  })
+
   it('reckons --since back from now', async (test) => {
     const { url, asked } = await gateway(test, () => ({ body: { messages: [], next: null } }))
     const before = Date.now()
@@ -210,6 +223,10 @@ AT\tRECIPIENT\tPROVIDER\tOUTCOME\tCAUSE\tCODE\tLATENCY\tREASON
 2026-11-25T10:00:01.000Z\tb@example.net\tother\tdeferred\tprovider\t503\t7ms\tbusy
 2026-11-25T10:00:02.000Z\tb@example.net\trelay\taccepted\t-\t-\t40ms\t-
 
+Events
+AT\tEVENT\tRECIPIENT\tPROVIDER\tDETAIL
+2026-11-25T10:00:01.010Z\tfailover\tb@example.net\tother\ton to relay: busy
+
 Why this road
 Route codes, policy abc
 ORDER\tPROVIDER\tSCORE\tWHY
@@ -242,7 +259,7 @@ out\tbig\t-\ttakes no attachments`,
     assert.equal((await waypost(['messages', 'release', 'msg_1', '--url', url])).code, 0)
     const { code, err } = await waypost(['messages', 'cancel', 'msg_1', '--url', url])
     assert.equal(code, 1)
-    assert.equal(err, 'error: The message is past that: There is nothing left to cancel. (409)')
+    assert.equal(err, 'error: There is nothing left to cancel. (409)')
     assert.deepEqual(
       asked.map(({ method, path }) => `${method} ${path}`),
       ['retry', 'release', 'cancel'].map((what) => `POST /v1/messages/msg_1/${what}`),

@@ -89,15 +89,28 @@ describe('waypost send', () => {
       status: 422,
       body: {
         type: 'urn:waypost:invalid_address',
-        title: 'An address is wrong',
+        title: 'An address \u001b[31mis wrong',
         status: 422,
-        detail: 'One \u001b[31mis.',
+        detail: '/to/0: The address has no @.',
         errors,
       },
     }))
     const { code, out, err } = await waypost(['send', ...flags, '--text', 'x', '--url', url])
     assert.deepEqual([code, out], [1, ''])
-    assert.equal(err, 'error: An address is wrong: One \ufffd[31mis. (422)\n  /to/0: The address has no @.')
+    assert.equal(err, 'error: An address \ufffd[31mis wrong (422)\n  /to/0: The address has no @.')
+  })
+
+  it('says how to name a key where one is asked for', async (test) => {
+    const { url } = await gateway(test, () => ({
+      status: 401,
+      body: { title: 'No key', status: 401, detail: 'Send.' },
+    }))
+    const asked = ['send', ...flags, '--text', 'x', '--url', url]
+    assert.equal(
+      (await waypost(asked)).err,
+      `error: ${url} asks for a key: --key, or WAYPOST_KEY in the environment. (401)`,
+    )
+    assert.equal((await waypost([...asked, '--key', 'k'])).err, `error: ${url} does not know this key. (401)`)
   })
 
   it('stops at the first file that is refused, and names it', async (test) => {
@@ -107,7 +120,7 @@ describe('waypost send', () => {
     const mail = file('m.eml', 'From: a@example.com\n\n')
     const { code, out, err } = await waypost(['send', '--file', mail, '--file', mail, '--file', mail, '--url', url])
     assert.deepEqual([code, out, asked.length], [1, 'msg_1\tqueued', 2])
-    assert.equal(err, `error: ${mail}: Too many requests: Wait. (429)`)
+    assert.equal(err, `error: ${mail}: Wait. (429)`)
   })
 
   it('shows what is no answer of a gateway in one bounded, harmless line', async (test) => {
@@ -208,10 +221,16 @@ describe('waypost explain', () => {
         'Route codes, policy abc',
         'ORDER\tPROVIDER\tSCORE\tWHY',
         '1\ta\t1.250\tfirst in the list; cheap',
-        '2\tb\t2\t-',
+        '2\tb\t2\tthe rule names it',
         'out\tc\t-\tits breaker is open',
       ].join('\n'),
     )
+  })
+
+  it('needs no body', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: plan }))
+    assert.equal((await waypost(['explain', ...flags, '--url', url])).code, 0)
+    assert.equal(JSON.parse(String(asked[0]?.body)).text, '')
   })
 
   it('shows each road where recipients take different ones', async (test) => {

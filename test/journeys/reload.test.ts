@@ -147,3 +147,15 @@ test('no secret of the config ever shows', async () => {
     await loud.close()
   }
 })
+
+test('keys are not given up for a loopback address that only a restart would bring', () => {
+  const hash = `sha256:${'0'.repeat(64)}`
+  const keyed = `keys: [{ hash: "${hash}", tenant: acme, scopes: [read] }]\n`
+  const yaml = using('one', { one: relay(one) })
+  return withProcess(keyed + yaml, async (gateway) => {
+    const elsewhere = 'http: { listen: "127.0.0.2:0" }\nsmtp: { listen: "127.0.0.1:0" }\n'
+    await reload(gateway, elsewhere + keyed + yaml)
+    await reload(gateway, elsewhere + yaml, 'this needs a restart')
+    assert.equal((await gateway.get('/v1/messages')).status, 401)
+  })
+})
