@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { adapter, type DkimKey, type MxSettings } from '../src/mail/adapter.ts'
+import { adapter, asItIs, type DkimKey, type MxSettings } from '../src/mail/adapter.ts'
 
 const dkimKey = z.strictObject({
   domain: z.hostname().toLowerCase().describe('The domain that signs: the From domain or a parent of it.'),
@@ -82,19 +82,6 @@ export default adapter<MxSettings>({
   name: 'direct',
   title: "Straight to the recipients' own MX",
   options,
-  features: {
-    forms: ['raw'],
-    maxBytes: 50 * 1024 * 1024,
-    maxRecipients: 100,
-    attachments: true,
-    inline: true,
-    headersRefused: [],
-    maxTags: Number.POSITIVE_INFINITY,
-    metadata: true,
-    addressing: 'envelope',
-    returnPath: 'any',
-    smtpUtf8: true,
-    idempotencyWindow: null,
-  },
+  features: { ...asItIs, forms: ['raw'], maxRecipients: 100 },
   send: { kind: 'mx', mx: (settings) => settings },
 })

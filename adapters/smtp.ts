@@ -1,6 +1,6 @@
 /** Any SMTP relay: a vendor's submission server, or one of your own. */
 import { z } from 'zod'
-import { adapter, type SmtpRelay } from '../src/mail/adapter.ts'
+import { adapter, asItIs, type SmtpRelay } from '../src/mail/adapter.ts'
 
 const options = z
   .strictObject({
@@ -56,21 +56,7 @@ export default adapter<SmtpRelay>({
   name: 'smtp',
   title: 'Any SMTP relay',
   options,
-  features: {
-    forms: ['raw'],
-    maxBytes: 50 * 1024 * 1024,
-    // RFC 5321 section 4.5.3.1.8: every server takes this many.
-    maxRecipients: 100,
-    attachments: true,
-    inline: true,
-    headersRefused: [],
-    // Tags and metadata are for vendors that take them; here they stay in the gateway.
-    maxTags: Number.POSITIVE_INFINITY,
-    metadata: true,
-    addressing: 'envelope',
-    returnPath: 'any',
-    smtpUtf8: true,
-    idempotencyWindow: null,
-  },
+  // RFC 5321 section 4.5.3.1.8: every server takes this many.
+  features: { ...asItIs, forms: ['raw'], maxRecipients: 100 },
   send: { kind: 'smtp', target: (relay) => relay },
 })

@@ -7,25 +7,13 @@ import { operating } from './accept/operating.ts'
 import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
-import type { Door } from './accept/submit.ts'
 import { suppressing } from './accept/suppressions.ts'
-import type { Config } from './config.ts'
-import type { Operations } from './gateway.ts'
-import type { Store } from './store/store.ts'
 
-export interface AppParts {
-  /** Read at each request, so that a reloaded config takes over between two requests. */
-  config: () => Config
-  door: Door
-  store: Store
-  operations: Operations
+export interface AppParts extends HttpParts {
   /** Prometheus text. */
   metrics: () => Promise<string>
   /** Null when ready, else why not: `/readyz` answers 503 with it. */
   notReady: () => string | null
-  clock: () => number
-  /** Where bugs are reported: a request that answered 500. */
-  log: HttpParts['log']
   /** The pages people look at, with routes of their own under `/`. */
   dashboard?: Hono
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readKeys } from './config/keys.ts'
-import { readListeners } from './config/listeners.ts'
+import { type Listeners, readListeners } from './config/listeners.ts'
 import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
 import { checkRules, unusedProviders } from './config/routes.ts'
@@ -17,18 +17,7 @@ import type { Policy, Rule } from './route/policy.ts'
 
 export type { Listen, MailType, Tls }
 
-export interface Config {
-  http: { listen: Listen; maxSize: number; tls: Tls | null }
-  smtp: {
-    listen: Listen
-    maxSize: number
-    tls: Tls | null
-    /** Implicit TLS; needs `tls`. */
-    tlsListen: Listen | null
-    auth: 'required' | 'optional'
-    maxConnections: number
-    maxRecipients: number
-  }
+export interface Config extends Listeners {
   /** `sqlite:<path>` for now. */
   store: { kind: 'sqlite'; path: string }
   /** Ended messages are deleted this many milliseconds after acceptance. */

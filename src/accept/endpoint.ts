@@ -1,13 +1,14 @@
 /** One HTTP endpoint, said once: its path, who may call it, what it takes and answers. Route and OpenAPI both come from it. */
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { ProviderView } from '../mail/provider.ts'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
-import { answerHeaders, fieldErrors, problem, problemAnswer, refusalOf } from './problem.ts'
-import { Refusal, type RefusalCode, refusals } from './refusals.ts'
+import { answerHeaders, fieldErrors, problem, problemAnswer } from './problem.ts'
+import { Refusal, type RefusalCode, refusalOf, refusals } from './refusals.ts'
 import type { Door, Submission } from './submit.ts'
-import type { ProviderState } from './views.ts'
 
 /** What the HTTP API needs of the running gateway. */
 export interface HttpParts {
@@ -17,7 +18,7 @@ export interface HttpParts {
   store: Store
   operations: {
     explain(submission: Submission): Promise<{ plans: (StoredPlan & { recipients: string[] })[] }>
-    providers(): ProviderState[]
+    providers(): ProviderView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
     wake(): void
@@ -67,11 +68,18 @@ export interface Api {
 /** An empty API: it knows how to refuse, and nothing else yet. */
 export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
   const app = new OpenAPIHono()
-  const known: { path: RegExp; methods: string[] }[] = []
-
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
 
   app.use(localOnly(() => parts.config().keys.length === 0))
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (_, methods) => {
+        const allow = methods.join(', ')
+        return problemAnswer(new Refusal('method', `This path takes ${allow}.`), { allow })
+      },
+    }),
+  )
 
   app.onError((error, c) => {
     const refusal = refusalOf(error)
@@ -79,20 +87,11 @@ export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
     return problemAnswer(refusal)
   })
 
-  app.notFound((c) => {
-    const methods = known.filter(({ path }) => path.test(c.req.path)).flatMap((entry) => entry.methods)
-    if (methods.length === 0) return problemAnswer(new Refusal('not_found', 'There is nothing at this path.'))
-    const refusal = new Refusal('method', `This path takes ${methods.join(', ')}.`)
-    return problemAnswer(refusal, { allow: methods.join(', ') })
-  })
+  app.notFound(() => problemAnswer(new Refusal('not_found', 'There is nothing at this path.')))
 
   return {
     app,
     on(endpoint, handle) {
-      known.push({
-        path: new RegExp(`^${endpoint.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
-        methods: endpoint.method === 'get' ? ['GET', 'HEAD'] : [endpoint.method.toUpperCase()],
-      })
       app.openAPIRegistry.registerPath(described(endpoint))
       const query = endpoint.query ?? noQuery
       app.on(endpoint.method.toUpperCase(), endpoint.path.replace(/\{(\w+)\}/g, ':$1'), (c) => {

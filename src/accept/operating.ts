@@ -1,9 +1,10 @@
 /** Providers, for those who operate the gateway: how they are, and taking one out of service. */
 import { z } from '@hono/zod-openapi'
+import type { ProviderView } from '../mail/provider.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'
 import { Refusal } from './refusals.ts'
-import { type ProviderState, providerState } from './views.ts'
+import { providerState } from './views.ts'
 
 const providers = z.object({ providers: z.array(providerState) }).openapi('ProviderList')
 
@@ -46,6 +47,6 @@ export function operating(api: Api, parts: HttpParts): void {
   }
 }
 
-function shownProvider(provider: ProviderState): z.infer<typeof providerState> {
+function shownProvider(provider: ProviderView): z.infer<typeof providerState> {
   return { ...provider, openUntil: provider.openUntil === null ? null : formatInstant(provider.openUntil) }
 }

@@ -26,7 +26,7 @@ export function readMessage(value: unknown, sender: Sender, now: number): Submis
   const parsed = message.safeParse(value)
   if (!parsed.success) throw fieldProblems('invalid', fieldErrors(parsed.error.issues))
   const body = parsed.data
-  checkCount(body)
+  checkCount([body.to, body.cc, body.bcc].flat().filter((mailbox) => mailbox !== undefined))
   checkPin(sender, body.provider)
 
   const wrong: FieldError[] = []
@@ -62,8 +62,8 @@ export function checkPin(sender: Sender, provider: string | undefined): void {
   })
 }
 
-function checkCount(body: MessageJson): void {
-  const named = [body.to, body.cc, body.bcc].flat().filter((mailbox) => mailbox !== undefined)
+/** @throws Refusal `too_many_recipients` */
+export function checkCount(named: readonly unknown[]): void {
   if (named.length > limits.recipients) {
     throw new Refusal('too_many_recipients', `A message may have ${limits.recipients} recipients.`)
   }

@@ -1,6 +1,5 @@
 /** No, said over HTTP: RFC 9457 problem documents, and JSON pointers (RFC 6901) to the fields that are wrong. */
 import { z } from '@hono/zod-openapi'
-import { StoreFull, StoreUnavailable } from '../store/store.ts'
 import { Refusal, type RefusalCode, refusals } from './refusals.ts'
 
 export interface FieldError {
@@ -37,14 +36,6 @@ const internal: Problem = {
   status: 500,
   detail: 'This is a bug in Waypost; its log says more.',
   code: 'internal',
-}
-
-/** The refusal behind what was thrown; null when it was none, and so a bug. */
-export function refusalOf(error: unknown): Refusal | null {
-  if (error instanceof Refusal) return error
-  if (error instanceof StoreFull) return new Refusal('full', 'The store has no room.')
-  if (error instanceof StoreUnavailable) return new Refusal('unavailable', 'The store does not answer.')
-  return null
 }
 
 /** The problem document of a refusal, or of a bug when it is null: nothing of our insides is told. */

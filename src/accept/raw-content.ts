@@ -69,12 +69,7 @@ export async function takeRaw(stream: AsyncIterable<Uint8Array>, arrival: Arriva
 }
 
 /** What the header block told. */
-interface Head {
-  fields: Header[]
-  from: Mailbox
-  subject: string
-  messageId: string
-}
+type Head = Pick<RawContent, 'headers' | 'from' | 'subject' | 'messageId'>
 
 class Intake {
   readonly #arrival: Arrival
@@ -82,7 +77,8 @@ class Intake {
   #chunks: Uint8Array[] = []
   /** Bytes in `#chunks`. */
   #gathered = 0
-  #size = 0
+  /** Bytes that our fields add, less what was taken out. */
+  #added = 0
   #head: Head | null = null
   #spool: string | null = null
   #hash: Hash | null = null
@@ -104,22 +100,10 @@ class Intake {
     this.#guard.end()
     if (this.#guard.size === 0) throw new Refusal('invalid_content', 'The message is empty.')
     if (this.#head === null) this.#readHead(true)
-    const { fields, from, subject, messageId } = this.#head!
-    const bytes = this.#guard.size > small ? await this.#keepRest() : this.#whole()
-    const { attachments, inline, eightBit } = this.#guard
+    const bytes = this.#guard.size > small ? await this.#keepRest() : this.#gather()
+    const { size, attachments, inline, eightBit } = this.#guard
     return {
-      content: {
-        form: 'raw',
-        headers: fields,
-        from,
-        subject,
-        messageId,
-        size: this.#size,
-        attachments,
-        inline,
-        eightBit,
-        bytes,
-      },
+      content: { form: 'raw', ...this.#head!, size: size + this.#added, attachments, inline, eightBit, bytes },
       digest: this.#hash?.digest('hex') ?? null,
     }
   }
@@ -134,9 +118,9 @@ class Intake {
     this.#gathered += bytes.length
   }
 
-  #whole(): Uint8Array {
+  /** What has come since it was last asked, in one piece. */
+  #gather(): Uint8Array {
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
-    this.#size += bytes.length
     this.#chunks = []
     this.#gathered = 0
     return bytes
@@ -144,7 +128,7 @@ class Intake {
 
   async #keep(): Promise<{ spool: string }> {
     this.#spool ??= randomUUID()
-    await this.#arrival.door.keep(this.#spool, this.#whole())
+    await this.#arrival.door.keep(this.#spool, this.#gather())
     return { spool: this.#spool }
   }
 
@@ -154,14 +138,16 @@ class Intake {
 
   /** Reads the header block when it has come whole, and puts what goes on in its place. @param all the message has ended */
   #readHead(all: boolean): void {
-    const message = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
-    this.#chunks = [message]
+    const message = this.#gather()
     const shape = blockShape(message)
     const start = shape === 'none' ? 0 : (bodyStart(message) ?? (all ? message.length : null))
     if ((start ?? message.length) > longestHeaderBlock) {
       throw new Refusal('invalid_content', `The header block is longer than ${longestHeaderBlock} bytes.`)
     }
-    if (start === null) return
+    if (start === null) {
+      this.#push(message)
+      return
+    }
     const came = readHeaders(message.subarray(0, start), () => false)
     checkHops(came.fields, this.#arrival.host)
     const digestOf = this.#arrival.head(came.fields)
@@ -170,7 +156,7 @@ class Intake {
     const ownId = `<${randomUUID()}@${this.#arrival.host}>`
     const messageId = headerValue(fields, 'message-id')
     this.#head = {
-      fields,
+      headers: fields,
       from: firstFrom(fields, this.#arrival.returnPath),
       subject: decodeWords(headerValue(fields, 'subject') ?? ''),
       messageId: /<[^<>\s]+>/.exec(messageId ?? '')?.[0] ?? ownId,
@@ -184,9 +170,8 @@ class Intake {
       this.#hash = createHash('sha256').update(`${digestOf}\0`)
       for (const part of cleaned) this.#hash.update(part)
     }
-    this.#chunks = []
-    this.#gathered = 0
     for (const part of [Buffer.from(trace), ...cleaned]) this.#push(part)
+    this.#added = this.#gathered - message.length
   }
 }
 

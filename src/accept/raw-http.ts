@@ -1,7 +1,7 @@
 /** Raw mail over HTTP: the envelope from the query or from the headers, the content streamed on as it comes. */
 import { hostname } from 'node:os'
 import { z } from '@hono/zod-openapi'
-import { AddressError, canonical, needsSmtpUtf8 } from '../mail/address.ts'
+import { needsSmtpUtf8, readAddress } from '../mail/address.ts'
 import { everyMailboxIn, mailboxesIn } from '../mail/headers.ts'
 import type { Header } from '../mail/message.ts'
 import type { Sender } from './auth.ts'
@@ -9,11 +9,10 @@ import { bodyPieces, checkDeclaredSize } from './body.ts'
 import { checkHeaderFrom } from './header-from.ts'
 import { checkKey } from './idempotency.ts'
 import { withCrlf } from './line-ends.ts'
-import { limits } from './message-schema.ts'
-import { checkPin } from './payload.ts'
+import { checkCount, checkPin } from './payload.ts'
 import { type FieldError, fieldProblems } from './problem.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
-import { Refusal } from './refusals.ts'
+import type { Refusal } from './refusals.ts'
 import { type Steering, steering } from './steering.ts'
 import type { Door, Submission } from './submit.ts'
 
@@ -89,13 +88,10 @@ interface Ends {
 function readEnvelope(query: Envelope): Ends {
   const wrong: FieldError[] = []
   const read = (text: string, pointer: string): string => {
-    try {
-      return canonical(text)
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error
-      wrong.push({ pointer, detail: error.message })
-      return ''
-    }
+    const read = readAddress(text)
+    if ('email' in read) return read.email
+    wrong.push({ pointer, detail: read.problem })
+    return ''
   }
   const from = query.from === undefined ? undefined : read(query.from, '/from')
   const list = query.to === undefined ? undefined : [query.to].flat()
@@ -120,12 +116,6 @@ function completed(named: Ends, fields: readonly Header[]): Ends {
   if (to.length === 0) throw unsaid('/to', 'To, Cc and Bcc name nobody; say ?to=.')
   checkCount(to)
   return { from, to }
-}
-
-function checkCount(to: readonly string[]): void {
-  if (to.length > limits.recipients) {
-    throw new Refusal('too_many_recipients', `A message may have ${limits.recipients} recipients.`)
-  }
 }
 
 function unsaid(pointer: string, detail: string): Refusal {

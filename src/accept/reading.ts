@@ -1,6 +1,6 @@
 /** Reading back: messages, what became of them, why, and their content; and steering those that still wait. */
 import { z } from '@hono/zod-openapi'
-import { AddressError, canonical } from '../mail/address.ts'
+import { readAddress } from '../mail/address.ts'
 import { compose } from '../mail/compose.ts'
 import { messageStatuses, type Parts } from '../mail/message.ts'
 import type { MessageView, Steer } from '../store/store.ts'
@@ -24,8 +24,8 @@ const time = z
   .string()
   .transform((text, context) => {
     const at = parseInstant(text)
-    if (at === null) context.addIssue({ code: 'custom', message: 'Not a date-time of RFC 3339.' })
-    return at ?? 0
+    if (at === null) context.addIssue('Not a date-time of RFC 3339.')
+    return at ?? z.NEVER
   })
   .openapi({ type: 'string', format: 'date-time' })
 
@@ -33,13 +33,10 @@ const address = z
   .string()
   .max(1000)
   .transform((text, context) => {
-    try {
-      return canonical(text)
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error
-      context.addIssue({ code: 'custom', message: error.message })
-      return ''
-    }
+    const read = readAddress(text)
+    if ('email' in read) return read.email
+    context.addIssue(read.problem)
+    return z.NEVER
   })
   .openapi({ type: 'string', example: 'bob@example.net' })
 
@@ -86,6 +83,12 @@ export function reading(api: Api, parts: HttpParts): void {
     return answer(200, shown(view, rows))
   }
 
+  async function showEvents({ sender, query }: Ask<typeof pageOf>, messageId?: string): Promise<Response> {
+    const { limit = 50, cursor } = query
+    const page = await paged(() => store.events({ tenant: sender.tenant, limit, ...present({ cursor, messageId }) }))
+    return answer(200, { events: page.rows.map(shownEvent), next: page.next })
+  }
+
   api.on(
     {
       method: 'get',
@@ -125,12 +128,7 @@ export function reading(api: Api, parts: HttpParts): void {
       answers: json('A page', events),
       refusals: ['malformed', 'not_found'],
     },
-    async (ask) => {
-      const { limit = 50, ...rest } = ask.query
-      const messageId = (await find(ask)).message.id
-      const page = await paged(() => store.events({ tenant: ask.sender.tenant, messageId, limit, ...present(rest) }))
-      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
-    },
+    async (ask) => showEvents(ask, (await find(ask)).message.id),
   )
 
   api.on(
@@ -202,10 +200,6 @@ export function reading(api: Api, parts: HttpParts): void {
       answers: json('A page', events),
       refusals: ['malformed'],
     },
-    async ({ sender, query }) => {
-      const { limit = 50, ...rest } = query
-      const page = await paged(() => store.events({ tenant: sender.tenant, limit, ...present(rest) }))
-      return answer(200, { events: page.rows.map(shownEvent), next: page.next })
-    },
+    (ask) => showEvents(ask),
   )
 }

@@ -2,6 +2,7 @@
  * Every way in which we say no at our door: what HTTP and SMTP both say, by code, with HTTP status and title, reply and enhanced
  * status (RFC 3463); and what only SMTP says. `src/accept/README.md` lists them, and a test holds the two equal.
  */
+import { StoreFull, StoreUnavailable } from '../store/store.ts'
 
 interface Entry {
   http: number
@@ -78,4 +79,14 @@ export class Refusal extends Error {
     this.errors = more.errors ?? []
     this.retryAfter = more.retryAfter
   }
+}
+
+/** The refusal behind what was thrown; null when it was none, and so a bug. */
+export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof Refusal) return error
+  if (error instanceof StoreFull)
+    return new Refusal('full', 'There is no room for more mail just now. Try again later.')
+  if (error instanceof StoreUnavailable)
+    return new Refusal('unavailable', 'The store does not answer. Try again later.')
+  return null
 }

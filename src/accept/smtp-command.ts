@@ -3,7 +3,7 @@
  * `smtp-server` takes parameters it does not know, strips source routes and rewrites domains; so it only gets to see what we
  * make of the line.
  */
-import { AddressError, canonical } from '../mail/address.ts'
+import { readAddress } from '../mail/address.ts'
 import type { ReplyStatus } from './refusals.ts'
 import { Reply } from './smtp-reply.ts'
 
@@ -145,10 +145,7 @@ function checkAscii(address: string, smtpUtf8: boolean): void {
 
 /** @param syntax what is answered to a malformed address @param host and to an IP address where the domain belongs */
 function checked(address: string, syntax: ReplyStatus, host: ReplyStatus): string {
-  try {
-    return canonical(address)
-  } catch (error) {
-    if (!(error instanceof AddressError)) throw error
-    throw new Reply(/@(?:\[.*|[\d.]+|0x[\da-f.]+)$/i.test(address) ? host : syntax, error.message)
-  }
+  const read = readAddress(address)
+  if ('email' in read) return read.email
+  throw new Reply(/@(?:\[.*|[\d.]+|0x[\da-f.]+)$/i.test(address) ? host : syntax, read.problem)
 }

@@ -9,7 +9,7 @@ import { anyone, authenticate, type Key, maySendFrom, type Sender } from './auth
 import type { FailedLogins } from './failed-logins.ts'
 import { checkHeaderFrom } from './header-from.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
-import { Refusal } from './refusals.ts'
+import { Refusal, refusalOf } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
 import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
@@ -17,6 +17,7 @@ import { type Steering, steering } from './steering.ts'
 import type { Door, Receipt, Submission } from './submit.ts'
 
 export interface DialogueParts {
+  /** Read again for each session and command, so that a reloaded config takes over; where to listen is read once. */
   config: () => Pick<Config, 'smtp' | 'keys'>
   door: Door
   clock: () => number
@@ -206,7 +207,7 @@ export class Dialogue implements LineGuard {
     } catch (error) {
       const reply = replyTo(error)
       // A client that left in the middle is no news.
-      if (!(error instanceof Refusal) && stream.readableEnded) {
+      if (refusalOf(error) === null && stream.readableEnded) {
         this.#parts.log(`smtp ${this.#connection.id}: ${error instanceof Error ? error.message : 'unknown error'}`)
       }
       throw reply

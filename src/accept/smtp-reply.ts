@@ -1,5 +1,5 @@
 /** Replies that say no, in the form in which both our own code and `smtp-server`'s handlers take them. */
-import { Refusal, type ReplyStatus, refusals } from './refusals.ts'
+import { type ReplyStatus, refusalOf, refusals } from './refusals.ts'
 
 /** One reply line. `smtp-server` sends `responseCode` and the message, which therefore begins with the enhanced status code. */
 export class Reply extends Error {
@@ -18,7 +18,8 @@ export class Reply extends Error {
 /** The reply to whatever was thrown: a refusal in its own words, anything else without a word of its inside. */
 export function replyTo(error: unknown): Reply {
   if (error instanceof Reply) return error
-  if (error instanceof Refusal) return new Reply(refusals[error.code].smtp, error.message)
+  const refusal = refusalOf(error)
+  if (refusal !== null) return new Reply(refusals[refusal.code].smtp, refusal.message)
   return new Reply('451 4.3.0', 'Something went wrong here. Try again later.')
 }
 

@@ -2,26 +2,21 @@
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server'
-import type { Config, Listen, Tls } from '../config.ts'
+import type { Listen, Tls } from '../config.ts'
 import { FailedLogins } from './failed-logins.ts'
 import { Refusal } from './refusals.ts'
 import { Dialogue, type DialogueParts } from './smtp-dialogue.ts'
 import { type GuardedConnection, GuardedServer } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
-import type { Door } from './submit.ts'
 
-export interface SmtpParts {
-  /** Read again for each session and command, so that a reloaded config takes over; where to listen is read once. */
-  config: () => Pick<Config, 'smtp' | 'keys'>
-  door: Door
-  clock: () => number
+export interface SmtpParts extends Pick<DialogueParts, 'config' | 'door' | 'clock'> {
   /** Gets one line for what went wrong on our side. */
-  log?: (line: string) => void
+  log?: DialogueParts['log']
   patience?: Partial<Patience>
 }
 
 /** How long slow clients are borne with. */
-export interface Patience {
+interface Patience {
   /** Milliseconds for one command, from the reply before it to its CRLF, and for any silence. */
   command: number
   /** Milliseconds over which the pace of DATA is judged. */

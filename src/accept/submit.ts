@@ -12,7 +12,7 @@ import {
   type RecipientStatus,
 } from '../mail/message.ts'
 import { isRawOnly } from '../mail/parse.ts'
-import { type Arrival, type NewEvent, type Store, StoreFull, StoreUnavailable } from '../store/store.ts'
+import type { Arrival, NewEvent, Store } from '../store/store.ts'
 import { maySendFrom, type Sender } from './auth.ts'
 import { Refusal } from './refusals.ts'
 
@@ -66,10 +66,10 @@ export interface Door {
   /**
    * Takes one message: checks sender, type, pin and times, drops suppressed recipients, and commits. When it resolves the
    * message is durable.
-   * @throws Refusal
+   * @throws Refusal, and what the store throws (`refusalOf` makes refusals of that)
    */
   submit(submission: Submission): Promise<Receipt>
-  /** Keeps a piece of raw content ahead of its submission, so that nobody gathers a large message in memory. @throws Refusal */
+  /** Keeps a piece of raw content ahead of its submission, so that nobody gathers a large message in memory. @throws as `submit` */
   keep(spool: string, piece: Uint8Array): Promise<void>
   /** Forgets a spool whose submission did not come. Never throws. */
   drop(spool: string): Promise<void>
@@ -173,44 +173,26 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
     async submit(submission) {
       ready()
       const { idempotencyKey: key, sender } = submission
-      if (key === undefined) return guarded(() => take(submission))
+      if (key === undefined) return take(submission)
       const claim = `${sender.tenant}\n${key}`
       if (inFlight.has(claim)) {
-        throw new Refusal('in_flight', 'The first request with this Idempotency-Key has not been answered yet.', {
-          retryAfter: 1,
-        })
+        throw new Refusal('in_flight', 'The first request with this Idempotency-Key has not been answered yet.')
       }
       inFlight.add(claim)
       try {
-        return await guarded(() => take(submission))
+        return await take(submission)
       } finally {
         inFlight.delete(claim)
       }
     },
     async keep(spool, piece) {
       ready()
-      await guarded(() => store.keep(spool, piece))
+      await store.keep(spool, piece)
     },
     async drop(spool) {
       // What cannot be dropped now is an orphan, and those are swept when the store is opened.
       await store.drop(spool).catch(() => {})
     },
-  }
-}
-
-/** Says the store's troubles in the words of the door. */
-async function guarded<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action()
-  } catch (error) {
-    if (error instanceof StoreFull)
-      throw new Refusal('full', 'There is no room for more mail just now. Try again later.', { retryAfter: 60 })
-    if (error instanceof StoreUnavailable) {
-      throw new Refusal('unavailable', 'The store does not answer. Nothing was taken in; try again later.', {
-        retryAfter: 30,
-      })
-    }
-    throw error
   }
 }
 

@@ -117,9 +117,6 @@ export const providerState = z
   })
   .openapi('Provider')
 
-/** A provider as the gateway tells it: as answered, but for the time. */
-export type ProviderState = Omit<z.infer<typeof providerState>, 'openUntil'> & { openUntil: number | null }
-
 type Listed = z.infer<typeof listedMessage>
 type Shown = z.infer<typeof shownMessage>
 type Explained = z.infer<typeof explainedMessage>

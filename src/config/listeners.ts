@@ -4,12 +4,13 @@ import type { ConfigShape } from './schema.ts'
 import { readTls, type Tls } from './tls.ts'
 import { isLoopback, type Listen } from './units.ts'
 
-interface Listeners {
+export interface Listeners {
   http: { listen: Listen; maxSize: number; tls: Tls | null }
   smtp: {
     listen: Listen
     maxSize: number
     tls: Tls | null
+    /** Implicit TLS; needs `tls`. */
     tlsListen: Listen | null
     auth: 'required' | 'optional'
     maxConnections: number

@@ -37,7 +37,7 @@ export const guarded = createMiddleware(async (c, next) => {
 /** Takes a POST only from a page of ours: Sec-Fetch-Site must say so, or Origin where a browser does not send that. */
 export const ownForm = csrf()
 
-export type Place = 'inbox' | 'messages' | 'providers'
+type Place = 'inbox' | 'messages' | 'providers'
 
 const places: readonly (readonly [Place, string, string])[] = [
   ['inbox', '/inbox', 'Inbox'],
@@ -93,6 +93,9 @@ ${body}
   )
 }
 
+/** The switch of the client script that keeps a list fresh. */
+export const live = html`<label class="live" hidden><input type="checkbox" id="live" checked> Live</label>`
+
 /** A page that says only why there is none. */
 export function sorry(c: Context<Env>, status: ContentfulStatusCode, title: string, detail: string) {
   return page(
@@ -100,4 +103,8 @@ export function sorry(c: Context<Env>, status: ContentfulStatusCode, title: stri
     { title, status },
     html`<div class="empty"><h1>${title}</h1><p>${detail}</p><p><a href="/">Back to the start</a></p></div>`,
   )
+}
+
+export function noSuchMessage(c: Context<Env>) {
+  return sorry(c, 404, 'No such message', 'It is not here, or no longer.')
 }

@@ -7,7 +7,7 @@ import type { Message, Parts } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
 import { attachmentDownload, attachmentList } from './attachments.ts'
 import { counted, exactly, size, when } from './figures.ts'
-import { guarded, page, sorry } from './frame.ts'
+import { guarded, noSuchMessage, page, sorry } from './frame.ts'
 import { letter, source, Unreadable } from './letter.ts'
 import { listing, pager } from './list.ts'
 import { firstMail } from './newcomer.ts'
@@ -22,7 +22,7 @@ const longestText = 500_000
 type Row = Omit<MessageView, 'attempts'>
 
 /** Names of the providers that keep mail here. */
-export function keepers(operations: Pick<DashboardParts['operations'], 'providers'>): string[] {
+function keepers(operations: Pick<DashboardParts['operations'], 'providers'>): string[] {
   return operations
     .providers()
     .filter(({ adapter }) => adapter === 'inbox')
@@ -133,7 +133,6 @@ ${asked.search('/inbox', names.length > 1 ? { carry: { provider: chosen } } : {}
   pages.get('/', guarded, visit('read'), list)
   pages.get('/inbox', guarded, visit('read'), list)
 
-  const missing = (c: Context<Env>) => sorry(c, 404, 'No such message', 'It is not here, or no longer.')
   const one = '/inbox/:id{msg_[0-9a-z]+}'
   const find = (c: Context<Env>) => store.message(c.req.param('id') ?? '', c.get('visitor').tenant)
   /** The content, or why it cannot be read. */
@@ -145,30 +144,30 @@ ${asked.search('/inbox', names.length > 1 ? { carry: { provider: chosen } } : {}
 
   pages.get(one, guarded, visit('read'), async (c) => {
     const found = await find(c)
-    return found ? opened(c, found, await read(found.message), clock()) : missing(c)
+    return found ? opened(c, found, await read(found.message), clock()) : noSuchMessage(c)
   })
 
   pages.get(`${one}/html`, guarded, visit('read'), async (c) => {
     const found = await find(c)
     const content = found && (await read(found.message))
-    if (!content || content instanceof Unreadable || content.html === undefined) return missing(c)
+    if (!content || content instanceof Unreadable || content.html === undefined) return noSuchMessage(c)
     return c.body(sandboxed(content.html, content.attachments), 200, sandboxHeaders(c.req.query('remote') === '1'))
   })
 
   pages.get(`${one}/part/:part{[0-9]+}`, guarded, visit('read'), async (c) => {
     const found = await find(c)
     const content = found && (await read(found.message))
-    if (!content || content instanceof Unreadable) return missing(c)
-    return attachmentDownload(c, content, Number(c.req.param('part'))) ?? missing(c)
+    if (!content || content instanceof Unreadable) return noSuchMessage(c)
+    return attachmentDownload(c, content, Number(c.req.param('part'))) ?? noSuchMessage(c)
   })
 
   pages.get(`${one}/raw`, guarded, visit('read'), async (c) => {
     const found = await find(c)
-    if (!found) return missing(c)
+    if (!found) return noSuchMessage(c)
     const pieces = source(store, found.message)
     try {
       const first = await pieces.next()
-      if (first.done) return missing(c)
+      if (first.done) return noSuchMessage(c)
       return c.body(streamed(first.value, pieces), 200, {
         'content-type': 'text/plain; charset=utf-8',
         'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",

@@ -24,13 +24,7 @@ async function gather(store: Contents, id: string): Promise<Uint8Array> {
     pieces.push(piece)
   }
   if (length === 0) throw new Unreadable('The content is no longer kept.')
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
+  return Buffer.concat(pieces, length)
 }
 
 const asParts = (bytes: Uint8Array): Parts => JSON.parse(new TextDecoder().decode(bytes))

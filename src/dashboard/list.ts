@@ -1,9 +1,10 @@
 /** What the lists of messages share: the query they read from the address, the search form, and the way to the next page. */
 import type { Context } from 'hono'
 import { html } from 'hono/html'
-import { AddressError, canonical } from '../mail/address.ts'
+import { readAddress } from '../mail/address.ts'
 import { type MessageStatus, messageStatuses } from '../mail/message.ts'
 import type { MessageQuery } from '../store/store.ts'
+import { live } from './frame.ts'
 import type { Env, Html } from './parts.ts'
 
 const perPage = 50
@@ -23,7 +24,7 @@ interface Listing {
   /** Why what was asked for cannot be found. */
   problem: string | null
   search(action: string, form: Form): Html
-  /** The switch of the client script that keeps the list fresh; only on the first page, where new mail shows. */
+  /** Only on the first page, where new mail shows. */
   live: Html | ''
 }
 
@@ -42,12 +43,9 @@ export function listing(c: Context<Env>, fields: readonly Field[]): Listing {
   const cursor = c.req.query('cursor')
   let problem: string | null = null
   if (recipient !== '') {
-    try {
-      query.recipient = canonical(recipient)
-    } catch (error) {
-      if (!(error instanceof AddressError)) throw error
-      problem = `That is no address: ${error.message}`
-    }
+    const read = readAddress(recipient)
+    if ('email' in read) query.recipient = read.email
+    else problem = `That is no address: ${read.problem}`
   }
   if (isStatus(status)) query.status = status
   if (cursor) query.cursor = cursor
@@ -57,7 +55,7 @@ export function listing(c: Context<Env>, fields: readonly Field[]): Listing {
     query,
     filtered: recipient !== '' || query.status !== undefined || query.provider !== undefined || cursor !== undefined,
     problem,
-    live: cursor ? '' : html`<label class="live" hidden><input type="checkbox" id="live" checked> Live</label>`,
+    live: cursor ? '' : live,
     search: (
       action,
       { providers, carry = {} },

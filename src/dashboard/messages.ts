@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { MessageView, Steer } from '../store/store.ts'
 import { counted, none, pill, when } from './figures.ts'
-import { guarded, ownForm, page, sorry } from './frame.ts'
+import { guarded, noSuchMessage, ownForm, page } from './frame.ts'
 import { listing, pager } from './list.ts'
 import { firstMail } from './newcomer.ts'
 import type { DashboardParts, Env, Html } from './parts.ts'
@@ -45,7 +45,6 @@ function notice(c: Context<Env>): string | null {
 export function messages(parts: DashboardParts, visit: ReturnType<typeof sessions>['visit']) {
   const { store, operations, clock } = parts
   const pages = new Hono<Env>()
-  const missing = (c: Context<Env>) => sorry(c, 404, 'No such message', 'It is not here, or no longer.')
 
   pages.get('/messages', guarded, visit('read'), async (c) => {
     const asked = listing(c, ['recipient', 'status', 'provider'])
@@ -74,7 +73,7 @@ ${asked.search('/messages', { providers: operations.providers().map(({ name }) =
       store.message(id, tenant),
       store.events({ tenant, messageId: id, limit: 200 }),
     ])
-    if (!view) return missing(c)
+    if (!view) return noSuchMessage(c)
     const title = plainly(view.message.subject) || 'No subject'
     return page(
       c,
@@ -91,7 +90,7 @@ ${asked.search('/messages', { providers: operations.providers().map(({ name }) =
     async (c) => {
       const { id, what } = c.req.param()
       const changed = await store.steer(id, c.get('visitor').tenant, what as Steer, clock())
-      if (changed === null) return missing(c)
+      if (changed === null) return noSuchMessage(c)
       if (what !== 'cancel' && changed > 0) operations.wake()
       return c.redirect(`/messages/${id}?done=${what}&changed=${changed}`, 303)
     },

@@ -1,5 +1,6 @@
 /** What the dashboard is given, and the words it needs from other rooms: it imports none of them, so they are said here by shape. */
 import type { html } from 'hono/html'
+import type { ProviderView } from '../mail/provider.ts'
 import type { Store } from '../store/store.ts'
 
 /** A piece of a page, escaped. */
@@ -9,23 +10,6 @@ export type Html = ReturnType<typeof html>
 export interface Visitor {
   tenant: string
   scopes: readonly string[]
-}
-
-/** A provider and how it is, as the gateway tells it. `reason` is the vendor's own words: hostile text. */
-export interface ProviderView {
-  name: string
-  adapter: string
-  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
-  openUntil: number | null
-  reason: string | null
-  labels: string[]
-  costPerThousand: number
-  sentToday: number
-  perDay: number | null
-  perSecond: number | null
-  success: number | null
-  latencyMs: number | null
-  inFlight: number
 }
 
 export interface DashboardParts {

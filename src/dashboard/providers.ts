@@ -1,9 +1,10 @@
 /** The providers, how each is, and the switch that takes one out. */
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import type { ProviderView } from '../mail/provider.ts'
 import { count, none, percent, pill, took, when } from './figures.ts'
-import { guarded, ownForm, page, sorry } from './frame.ts'
-import type { DashboardParts, Env, Html, ProviderView } from './parts.ts'
+import { guarded, live, ownForm, page, sorry } from './frame.ts'
+import type { DashboardParts, Env, Html } from './parts.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
 
@@ -53,7 +54,7 @@ export function providers({ operations, clock }: DashboardParts, visit: ReturnTy
     return page(
       c,
       { title: 'Providers', here: 'providers', notice: done[c.req.query('done') ?? ''] ?? null },
-      html`<div class="head"><h1>Providers</h1><label class="live" hidden><input type="checkbox" id="live" checked> Live</label></div>
+      html`<div class="head"><h1>Providers</h1>${live}</div>
 <div data-live>${
         views.length > 0
           ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Sent today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>

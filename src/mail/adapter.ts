@@ -93,7 +93,7 @@ export interface SdkCall<Options> {
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
 /** A relay spoken to in SMTP; the carrier is `src/send/smtp.ts`. */
-export interface SmtpTarget<Options> {
+interface SmtpTarget<Options> {
   kind: 'smtp'
   target(options: Options): SmtpRelay
 }
@@ -116,7 +116,7 @@ export interface SmtpRelay {
 }
 
 /** Straight to the recipient's own MX; the carrier is `src/send/mx.ts`. */
-export interface MxDelivery<Options> {
+interface MxDelivery<Options> {
   kind: 'mx'
   mx(options: Options): MxSettings
 }
@@ -146,12 +146,7 @@ export interface KeepHere {
   kind: 'keep'
 }
 
-export type Send<Options> =
-  | HttpExchange<Options>
-  | SdkCall<Options>
-  | SmtpTarget<Options>
-  | MxDelivery<Options>
-  | KeepHere
+type Send<Options> = HttpExchange<Options> | SdkCall<Options> | SmtpTarget<Options> | MxDelivery<Options> | KeepHere
 
 export interface Adapter<Options = unknown> {
   /** As in the config: `postmark`. */
@@ -169,6 +164,20 @@ export interface Adapter<Options = unknown> {
    */
   reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
 }
+
+/** What a way out can do that hands mail on as it is. Tags and metadata stay in the gateway. */
+export const asItIs = {
+  maxBytes: 50 * 1024 * 1024,
+  attachments: true,
+  inline: true,
+  headersRefused: [],
+  maxTags: Number.POSITIVE_INFINITY,
+  metadata: true,
+  addressing: 'envelope',
+  returnPath: 'any',
+  smtpUtf8: true,
+  idempotencyWindow: null,
+} as const satisfies Partial<Features>
 
 /** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */
 export function adapter<Options>(definition: Adapter<Options>): Adapter<Options> {

@@ -51,7 +51,8 @@ export function canonicalOrNull(text: string): string | null {
   return 'problem' in read ? null : read.email
 }
 
-function readAddress(text: string): { email: string } | { problem: string } {
+/** The same, with what is wrong in a sentence where it is none. */
+export function readAddress(text: string): { email: string } | { problem: string } {
   if (text === '') return { problem: 'The address is empty.' }
   // Before anything looks at the text: what comes after may then take its time.
   if (text.length > longestAddress) return { problem: `The address is longer than ${longestAddress} octets.` }
@@ -99,7 +100,8 @@ function domainProblem(domain: string): string | null {
 
 const utf8 = new TextEncoder()
 
-function octets(text: string): number {
+/** Bytes of a text in UTF-8. */
+export function octets(text: string): number {
   return utf8.encode(text).length
 }
 

@@ -1,5 +1,5 @@
 /** The header block of raw mail: reading it without changing a byte of what stays, and taking out what must not leave. */
-import { canonicalOrNull } from './address.ts'
+import { canonicalOrNull, octets } from './address.ts'
 import type { Header, Mailbox } from './message.ts'
 
 /**
@@ -247,7 +247,7 @@ const reserved =
   /^(?:bcc|cc|date|dkim-signature|from|mime-version|received|reply-to|return-path|sender|subject|to|(?:arc|content|resent|x-waypost)-.*)$/i
 
 /** Whether a header is one that we write ourselves, or that only a mail server or a signer may write. */
-export function isReserved(name: string): boolean {
+function isReserved(name: string): boolean {
   return reserved.test(name)
 }
 
@@ -289,10 +289,6 @@ export function headerProblem(name: string, value: string): string | null {
     default:
       return null
   }
-}
-
-function octets(text: string): number {
-  return new TextEncoder().encode(text).length
 }
 
 /** What mail servers on the way have written, and what parts have a place of their own for. */

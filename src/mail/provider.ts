@@ -16,3 +16,25 @@ export interface Provider {
   breaker: { failures: number; open: number; probes: number }
   labels: string[]
 }
+
+/** A provider and how it is, for those who operate the gateway. */
+export interface ProviderView {
+  name: string
+  adapter: string
+  /** `ready`; `draining`: takes nothing new; `open`: its breaker is open; `probing`: half-open; `limited`: at its limit. */
+  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
+  /** When an open breaker lets a probe through. */
+  openUntil: number | null
+  /** Why it opened, in the vendor's words: hostile text. */
+  reason: string | null
+  labels: string[]
+  costPerThousand: number
+  /** Recipients handed to it today (UTC), and its limits. */
+  sentToday: number
+  perDay: number | null
+  perSecond: number | null
+  /** Recent answers: share that were not its fault, and the usual latency. Null before the first. */
+  success: number | null
+  latencyMs: number | null
+  inFlight: number
+}

@@ -2,10 +2,11 @@
 import { Hono } from 'hono'
 import { localOnly } from '../../src/accept/local-only.ts'
 import { dashboard } from '../../src/dashboard/pages.ts'
-import type { ProviderView, Visitor } from '../../src/dashboard/parts.ts'
+import type { Visitor } from '../../src/dashboard/parts.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
+import type { ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageQuery, MessageView, Steer, StoredPlan } from '../../src/store/store.ts'
 
 /** Every test looks at this moment. */

@@ -244,7 +244,7 @@ describe('hostile megabytes', () => {
       readHeaders(bytes(text), bcc)
       bodyStart(bytes(text))
       // Anything that is not linear takes minutes here; the bound is wide so that a busy machine does not matter.
-      assert.ok(performance.now() - start < 2000)
+      assert.ok(performance.now() - start < 10_000)
     })
   }
 })
