@@ -39,7 +39,7 @@ export function openFile({ path, maxPages }: FileOptions): SqliteFile {
 
 /** Not `recursive: true`: where a parent exists and nothing can be made in it, as in /proc, Node then tries for ever. */
 function makeFolder(folder: string): void {
-  if (existsSync(folder)) return
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
   makeFolder(dirname(folder))
   mkdirSync(folder)
 }
