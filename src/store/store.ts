@@ -112,8 +112,8 @@ export interface Settlement {
 
 export interface Arrival {
   message: Message
+  /** All that were asked for; who of them is suppressed is looked at in the same commit. */
   recipients: Pick<Recipient, 'index' | 'email' | 'status' | 'dsn'>[]
-  /** The first delivery (recipients that are not suppressed); none when all are. */
   deliveries: Pick<DeliveryPlan, 'recipients' | 'dueAt'>[]
   events: NewEvent[]
   /** The content whole, or the spool whose pieces were kept ahead. */
@@ -123,8 +123,11 @@ export interface Arrival {
 }
 
 export type Accepted =
-  /** `id` is the message's. */
-  | { kind: 'accepted'; id: string }
+  /**
+   * `id` is the message's. Each event is about a recipient on the suppression list: it was stored as `suppressed`, with the event,
+   * and travels in no delivery.
+   */
+  | { kind: 'accepted'; id: string; suppressed: NewEvent[] }
   /** The key was used with the same digest before: nothing was stored, this is the first message. */
   | { kind: 'replayed'; id: string }
   /** The key was used with another digest: nothing was stored. */
