@@ -39,9 +39,9 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
   const recipients = arrival.recipients.map((one) =>
     gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one,
   )
-  const { seq } = db.get<{ seq: number }>(
+  db.run(
     `INSERT INTO message (id, tenant, type, status, accepted_at, spool, pieces, envelope)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     message.id,
     message.tenant,
     message.type,
@@ -50,7 +50,8 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
     spool,
     pieces,
     JSON.stringify(message),
-  )!
+  )
+  const { seq } = db.get<{ seq: number }>('SELECT last_insert_rowid() AS seq')!
   for (const tag of new Set(message.tags)) db.run('INSERT INTO tag (tag, message) VALUES (?, ?)', tag, seq)
   for (const { index, email, status, dsn } of recipients) {
     db.run(

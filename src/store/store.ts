@@ -44,6 +44,10 @@ export interface Claim extends DeliveryPlan {
   message: Message
   /** All recipients of the message, not only those of this delivery. */
   all: Recipient[]
+  /** Those of `recipients` that are suppressed by now. */
+  suppressed: number[]
+  /** The content, when it is to be sent and small (64 KB): it comes along. Null: ask `content`. */
+  content: Uint8Array | null
   /** Attempts that were recorded and never settled: their holder died, so what they sent is unknown. */
   open: { id: string; provider: string; at: number; recipients: number[] }[]
 }
