@@ -222,6 +222,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       clock,
       authenticate: (key) => authenticate(config.keys, key),
       smtp: () => smtpAddress,
+      configProblem: () => configProblem,
     }),
   })
 
