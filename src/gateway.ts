@@ -43,7 +43,7 @@ export interface Explanation {
 }
 
 /** What the HTTP API and the dashboard may ask of the running gateway. */
-export interface Operations {
+interface Operations {
   explain(submission: Submission): Promise<Explanation>
   providers(): ProviderView[]
   /** False for no such provider. */

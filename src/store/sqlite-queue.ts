@@ -249,6 +249,16 @@ export function depth(db: Database): Record<Priority, number> {
   return counts
 }
 
+export function oldest(db: Database): number | null {
+  // Walks the index by message, the oldest first, and ends at the first that fits.
+  const row = db.get<{ acceptedAt: number }>(
+    `SELECT accepted_at AS acceptedAt FROM delivery JOIN message ON message.seq = delivery.message
+      WHERE delivery.phase = 'send' AND envelope ->> '$.sendAt' IS NULL
+      ORDER BY delivery.message LIMIT 1`,
+  )
+  return row?.acceptedAt ?? null
+}
+
 /**
  * Voids every lease: their holders are dead, which only the one process that has the store may say. Due at 0, so that no clock
  * is needed; `claims` stays, so that the next holder sees that another died.

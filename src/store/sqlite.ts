@@ -1,7 +1,7 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { accept, drop, keep } from './sqlite-accept.ts'
-import { claim, depth, nextDue, record, settle, unpacked } from './sqlite-queue.ts'
+import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
@@ -21,6 +21,7 @@ const writing = { accept, keep, drop, claim, record, settle, steer, suppress, un
 const reading = {
   nextDue,
   depth,
+  oldest,
   message,
   messages,
   events,
@@ -92,6 +93,7 @@ export function storeOver({ call, close }: Caller): Store {
     settle: (settlement) => call('settle', settlement),
     nextDue: () => call('nextDue'),
     depth: () => call('depth'),
+    oldest: () => call('oldest'),
     message: (id, tenant) => call('message', id, tenant),
     messages: (query) => call('messages', query),
     events: (query) => call('events', query),

@@ -209,6 +209,8 @@ export interface Store {
   nextDue(): Promise<number | null>
   /** How many deliveries wait or are leased, by priority. */
   depth(): Promise<Record<Priority, number>>
+  /** When the oldest message that still waits was accepted; null for none. Held mail and mail with a `sendAt` do not count. */
+  oldest(): Promise<number | null>
   message(id: string, tenant: string): Promise<MessageView | null>
   /** Newest first. @throws RangeError for a cursor that is not ours */
   messages(query: MessageQuery): Promise<Page<Omit<MessageView, 'attempts'>>>

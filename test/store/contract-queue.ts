@@ -277,5 +277,15 @@ export function queueContract(fresh: Fresh): void {
       assert.equal(await store.nextDue(), start + 5)
       assert.deepEqual(await store.depth(), { high: 2, normal: 1, low: 1 })
     })
+
+    it('is as old as the oldest that should have left', async (test) => {
+      const store = await fresh(test)
+      assert.equal(await store.oldest(), null)
+      await accepted(store, { message: { acceptedAt: start - 9, sendAt: start + 50 }, dueAt: start + 50 })
+      assert.equal(await store.oldest(), null)
+      await accepted(store, { message: { acceptedAt: start - 7 }, dueAt: start + 1000 })
+      await accepted(store, { message: { acceptedAt: start - 5 } })
+      assert.equal(await store.oldest(), start - 7)
+    })
   })
 }
