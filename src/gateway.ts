@@ -138,7 +138,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function run(claim: Claim): Promise<void> {
     const { message } = claim
     const content = contentOf(
-      message,
+      claim,
       () => store.content(message.id),
       (work) => parts.poison.convert(message.id, work),
     )
@@ -163,15 +163,9 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (claim.phase === 'held')
       return claim.unknown ? delivery.ask() : void (await delivery.close(alive, 'held', 'still set aside'))
 
-    const suppressed = await store.suppressed(
-      message.tenant,
-      alive.map(({ email }) => email),
-    )
-    const wanted = alive.filter(({ email }) => !suppressed.has(email))
-    if (wanted.length < alive.length) {
-      const gone = alive.filter((recipient) => !wanted.includes(recipient))
-      if (!(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
-    }
+    const gone = alive.filter(({ index }) => claim.suppressed.includes(index))
+    if (gone.length > 0 && !(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
+    const wanted = alive.filter((recipient) => !gone.includes(recipient))
     const calls = await groups(message, wanted, claim.avoid)
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))
