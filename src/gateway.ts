@@ -9,33 +9,12 @@ import { Delivery, type DeliveryParts } from './delivery.ts'
 import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
+import type { ProviderView } from './mail/provider.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
-
-/** What operators see of a provider. */
-export interface ProviderView {
-  name: string
-  adapter: string
-  /** `ready`; `draining`: takes nothing new; `open`: its breaker is open; `probing`: half-open; `limited`: at its limit. */
-  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
-  /** When an open breaker lets a probe through. */
-  openUntil: number | null
-  /** Why it opened, in the vendor's words. */
-  reason: string | null
-  labels: string[]
-  costPerThousand: number
-  /** Recipients handed to it today (UTC), and its limits. */
-  sentToday: number
-  perDay: number | null
-  perSecond: number | null
-  /** Recent answers: share that were not its fault, and the usual latency. Null before the first. */
-  success: number | null
-  latencyMs: number | null
-  inFlight: number
-}
 
 /** Which providers for which recipients, and why: what `POST /v1/explain` answers and what a send would do. */
 export interface Explanation {

@@ -1,8 +1,8 @@
 /** What Prometheus sees at `/metrics`. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { ProviderView } from './gateway.ts'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
+import type { ProviderView } from './mail/provider.ts'
 import type { NewEvent } from './store/store.ts'
 
 export interface MetricsSources {

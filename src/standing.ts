@@ -1,9 +1,9 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
-import type { ProviderView } from './gateway.ts'
+
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Provider } from './mail/provider.ts'
+import type { Provider, ProviderView } from './mail/provider.ts'
 import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
 import { type Health, observe, unmeasured } from './route/health.ts'
 import type { Standing } from './route/plan.ts'
