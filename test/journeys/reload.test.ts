@@ -98,6 +98,43 @@ test('mail that waited for a provider that is gone takes another; mail pinned to
     assert.equal(vendor.taken.length, 0)
   }))
 
+test('fifty reloads under load lose and double nothing', async (t) => {
+  const configs = [
+    using('{ first: [one, two] }', { one: relay(one), two: relay(two) }),
+    using('{ first: [two, one] }', { one: relay(one, ', cost: { perThousand: 1 }'), two: relay(two) }),
+    using('two', { two: relay(two) }),
+    using('{ split: { one: 50, two: 50, sticky: message } }', { one: relay(one), two: relay(two) }),
+    using('one', { one: relay(one) }),
+  ]
+  await withProcess(configs[0]!, async (gateway) => {
+    const ids: string[] = []
+    let sending = true
+    const senders = [1, 2, 3, 4].map(async () => {
+      while (sending) {
+        ids.push(await gateway.send({ ...mail, to: `p${ids.length}.${Math.random()}@example.org` }))
+      }
+    })
+    try {
+      for (let round = 0; round < 50; round++) await reload(gateway, configs[(round + 1) % configs.length]!)
+    } finally {
+      sending = false
+      await Promise.all(senders)
+    }
+    const providers = new Set<string>()
+    for (const id of ids) providers.add((await gateway.until(id, 'sent')).recipients[0].provider)
+    const copies = [...one.received, ...two.received].flatMap(({ to }) => to)
+    assert.equal(new Set(copies).size, copies.length, 'nothing twice')
+    assert.equal(copies.length, ids.length)
+    assert.deepEqual([...providers].toSorted(), ['one', 'two'])
+    assert.deepEqual(
+      gateway.log.filter((line) => line.includes('"level":50')),
+      [],
+      'no error in the log',
+    )
+    t.diagnostic(`${ids.length} messages over 50 reloads`)
+  })
+})
+
 test('no secret of the config ever shows', async () => {
   const canary = 'c4n4ry-0f-a-s3cret'
   const loud = await fakeMx({

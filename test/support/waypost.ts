@@ -1,7 +1,7 @@
 /** A whole gateway for a journey: real config, real store, real sockets, in this process or in one of its own that can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -52,7 +52,9 @@ export function newFolder(): string {
 function write(folder: string, yaml: string): string {
   const file = join(folder, 'waypost.yaml')
   const http = /^http:/m.test(yaml) ? '' : listeners
-  writeFileSync(file, http + storeLine(folder) + yaml)
+  // In one step, as most editors do: nobody reads half of it.
+  writeFileSync(`${file}.new`, http + storeLine(folder) + yaml)
+  renameSync(`${file}.new`, file)
   return file
 }
 
