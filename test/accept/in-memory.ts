@@ -6,10 +6,11 @@ import { Refusal } from '../../src/accept/refusals.ts'
 import type { Receipt, Submission } from '../../src/accept/submit.ts'
 import { app } from '../../src/app.ts'
 import type { Config } from '../../src/config.ts'
-import type { Explanation, ProviderView } from '../../src/gateway.ts'
+import type { Explanation } from '../../src/gateway.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type RecipientStatus } from '../../src/mail/message.ts'
+import type { ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageView, Page, Store, StoredPlan } from '../../src/store/store.ts'
 
 export const now = Date.UTC(2026, 10, 25, 12)
