@@ -94,7 +94,12 @@ export function app(parts: AppParts): Hono {
   function document(): Document {
     written ??= http.app.getOpenAPI31Document({
       openapi: '3.1.0',
-      info: { title: 'Waypost', version: '1', description: 'One door in for outbound mail, every relay out.' },
+      info: {
+        title: 'Waypost',
+        version: '1',
+        description:
+          'One door in for outbound mail, every relay out. Where a gateway has keys, a request bears one: `Authorization: Bearer wp_live_…`.',
+      },
     }) as unknown as Document
     return written
   }

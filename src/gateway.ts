@@ -9,33 +9,12 @@ import { Delivery, type DeliveryParts } from './delivery.ts'
 import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
+import type { ProviderView } from './mail/provider.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
-
-/** What operators see of a provider. */
-export interface ProviderView {
-  name: string
-  adapter: string
-  /** `ready`; `draining`: takes nothing new; `open`: its breaker is open; `probing`: half-open; `limited`: at its limit. */
-  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
-  /** When an open breaker lets a probe through. */
-  openUntil: number | null
-  /** Why it opened, in the vendor's words. */
-  reason: string | null
-  labels: string[]
-  costPerThousand: number
-  /** Recipients handed to it today (UTC), and its limits. */
-  sentToday: number
-  perDay: number | null
-  perSecond: number | null
-  /** Recent answers: share that were not its fault, and the usual latency. Null before the first. */
-  success: number | null
-  latencyMs: number | null
-  inFlight: number
-}
 
 /** Which providers for which recipients, and why: what `POST /v1/explain` answers and what a send would do. */
 export interface Explanation {
@@ -43,7 +22,7 @@ export interface Explanation {
 }
 
 /** What the HTTP API and the dashboard may ask of the running gateway. */
-export interface Operations {
+interface Operations {
   explain(submission: Submission): Promise<Explanation>
   providers(): ProviderView[]
   /** False for no such provider. */
@@ -138,7 +117,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function run(claim: Claim): Promise<void> {
     const { message } = claim
     const content = contentOf(
-      message,
+      claim,
       () => store.content(message.id),
       (work) => parts.poison.convert(message.id, work),
     )
@@ -163,15 +142,9 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (claim.phase === 'held')
       return claim.unknown ? delivery.ask() : void (await delivery.close(alive, 'held', 'still set aside'))
 
-    const suppressed = await store.suppressed(
-      message.tenant,
-      alive.map(({ email }) => email),
-    )
-    const wanted = alive.filter(({ email }) => !suppressed.has(email))
-    if (wanted.length < alive.length) {
-      const gone = alive.filter((recipient) => !wanted.includes(recipient))
-      if (!(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
-    }
+    const gone = alive.filter(({ index }) => claim.suppressed.includes(index))
+    if (gone.length > 0 && !(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
+    const wanted = alive.filter((recipient) => !gone.includes(recipient))
     const calls = await groups(message, wanted, claim.avoid)
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))

@@ -1,17 +1,24 @@
 /** What Prometheus sees at `/metrics`. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { ProviderView } from './gateway.ts'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
+import type { ProviderView } from './mail/provider.ts'
 import type { NewEvent } from './store/store.ts'
 
 export interface MetricsSources {
   depth: () => Promise<Record<Priority, number>>
+  /** When the oldest message that waits was accepted. */
+  oldest: () => Promise<number | null>
+  clock: () => number
+  /** Whether the config file, as it stands, is the one in force. */
+  configCurrent: () => boolean
   providers: () => ProviderView[]
 }
 
 export interface Metrics {
   events(events: readonly NewEvent[]): void
+  /** Recipients canceled by hand. */
+  canceled(recipients: number): void
   attempt(provider: string, outcomes: Outcomes, latencyMs: number): void
   text(): Promise<string>
 }
@@ -19,7 +26,8 @@ export interface Metrics {
 const states = ['ready', 'draining', 'open', 'probing', 'limited'] as const
 
 /** A registry of its own, so that two gateways in one process (tests) do not share counts. */
-export function createMetrics({ depth, providers }: MetricsSources): Metrics {
+export function createMetrics(sources: MetricsSources): Metrics {
+  const { depth, oldest, clock, providers } = sources
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -44,11 +52,38 @@ export function createMetrics({ depth, providers }: MetricsSources): Metrics {
   })
   new Gauge({
     name: 'waypost_queue_deliveries',
-    help: 'Deliveries that wait or are under way, by priority',
+    help: 'Deliveries that wait, are held or are under way, by priority',
     labelNames: ['priority'],
     registers,
     async collect() {
       for (const [priority, count] of Object.entries(await depth())) this.set({ priority }, count)
+    },
+  })
+  new Gauge({
+    name: 'waypost_queue_oldest_seconds',
+    help: 'Age of the oldest message that still waits, held and scheduled ones aside; 0 when none does',
+    registers,
+    async collect() {
+      const since = await oldest()
+      this.set(since === null ? 0 : Math.max(0, clock() - since) / 1000)
+    },
+  })
+  new Gauge({
+    name: 'waypost_config_current',
+    help: '1 while the config file, as it stands, is in force; 0 when it was changed and could not be taken over',
+    registers,
+    collect() {
+      this.set(sources.configCurrent() ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_in_flight',
+    help: 'Calls to a provider under way',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, inFlight } of providers()) this.set({ provider: name }, inFlight)
     },
   })
   new Gauge({
@@ -67,6 +102,7 @@ export function createMetrics({ depth, providers }: MetricsSources): Metrics {
     events(happened) {
       for (const { type, provider } of happened) events.inc({ type, provider: provider ?? '' })
     },
+    canceled: (recipients) => events.inc({ type: 'canceled', provider: '' }, recipients),
     attempt(provider, outcomes, latencyMs) {
       seconds.observe({ provider }, latencyMs / 1000)
       for (const outcome of outcomes.values()) {

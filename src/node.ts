@@ -1,9 +1,8 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
 import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, isIPv6 } from 'node:net'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { basename, dirname, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { destination, type Logger, pino } from 'pino'
@@ -14,9 +13,10 @@ import { type Smtp, startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
 import { loadConfig, problemLine } from './config/file.ts'
-import type { Config, ConfigProblem, Listen } from './config.ts'
+import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
+import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
@@ -27,9 +27,9 @@ import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
-import { Standings } from './standing.ts'
+import { Standings, type Turn } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
-import { type NewEvent, StoreUnavailable } from './store/store.ts'
+import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -40,8 +40,6 @@ const concurrency = 200
 const lease = 30 * 60_000
 /** How long a stop waits for what is in flight; with the time it takes to close everything it stays below 30 seconds. */
 const stopWithin = 25_000
-/** And then for answers to requests that came before it. */
-const answerWithin = 2_000
 /** Free disk is looked at this often. */
 const diskCheck = 5_000
 const sweepEvery = 3_600_000
@@ -59,16 +57,12 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** Why it cannot start, for whoever started it: a store that does not open, an address that cannot be had. */
-export class Unready extends Error {
-  override name = 'Unready'
-}
-
 /** `waypost serve`: runs until a signal says stop. @throws ConfigInvalid, Unready */
 export async function serve({ configFile }: { configFile: string }): Promise<void> {
   const log = createLog()
   const running = await start({ configFile, log })
   console.log(banner(running))
+  log.info({ http: running.http, smtp: running.smtp }, 'ready')
   running.broken.then(async (error) => {
     log.fatal(
       { err: error },
@@ -116,7 +110,8 @@ function createLog(): Logger {
   process.stdout.on('error', () => {})
   const out = destination({ fd: 1, sync: false, minLength: 0 })
   out.on('error', () => {})
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, out)
+  const formatters = { level: (level: string) => ({ level }) }
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
 }
 
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
@@ -128,12 +123,27 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const loaded = await loadConfig(configFile)
   let { config } = loaded
   const path = resolve(config.store.path)
-  const store = await openSqlite({ path }).catch((error: Error) => {
+  const opened = await openSqlite({ path }).catch((error: Error) => {
     throw new Unready(error.message)
   })
+  /** What is done by hand is told like everything else. */
+  const store: Store = {
+    ...opened,
+    async steer(id, tenant, what, now) {
+      const changed = await opened.steer(id, tenant, what, now)
+      if (changed) {
+        log.info({ id, recipients: changed }, `message ${what} by hand`)
+        if (what === 'cancel') metrics.canceled(changed)
+      }
+      return changed
+    },
+  }
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
-  const standings = await Standings.open(store, clock, config.providers)
+  const standings = await Standings.open(store, clock, config.providers, (provider, what, breaker) => {
+    const detail = breaker && { reason: breaker.reason, until: new Date(breaker.openUntil).toISOString() }
+    log[what === 'open' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
+  })
 
   let stopping = false
   let diskFull = false
@@ -148,7 +158,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     return null
   }
 
-  const metrics = createMetrics({ depth: () => store.depth(), providers: () => standings.views() })
+  /** Why the config file could not be taken over, while that is so. */
+  let configProblem: string | null = null
+  const metrics = createMetrics({
+    depth: () => store.depth(),
+    oldest: () => store.oldest(),
+    clock,
+    providers: () => standings.views(),
+    configCurrent: () => configProblem === null,
+  })
   const report = (message: Message, events: readonly NewEvent[]) => {
     metrics.events(events)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
@@ -206,6 +224,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       clock,
       authenticate: (key) => authenticate(config.keys, key),
       smtp: () => smtpAddress,
+      configProblem: () => configProblem,
     }),
   })
 
@@ -283,7 +302,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   warn(loaded.warnings)
 
   const reload = async () => {
-    const kept = (problem: string) => log.error({ problem }, 'config not taken over; the old one stays')
+    const kept = (problem: string) => {
+      configProblem = problem
+      log.error({ problem }, 'config not taken over; the old one stays')
+    }
     let next: Awaited<ReturnType<typeof loadConfig>>
     try {
       next = await loadConfig(configFile)
@@ -299,6 +321,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     const { policy, providers } = next.config
     await standings.configure(providers)
     config = next.config
+    configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
     pump?.wake()
   }
@@ -328,54 +351,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
 
 const addresses = ({ http, smtp }: Config) => JSON.stringify([http.listen, smtp.listen, smtp.tlsListen])
 
+const turns: Record<Parameters<Turn>[1], string> = {
+  open: 'out of use: its breaker opened',
+  closed: 'back in use: its breaker closed',
+  drained: 'drained by an operator',
+  resumed: 'resumed by an operator',
+}
+
 /** What a reload cannot change. */
 const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])
-
-const url = (host: string, port: number) => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
-
-async function listenHttp({ http }: Config, listener: RequestListener): Promise<Server> {
-  const limits = { headersTimeout: 15_000, requestTimeout: 60_000, maxHeaderSize: 16_384 }
-  const server = http.tls ? createHttpsServer({ ...limits, ...http.tls }, listener) : createHttpServer(limits, listener)
-  await listening(server, http.listen)
-  return server
-}
-
-/** Closes the door, and the connections once their requests have been answered. */
-function closeHttp(server: Server): Promise<void> {
-  return new Promise((closed) => {
-    const late = setTimeout(() => server.closeAllConnections(), answerWithin)
-    server.close(() => {
-      clearTimeout(late)
-      closed()
-    })
-  })
-}
-
-/** Says in one line why nobody can listen there, and what to do. */
-function unlistenable(key: string): (error: NodeJS.ErrnoException & { address?: string; port?: number }) => never {
-  return ({ code, message, address = '', port }) => {
-    const where = port === undefined ? '' : ` on ${url(address, port)}`
-    const why = whyNot[code ?? ''] ?? message
-    throw new Unready(`cannot listen${where}: ${why} (${key} in the config)`)
-  }
-}
-
-const whyNot: Record<string, string> = {
-  EADDRINUSE: 'another process, perhaps another Waypost, listens there; stop that one, or choose another address',
-  EADDRNOTAVAIL: 'this machine has no such address; choose another',
-  EACCES: 'this user may not use that port; choose one above 1023',
-  ENOTFOUND: 'there is no such host; choose another address',
-}
-
-function listening(server: Server, { host, port }: Listen): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once('error', fail)
-    server.listen(port, host, () => {
-      server.off('error', fail)
-      done()
-    })
-  })
-}
 
 /** Calls back after the file changed: editors write a file anew, so its folder is watched, and bursts count once. */
 function watchFile(file: string, changed: () => void): { close(): void } {

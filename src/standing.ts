@@ -1,9 +1,9 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
-import type { ProviderView } from './gateway.ts'
+
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Provider } from './mail/provider.ts'
+import type { Provider, ProviderView } from './mail/provider.ts'
 import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
 import { type Health, observe, unmeasured } from './route/health.ts'
 import type { Standing } from './route/plan.ts'
@@ -33,20 +33,34 @@ const networkPause = 5_000
 /** While the one probe of a half-open breaker is under way. */
 const probePause = 1_000
 
+/** Told when a provider goes out of use or comes back. */
+export type Turn = (
+  provider: string,
+  what: 'open' | 'closed' | 'drained' | 'resumed',
+  breaker: SavedBreaker | null,
+) => void
+
 export class Standings {
   readonly #store: Store
   readonly #clock: () => number
+  readonly #turned: Turn
   #live = new Map<string, Live>()
   #networkDownUntil = 0
 
-  private constructor(store: Store, clock: () => number) {
+  private constructor(store: Store, clock: () => number, turned: Turn) {
     this.#store = store
     this.#clock = clock
+    this.#turned = turned
   }
 
   /** Takes up what an earlier process left in the store: open breakers, drained providers, today's counts. */
-  static async open(store: Store, clock: () => number, providers: readonly Provider[]): Promise<Standings> {
-    const standings = new Standings(store, clock)
+  static async open(
+    store: Store,
+    clock: () => number,
+    providers: readonly Provider[],
+    turned: Turn = () => {},
+  ): Promise<Standings> {
+    const standings = new Standings(store, clock, turned)
     await standings.configure(providers)
     return standings
   }
@@ -75,12 +89,10 @@ export class Standings {
     return {
       provider,
       // A breaker that cannot be saved still works; the store reports its own troubles.
-      breaker: createBreaker(
-        provider.breaker,
-        this.#clock,
-        saved,
-        (state) => void this.#store.setState(key, state).catch(() => {}),
-      ),
+      breaker: createBreaker(provider.breaker, this.#clock, saved, (state) => {
+        this.#turned(provider.name, state === null ? 'closed' : 'open', state)
+        this.#store.setState(key, state).catch(() => {})
+      }),
       allowance: createAllowance(provider.limits, usage[provider.name] ?? 0, this.#clock()),
       health: unmeasured,
       drained,
@@ -198,6 +210,7 @@ export class Standings {
     if (!live) return false
     await this.#store.setState(`drained:${name}`, drained)
     live.drained = drained
+    this.#turned(name, drained ? 'drained' : 'resumed', null)
     return true
   }
 

@@ -19,7 +19,7 @@ if (Number(process.versions.node.split('.')[0]) >= wanted) {
     })
   } else {
     console.error(
-      `Waypost needs Node ${wanted} or newer; this is ${process.version}. Run "npm ci" (without --ignore-scripts), which brings it.`,
+      `Waypost needs Node ${wanted} or newer; this is ${process.version}. Run "npm ci" (without --ignore-scripts and --omit), which brings it, or install it.`,
     )
     process.exitCode = 1
   }

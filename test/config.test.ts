@@ -380,3 +380,22 @@ describe('the configs that come with Waypost', () => {
     })
   }
 })
+
+describe('a problem is told once, and with what would be right', () => {
+  it('says only where YAML first went wrong', () => {
+    assert.deepEqual(
+      refused('providers: { p: { adapter: acme, token: ${X} } }\nroutes: [{ name: d, use: p }]\n').length,
+      1,
+    )
+  })
+
+  it('names the keys of all providers beside those of the adapter', () => {
+    assert.deepEqual(refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'), [
+      '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, cost, limits, timeout, breaker, labels',
+    ])
+  })
+
+  it('blames no type where there is no provider', () => {
+    assert.deepEqual(refused(''), ['1:1 : expected a mapping, found nothing'])
+  })
+})

@@ -37,14 +37,19 @@ export interface Document {
 }
 
 const style = `
-:root { color-scheme: light dark; --line: light-dark(#d8d8d2, #3a3a3a); --soft: light-dark(#6b6b64, #a3a39c) }
-body { font: 15px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h2 { margin: 3rem 0 .3rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: 1.15rem }
-h3 { margin: 1.4rem 0 .3rem; font-size: .95rem; color: var(--soft) }
-code, pre { font: .9em/1.5 ui-monospace, monospace } pre { padding: .8rem 1rem; border: 1px solid var(--line); overflow-x: auto }
-table { border-collapse: collapse; width: 100% } td { padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top }
-td:first-child { white-space: nowrap } small { color: var(--soft) } nav ul { columns: 2; list-style: none; padding: 0 }
-@media (max-width: 40rem) { nav ul { columns: 1 } }`
+:root { color-scheme: light dark; --paper: light-dark(#f5f6f8, #10141a); --card: light-dark(#fff, #171d25); --ink: light-dark(#1a2230, #e6eaf0); --line: light-dark(#e0e4ea, #29323d); --soft: light-dark(#5a6575, #9ba6b5); --accent: light-dark(#0b6456, #62cdb9) }
+body { font: 15px/1.55 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1.75rem 1.25rem 4rem; background: var(--paper); color: var(--ink); overflow-wrap: anywhere }
+a { color: var(--accent) } h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .5rem } h1 small { font-weight: 400 }
+h2 { margin: 2.5rem 0 .3rem; font-size: 1.1rem } h3 { margin: 1.2rem 0 .4rem; font-size: .9rem; color: var(--soft) }
+code, pre { font: .9em/1.5 ui-monospace, monospace } h2 code { font-size: 1em }
+pre, table, nav { background: var(--card); border: 1px solid var(--line); border-radius: 8px } pre { padding: .8rem 1rem; overflow-x: auto }
+table { border-spacing: 0; width: 100% } td { padding: .4rem .5rem; vertical-align: top } tr + tr td { border-top: 1px solid var(--line) }
+td:first-child { padding-left: 1rem; min-width: 8rem } td:last-child { padding-right: 1rem } small { color: var(--soft) }
+nav { padding: .8rem 1rem } nav ul { columns: 2; list-style: none; margin: 0; padding: 0 } nav p { margin: .8rem 0 0 }
+@media (max-width: 46rem) {
+  body { padding: 1.25rem 1rem 3rem } nav ul { columns: 1 } nav li { padding: .15rem 0 }
+  td { display: block; padding: 0 1rem; border: 0 } td:first-child { padding-top: .5rem } td:last-child { padding-bottom: .5rem }
+}`
 
 const styleHash = createHash('sha256').update(style).digest('base64')
 
@@ -63,11 +68,12 @@ export async function reference(document: Document): Promise<string> {
   )
   const page = html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${document.info.title}</title><style>${raw(style)}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${document.info.title}</title><style>${raw(style)}</style></head>
 <body>
 <h1>${document.info.title} <small>${document.info.version}</small></h1>
-<p>${prose(document.info.description)} The same as a document for machines: <a href="/openapi.json">openapi.json</a>.</p>
-<nav><ul>${operations.map(({ name }) => html`<li><a href="#${anchor(name)}"><code>${name}</code></a></li>`)}</ul></nav>
+<p>${prose(document.info.description)} The same as a document for machines: <a href="/openapi.json">openapi.json</a>. To look at mail: the <a href="/">dashboard</a>.</p>
+<nav aria-label="Contents"><ul>${operations.map(({ name }) => html`<li><a href="#${anchor(name)}"><code>${name}</code></a></li>`)}</ul>
+<p>Shapes: ${Object.keys(document.components.schemas).map((name, index) => html`${index > 0 ? ', ' : ''}<a href="#${name}">${name}</a>`)}</p></nav>
 <main>
 ${operations.map(({ name, operation }) => section(name, operation))}
 ${Object.entries(document.components.schemas).map(

@@ -64,7 +64,7 @@ export interface Receipt {
 
 export interface Door {
   /**
-   * Takes one message: checks sender, type, pin and times, drops suppressed recipients, and commits. When it resolves the
+   * Takes one message: checks sender, type, pin and times, and commits; the store drops suppressed recipients. When it resolves the
    * message is durable.
    * @throws Refusal, and what the store throws (`refusalOf` makes refusals of that)
    */
@@ -85,7 +85,7 @@ export interface DoorRules {
 
 export interface DoorParts {
   rules: () => DoorRules
-  store: Pick<Store, 'accept' | 'keep' | 'drop' | 'suppressed' | 'message'>
+  store: Pick<Store, 'accept' | 'keep' | 'drop' | 'message'>
   clock: () => number
   /** Why nothing can be taken in right now; null when it can. */
   closed: () => Refusal | null
@@ -109,15 +109,15 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
   async function take(submission: Submission): Promise<Receipt> {
     const now = clock()
     const message = messageOf(submission, rules(), now)
-    const { recipients, events } = await admit(submission, message, now)
-    const travelling = recipients.filter(({ status }) => status !== 'suppressed').map(({ index }) => index)
+    const waits: RecipientStatus = message.sendAt === null ? 'queued' : 'scheduled'
+    const recipients = submission.recipients.map(({ email, dsn = {} }, index) => ({ index, email, status: waits, dsn }))
     const { bytes } =
       submission.content.form === 'raw' ? submission.content : { bytes: partsBytes(submission.content.parts) }
     const arrival: Arrival = {
       message,
       recipients,
-      deliveries: travelling.length > 0 ? [{ recipients: travelling, dueAt: message.sendAt ?? now }] : [],
-      events,
+      deliveries: [{ recipients: recipients.map(({ index }) => index), dueAt: message.sendAt ?? now }],
+      events: [acceptedEvent(message, recipients.length)],
       content: bytes,
       idempotency:
         submission.idempotencyKey === undefined
@@ -132,28 +132,10 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
       )
     }
     if (answer.kind === 'replayed') return replay(answer.id, submission)
-    accepted(message, events)
-    return receipt(answer.id, recipients, false)
-  }
-
-  /** The recipients as they are stored, with those dropped that are suppressed, and the events that say so. */
-  async function admit(submission: Submission, message: Message, now: number) {
-    const suppressed = await store.suppressed(
-      message.tenant,
-      submission.recipients.map(({ email }) => email),
-    )
-    const event = { at: now, provider: null, providerMessageId: null }
-    const events: NewEvent[] = [
-      { ...event, type: 'accepted', recipient: null, detail: `by ${message.via} for ${submission.recipients.length}` },
-    ]
-    const waits: RecipientStatus = message.sendAt === null ? 'queued' : 'scheduled'
-    const recipients = submission.recipients.map(({ email, dsn }, index) => {
-      const status: RecipientStatus = suppressed.has(email) ? 'suppressed' : waits
-      if (status === 'suppressed')
-        events.push({ ...event, type: 'suppressed', recipient: email, detail: 'on the suppression list' })
-      return { index, email, status, dsn: dsn ?? {} }
-    })
-    return { recipients, events }
+    accepted(message, [...arrival.events, ...answer.suppressed])
+    const gone = new Set(answer.suppressed.map(({ recipient }) => recipient))
+    const stored = recipients.map((one) => (gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one))
+    return receipt(answer.id, stored, false)
   }
 
   /** The first answer again, as far as it can be told: who was suppressed then may have been told apart since. */
@@ -197,6 +179,10 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
   }
 }
 
+function acceptedEvent({ acceptedAt, via }: Message, recipients: number): NewEvent {
+  const detail = `by ${via} for ${recipients}`
+  return { type: 'accepted', at: acceptedAt, recipient: null, provider: null, providerMessageId: null, detail }
+}
 /**
  * The message that a submission becomes.
  * @throws Refusal for what this sender may not do, and for types, providers and times that cannot be

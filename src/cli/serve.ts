@@ -1,5 +1,6 @@
 /** `waypost serve`: the gateway itself. */
 import type { Command } from 'commander'
+import { Unready } from '../listen.ts'
 import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig } from './flags.ts'
 
@@ -12,7 +13,7 @@ export function addServe(waypost: Command): void {
     .addHelpText('after', examples('serve', 'serve --config /etc/waypost.yaml'))
     .action(async ({ config }: ConfigFlags) => {
       // Only here: it brings every vendor's library with it.
-      const { serve, Unready } = await import('../node.ts')
+      const { serve } = await import('../node.ts')
       try {
         await serve({ configFile: config })
       } catch (error) {

@@ -41,7 +41,8 @@ export function readText(text: string, env: Readonly<Record<string, string | und
   }
   const place = (path: Path, at: Finding['at']): Place => placeOf(offsetOf(document, path, at))
   const lines = text.split(/\r?\n/)
-  const faults: Fault[] = document.errors.map((error) => {
+  // The first slip brings the parser out of step, and what it says after that helps nobody.
+  const faults: Fault[] = document.errors.slice(0, 1).map((error) => {
     const at = placeOf(error.pos[0])
     // `${` is plain text between lines, but a mapping's brace inside { } or [ ].
     const hint = lines[at.line - 1]?.includes('${') ? ` (between { } or [ ] a variable needs quotes: "\${NAME}")` : ''

@@ -10,15 +10,19 @@ export interface Finding {
   message: string
 }
 
-/** Every finding of a failed parse (made with `{ error: words }`), one for each unknown key. */
-export function findings(error: z.ZodError | undefined, under: Path = []): Finding[] {
-  return (error?.issues ?? []).flatMap((issue) => fromIssue(issue, under))
+/**
+ * Every finding of a failed parse (made with `{ error: words }`), one for each unknown key.
+ * @param besides keys that may stand at the top although the schema does not know them
+ */
+export function findings(error: z.ZodError | undefined, under: Path = [], besides: readonly string[] = []): Finding[] {
+  return (error?.issues ?? []).flatMap((issue) => fromIssue(issue, under, besides))
 }
 
-function fromIssue(issue: z.core.$ZodIssue, under: Path): Finding[] {
+function fromIssue(issue: z.core.$ZodIssue, under: Path, besides: readonly string[] = []): Finding[] {
   const path = [...under, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))]
   if (issue.code === 'unrecognized_keys') {
-    const allowed = issue.message === '' ? [] : issue.message.split(', ')
+    const own = issue.message === '' ? [] : issue.message.split(', ')
+    const allowed = issue.path.length === 0 ? [...own, ...besides] : own
     return issue.keys.map((key) => ({ path: [...path, key], at: 'key', message: unknownKey(key, allowed) }))
   }
   if (issue.code === 'invalid_key') {

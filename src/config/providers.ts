@@ -29,7 +29,7 @@ export function readProvider(
   }
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => !commonKeys.includes(key)))
   const options = strict(adapter.options).safeParse(own, { error: words })
-  for (const finding of findings(options.error, path)) problem(finding)
+  for (const finding of findings(options.error, path, commonKeys)) problem(finding)
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
   const { cost, limits, timeout, breaker, labels } = common.data

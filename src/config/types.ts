@@ -61,7 +61,7 @@ export function checkTypes(types: Record<string, MailType>, labels: readonly (re
   for (const type of Object.values(types)) {
     const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
     if (type.retry.first > type.retry.max) add('retry', 'first is longer than max')
-    if (!labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
+    if (type.labels.length > 0 && !labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
       add('labels', `no provider bears ${type.labels.join(' and ')}, so this type could never be sent`)
     }
   }

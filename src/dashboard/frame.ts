@@ -60,7 +60,7 @@ export function page(c: Context<Env>, { title, here, notice, status = 200 }: Pag
   const navigation = visitor
     ? html`<nav aria-label="Main">${places.map(
         ([place, path, word]) => html`<a href="${path}"${place === here ? html` aria-current="page"` : ''}>${word}</a>`,
-      )}</nav>`
+      )}<a href="/docs">API</a></nav>`
     : ''
   const leave =
     visitor && !c.get('open')

@@ -22,7 +22,7 @@ function row({ message, status, recipients }: Row, now: number): Html {
 <td class="lead long"><a href="/messages/${message.id}">${subject(message.subject)}</a><br><span class="soft small">from ${said(message.from.email, 80)}</span></td>
 <td class="to long">${first ? said(first.email, 80) : none}${recipients.length > 1 ? html` <span class="soft">+${recipients.length - 1}</span>` : ''}</td>
 <td class="less">${said(message.type, 40)}</td>
-<td class="less">${providers.length > 0 ? said(providers.join(', '), 80) : none}</td>
+<td class="less name">${providers.length > 0 ? said(providers.join(', '), 80) : none}</td>
 <td class="at">${when(message.acceptedAt, now)}</td>
 </tr>`
 }

@@ -14,5 +14,6 @@ export function firstMail(c: Context<Env>, { smtp }: Pick<DashboardParts, 'smtp'
 <p>Send the first one from a terminal; it will be here in a moment.</p>
 <pre class="command"><code>${line}</code></pre>
 ${listener ? html`<p>Or let your application send over SMTP to <code>${listener}</code>.</p>` : ''}
+<p>All that a message can say is in the <a href="/docs">reference</a>.</p>
 </div>`
 }

@@ -29,6 +29,8 @@ export interface DashboardParts {
   authenticate: (key: string | null) => Visitor | null
   /** `host:port` of the SMTP listener, shown to newcomers with an empty inbox; null when there is none. */
   smtp: () => string | null
+  /** Why the config file, as it stands, could not be taken over; null while it is in force. */
+  configProblem: () => string | null
 }
 
 /** What the pages carry through a request. */

@@ -44,20 +44,30 @@ const done: Record<string, string> = {
   resume: 'It takes mail again.',
 }
 
-export function providers({ operations, clock }: DashboardParts, visit: ReturnType<typeof sessions>['visit']) {
+export function providers(parts: DashboardParts, visit: ReturnType<typeof sessions>['visit']) {
+  const { operations, clock, configProblem } = parts
   const pages = new Hono<Env>()
 
   pages.get('/providers', guarded, visit('read'), (c) => {
     const mayAct = c.get('visitor').scopes.includes('manage')
     const views = operations.providers()
     const now = clock()
+    // It names parts of the config, which are those who manage it to see.
+    const problem = mayAct ? configProblem() : null
     return page(
       c,
       { title: 'Providers', here: 'providers', notice: done[c.req.query('done') ?? ''] ?? null },
       html`<div class="head"><h1>Providers</h1>${live}</div>
 <div data-live>${
+        problem === null
+          ? ''
+          : html`<div class="problem"><b>The config file was changed and cannot be used; the one before stays in force.</b><ul>${problem
+              .split('\n')
+              .slice(0, 20)
+              .map((line) => html`<li>${said(line, 500)}</li>`)}</ul></div>`
+      }${
         views.length > 0
-          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Sent today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
       }</div>`,

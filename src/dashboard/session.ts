@@ -83,7 +83,7 @@ ${problem ? html`<p class="problem" role="alert" id="problem">${problem}</p>` : 
 <input id="key" name="key" type="password" autocomplete="current-password" spellcheck="false" required autofocus${problem ? html` aria-describedby="problem" aria-invalid="true"` : ''}>
 <input type="hidden" name="next" value="${next}">
 <button>Log in</button>
-<p class="soft small">Make one with <code>waypost keys create --scope read</code></p>
+<p class="soft small">Make one with <code>waypost keys create --tenant acme --scope read</code></p>
 </form>`,
     )
 

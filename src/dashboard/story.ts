@@ -44,7 +44,7 @@ function recipientTable(recipients: readonly Recipient[]): Html {
 <tbody>${recipients.map(
     ({ email, status, provider, providerMessageId }) => html`<tr>
 <td data-label="Status">${pill(status)}</td><td data-label="Recipient" class="lead long">${said(email)}</td>
-<td data-label="Provider">${provider === null ? none : said(provider)}</td>
+<td data-label="Provider" class="name">${provider === null ? none : said(provider)}</td>
 <td data-label="Id there" class="long">${providerMessageId === null ? none : html`<code>${said(providerMessageId)}</code>`}</td></tr>`,
   )}</tbody></table>`
 }
@@ -62,7 +62,7 @@ function attemptTable(attempts: readonly AttemptView[], recipients: readonly Rec
 <tbody>${attempts.map(
     ({ at, provider, recipient, outcome, cause, code, reason, latencyMs }) => html`<tr>
 <td data-label="Outcome">${pill(outcome ?? 'under way')}</td><td data-label="Cause">${cause ?? none}</td>
-<td data-label="Provider">${said(provider)}</td><td data-label="Recipient" class="long">${said(emails.get(recipient) ?? String(recipient))}</td>
+<td data-label="Provider" class="name">${said(provider)}</td><td data-label="Recipient" class="long">${said(emails.get(recipient) ?? String(recipient))}</td>
 <td data-label="Reason" class="reason">${answer(code, reason)}</td>
 <td data-label="Took" class="figure">${latencyMs === null ? none : took(latencyMs)}</td><td data-label="At">${exactly(at)}</td></tr>`,
   )}</tbody></table>`

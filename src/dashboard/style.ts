@@ -52,6 +52,8 @@ input[type=checkbox] { accent-color: var(--accent); width: 1rem; height: 1rem; m
 .notice { background: var(--good-bg); color: var(--good); border-radius: 8px; padding: .6rem .9rem; margin: 0 0 1.25rem; }
 .problem { background: var(--bad-bg); color: var(--bad); border-radius: 8px; padding: .6rem .9rem; margin: 1rem 0; }
 .empty { text-align: center; color: var(--soft); padding: 2.5rem 1.25rem; margin: 0; }
+.problem ul { margin: .4rem 0 0; padding-left: 1.2rem; }
+.empty > :last-child, .why > :last-child { margin-bottom: 0; }
 .empty h1, .empty h2 { color: var(--ink); margin: 0 0 .5rem; }
 .command { display: block; text-align: left; max-width: 46rem; margin: 1.1rem auto; padding: .9rem 1.1rem; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; color: var(--ink); white-space: pre-wrap; }
 
@@ -109,6 +111,7 @@ td.long, td.lead, td.reason, td .reason { overflow-wrap: anywhere; min-width: 12
 td.reason { min-width: 15rem; }
 td .reason { min-width: 0; }
 td.lead { min-width: 10rem; }
+td.name { white-space: nowrap; max-width: 13rem; overflow: hidden; text-overflow: ellipsis; }
 td p { margin: .25rem 0 0; }
 td.lead a { font-weight: 550; text-decoration: none; color: inherit; }
 td.lead a:hover { text-decoration: underline; }
@@ -157,7 +160,7 @@ iframe.mail { display: block; width: 100%; height: 62vh; min-height: 18rem; resi
   .rows .less { display: none; }
   .cards tr { padding: .7rem 1rem; }
   .cards tr + tr, .rows tr + tr { border-top: 1px solid var(--line); }
-  .cards tr > td { display: block; position: relative; border: 0; padding: .15rem 0 .15rem 6.5rem; white-space: normal; min-width: 0; min-height: 1.9rem; }
+  .cards tr > td { display: block; position: relative; border: 0; padding: .15rem 0 .15rem 6.5rem; white-space: normal; min-width: 0; max-width: none; min-height: 1.9rem; }
   .cards tr > td:has(> .none) { display: none; }
   .cards td::before { content: attr(data-label); position: absolute; left: 0; color: var(--soft); font-size: .87rem; line-height: 1.75; }
 }

@@ -5,30 +5,31 @@ import type { Form, Message, Parts } from '../mail/message.ts'
 import { parse } from '../mail/parse.ts'
 
 /**
- * The content of one message for every attempt of a round: `load` is asked again for each stream, conversions are made once.
- * The result rejects when the content cannot be converted.
+ * The content of one message for every attempt of a round: conversions are made once. Rejects when it cannot be converted.
+ * @param content the whole of it, where it is small enough to be at hand
+ * @param load reads it anew for each stream, where it is not
  * @param convert runs what computes on the message's own bytes; see `queue/poison.ts`
  */
 export function contentOf(
-  message: Message,
+  { message, content }: { message: Message; content: Uint8Array | null },
   load: () => AsyncIterable<Uint8Array>,
   convert: (work: () => Promise<Content>) => Promise<Content>,
 ): (form: Form) => Promise<Content> {
   const converted = new Map<Form, Promise<Content>>()
   return (form) => {
-    let content = converted.get(form)
-    if (!content) {
-      content = inForm(form)
-      converted.set(form, content)
+    let known = converted.get(form)
+    if (!known) {
+      known = inForm(form)
+      converted.set(form, known)
     }
-    return content
+    return known
   }
 
   async function inForm(form: Form): Promise<Content> {
     if (form === 'raw' && message.form === 'raw') {
-      return { form, size: message.size, bytes: () => gather(load()), stream: load }
+      return content ? whole(content) : { form, size: message.size, bytes: () => gather(load()), stream: load }
     }
-    const kept = await gather(load())
+    const kept = content ?? (await gather(load()))
     return convert(async () => {
       if (message.form === 'raw') return { form: 'parts', parts: readable(await parse(kept), message) }
       const parts = JSON.parse(new TextDecoder().decode(kept)) as Parts

@@ -15,5 +15,16 @@ export interface Database {
   transaction<Result>(work: () => Result): Result
 }
 
+/** A result that brings bytes: those travel beside the rest, which is JSON. */
+export class Parcel<Rest> {
+  readonly rest: Rest
+  readonly bytes: Uint8Array[]
+
+  constructor(rest: Rest, bytes: Uint8Array[]) {
+    this.rest = rest
+    this.bytes = bytes
+  }
+}
+
 /** The largest piece of content in one row, in bytes. */
 export const pieceBytes = 1_000_000

@@ -2,6 +2,7 @@
 import { newId } from '../mail/id.ts'
 import { messageStatus, type Priority } from '../mail/message.ts'
 import { type Database, pieceBytes } from './database.ts'
+import { suppressed } from './sqlite-suppress.ts'
 import type { Accepted, Arrival, NewEvent } from './store.ts'
 
 /** An arrival whose content travels beside it: the bytes whole, or the name of its spool. */
@@ -34,20 +35,25 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
   // Content that came whole is kept under the message's own id.
   const spool = arrival.spool ?? message.id
   const pieces = arrival.spool === null ? keepWhole(db, spool, content!) : adopt(db, arrival.spool)
-  const { seq } = db.get<{ seq: number }>(
+  const gone = new Set(suppressed(db, message.tenant, emailsOf(arrival)))
+  const recipients = arrival.recipients.map((one) =>
+    gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one,
+  )
+  db.run(
     `INSERT INTO message (id, tenant, type, status, accepted_at, spool, pieces, envelope)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     message.id,
     message.tenant,
     message.type,
-    messageStatus(arrival.recipients.map((recipient) => recipient.status)),
+    messageStatus(recipients.map((recipient) => recipient.status)),
     message.acceptedAt,
     spool,
     pieces,
     JSON.stringify(message),
-  )!
+  )
+  const { seq } = db.get<{ seq: number }>('SELECT last_insert_rowid() AS seq')!
   for (const tag of new Set(message.tags)) db.run('INSERT INTO tag (tag, message) VALUES (?, ?)', tag, seq)
-  for (const { index, email, status, dsn } of arrival.recipients) {
+  for (const { index, email, status, dsn } of recipients) {
     db.run(
       'INSERT INTO recipient (message, idx, email, status, dsn) VALUES (?, ?, ?, ?, ?)',
       seq,
@@ -57,18 +63,30 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
       JSON.stringify(dsn),
     )
   }
-  for (const { recipients, dueAt } of arrival.deliveries) {
+  for (const { recipients: wanted, dueAt } of arrival.deliveries) {
+    const travelling = wanted.filter((index) => recipients[index]!.status !== 'suppressed')
+    if (travelling.length === 0) continue
     db.run(
       `INSERT INTO delivery (message, recipients, phase, priority, due_at, tries, avoid)
        VALUES (?, ?, 'send', ?, ?, 0, '[]')`,
       seq,
-      JSON.stringify(recipients),
+      JSON.stringify(travelling),
       ranks[message.priority],
       dueAt,
     )
   }
-  note(db, seq, message.tenant, arrival.events)
-  return { kind: 'accepted', id: message.id }
+  const events = [...gone].map((email) => suppressedEvent(email, message.acceptedAt))
+  note(db, seq, message.tenant, [...arrival.events, ...events])
+  return { kind: 'accepted', id: message.id, suppressed: events }
+}
+
+function emailsOf({ recipients }: Pick<Arrival, 'recipients'>): string[] {
+  return recipients.map(({ email }) => email)
+}
+
+function suppressedEvent(email: string, at: number): NewEvent {
+  const detail = 'on the suppression list'
+  return { type: 'suppressed', at, recipient: email, provider: null, providerMessageId: null, detail }
 }
 
 /** Writes events down in their order. `message` is the message's row. */

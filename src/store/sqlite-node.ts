@@ -1,5 +1,6 @@
 /** The store in a SQLite file on this machine; the database itself lives in a thread of its own (`sqlite-thread.ts`). */
 import { Worker } from 'node:worker_threads'
+import { Parcel } from './database.ts'
 import { type Caller, storeOver } from './sqlite.ts'
 import type { FileOptions } from './sqlite-open.ts'
 import type { Posted, PostedAnswer, PostedCall, Reply } from './sqlite-thread.ts'
@@ -45,7 +46,7 @@ class Writer {
     this.#worker = worker
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (reply: Reply) => {
-        if ('answers' in reply) this.#settle(reply.answers, reply.pieces)
+        if ('answers' in reply) this.#settle(reply.answers, reply.bytes)
         else if ('opened' in reply) resolve()
         else reject(new StoreUnavailable(reply.refused))
       })
@@ -96,13 +97,13 @@ class Writer {
     this.#worker.postMessage(posted, [bytes.buffer])
   }
 
-  #settle(answers: string, pieces: Uint8Array[]): void {
+  #settle(answers: string, bytes: Uint8Array[]): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
     const settled = this.#waiting.splice(0, posted.length)
-    let next = 0
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))
-      else settled[at]!.resolve('piece' in answer ? pieces[next++] : answer.value)
+      else if ('parcel' in answer) settled[at]!.resolve(new Parcel(answer.parcel, bytes.splice(0, answer.bytes)))
+      else settled[at]!.resolve(answer.value)
     }
   }
 

@@ -28,13 +28,20 @@ export function openFile({ path, maxPages }: FileOptions): SqliteFile {
   checkVersion(process.versions.sqlite ?? '0')
   let db: DatabaseSync | undefined
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     db = new DatabaseSync(path, { timeout: 0 })
     return prepare(db, path, maxPages)
   } catch (error) {
     db?.close()
     throw new Error(`cannot open the store ${path}: ${explain(error, path)}`, { cause: error })
   }
+}
+
+/** Not `recursive: true`: where a parent exists and nothing can be made in it, as in /proc, Node then tries for ever. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
 }
 
 function prepare(db: DatabaseSync, path: string, maxPages: number | null): SqliteFile {

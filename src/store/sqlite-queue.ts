@@ -1,9 +1,9 @@
 /** The hot road: claim what is due, record the attempt, settle what became of it. */
 import { type Message, messageStatus, type Priority, type Recipient, type RecipientStatus } from '../mail/message.ts'
-import type { Database } from './database.ts'
+import { type Database, Parcel } from './database.ts'
 import { note, ranks } from './sqlite-accept.ts'
 import { recipientsOf } from './sqlite-read.ts'
-import { suppress } from './sqlite-suppress.ts'
+import { suppress, suppressed } from './sqlite-suppress.ts'
 import type { AttemptStart, Claim, DeliveryPlan, Settlement } from './store.ts'
 
 interface DueRow {
@@ -18,7 +18,16 @@ interface DueRow {
   unknown: string | null
   expire_at: number | null
   status: string
+  tenant: string
   envelope: string
+  content: Uint8Array | null
+}
+
+/** A claim on its way: the message as the text it is kept as, and whether its content is among the bytes. */
+export type PackedClaim = Omit<Claim, 'message' | 'content'> & {
+  envelope: string
+  expireAt: number | null
+  comes: boolean
 }
 
 interface OpenRow {
@@ -28,34 +37,57 @@ interface OpenRow {
   recipients: string
 }
 
+/** Content up to this many bytes comes with its claim: what comes in whole (see `accept`) is no larger. */
+const small = 64 * 1024
+
 const waiting: ReadonlySet<RecipientStatus> = new Set(['queued', 'scheduled', 'deferred', 'held'])
 
 export function claim(
   db: Database,
   want: { now: number; leaseUntil: number; limit: number; priority: Priority },
-): Claim[] {
-  const claims: Claim[] = []
+): Parcel<PackedClaim[]> {
+  const claims: PackedClaim[] = []
+  const contents: Uint8Array[] = []
   for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
     const due = db.all<DueRow>(
       `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.avoid, d.unknown, d.expire_at,
-         m.status, m.envelope
+         m.status, m.tenant, m.envelope, CASE WHEN d.phase = 'send' AND m.pieces = 1 THEN
+           (SELECT bytes FROM content WHERE spool = m.spool AND piece = 0 AND length(bytes) <= ?) END AS content
        FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
        WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
+      small,
       rank,
       want.now,
       want.limit - claims.length,
     )
-    for (const row of due) claims.push(lease(db, row, want.leaseUntil))
+    for (const row of due) {
+      claims.push(lease(db, row, want.leaseUntil))
+      if (row.content) contents.push(row.content)
+    }
   }
-  return claims
+  return new Parcel(claims, contents)
 }
 
-function lease(db: Database, row: DueRow, leaseUntil: number): Claim {
+/** The claims with their messages and contents. */
+export function unpacked({ rest, bytes }: Parcel<PackedClaim[]>): Claim[] {
+  let next = 0
+  return rest.map(({ envelope, expireAt, comes, ...claim }) => {
+    const message: Message = JSON.parse(envelope)
+    if (expireAt !== null) message.expireAt = expireAt
+    return { ...claim, message, content: comes ? bytes[next++]! : null }
+  })
+}
+
+function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
   db.run('UPDATE delivery SET due_at = ?, claims = claims + 1, leased = 1 WHERE id = ?', leaseUntil, row.id)
   const travelling: number[] = JSON.parse(row.recipients)
   const all = recipientsOf(db, row.message)
   if (row.phase === 'send') startSending(db, row, travelling, all)
-  const message: Message = JSON.parse(row.envelope)
+  const gone = suppressed(
+    db,
+    row.tenant,
+    all.map(({ email }) => email),
+  )
   return {
     id: row.id,
     claims: row.claims + 1,
@@ -66,8 +98,11 @@ function lease(db: Database, row: DueRow, leaseUntil: number): Claim {
     tries: row.tries,
     avoid: JSON.parse(row.avoid),
     unknown: row.unknown === null ? null : JSON.parse(row.unknown),
-    message: row.expire_at === null ? message : { ...message, expireAt: row.expire_at },
+    envelope: row.envelope,
+    expireAt: row.expire_at,
     all,
+    suppressed: travelling.filter((index) => gone.includes(all[index]!.email)),
+    comes: row.content !== null,
     open: openAttempts(db, row.message, travelling),
   }
 }
@@ -92,12 +127,12 @@ function openAttempts(db: Database, message: number, travelling: number[]): Clai
 
 export function record(db: Database, attempt: AttemptStart): boolean {
   const ours = db.get<{ message: number }>(
-    'UPDATE delivery SET due_at = ? WHERE id = ? AND claims = ? RETURNING message',
-    attempt.leaseUntil,
+    'SELECT message FROM delivery WHERE id = ? AND claims = ?',
     attempt.delivery,
     attempt.claims,
   )
   if (!ours) return false
+  db.run('UPDATE delivery SET due_at = ? WHERE id = ?', attempt.leaseUntil, attempt.delivery)
   db.run(
     'INSERT INTO attempt (message, id, provider, at, recipients, plan) VALUES (?, ?, ?, ?, ?, ?)',
     ours.message,
@@ -212,6 +247,16 @@ export function depth(db: Database): Record<Priority, number> {
     counts[name] = rows.find((row) => row.priority === ranks[name])?.count ?? 0
   }
   return counts
+}
+
+export function oldest(db: Database): number | null {
+  // Walks the index by message, the oldest first, and ends at the first that fits.
+  const row = db.get<{ acceptedAt: number }>(
+    `SELECT accepted_at AS acceptedAt FROM delivery JOIN message ON message.seq = delivery.message
+      WHERE delivery.phase = 'send' AND envelope ->> '$.sendAt' IS NULL
+      ORDER BY delivery.message LIMIT 1`,
+  )
+  return row?.acceptedAt ?? null
 }
 
 /**

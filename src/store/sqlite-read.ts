@@ -2,7 +2,7 @@
 import type { MailEvent } from '../mail/event.ts'
 import type { Message, MessageStatus, Recipient, RecipientStatus } from '../mail/message.ts'
 import { cursorFor, placeOf } from './cursor.ts'
-import type { Database, Value } from './database.ts'
+import { type Database, Parcel, type Value } from './database.ts'
 import type { AttemptEnd, AttemptView, EventQuery, MessageQuery, MessageView, Page } from './store.ts'
 
 interface MessageRow {
@@ -186,19 +186,14 @@ export function events(db: Database, query: EventQuery): Page<MailEvent> {
   )
 }
 
-/** How many pieces a message's content has; 0 when there is none. */
-export function pieces(db: Database, id: string): number {
-  return db.get<{ pieces: number }>('SELECT pieces FROM message WHERE id = ?', id)?.pieces ?? 0
-}
-
-/** One piece of a message's content, counted from 0; null when it is not there. */
-export function piece(db: Database, id: string, which: number): Uint8Array | null {
-  const row = db.get<{ bytes: Uint8Array }>(
-    `SELECT c.bytes FROM message AS m CROSS JOIN content AS c ON c.spool = m.spool AND c.piece = ? WHERE m.id = ?`,
+/** One piece of a message's content, counted from 0, when it is there; and how many there are. */
+export function piece(db: Database, id: string, which: number): Parcel<number> {
+  const row = db.get<{ pieces: number; bytes: Uint8Array }>(
+    `SELECT m.pieces, c.bytes FROM message AS m CROSS JOIN content AS c ON c.spool = m.spool AND c.piece = ? WHERE m.id = ?`,
     which,
     id,
   )
-  return row?.bytes ?? null
+  return row ? new Parcel(row.pieces, [row.bytes]) : new Parcel(0, [])
 }
 
 export function state(db: Database, key: string): unknown {

@@ -5,19 +5,9 @@ import type { Database, Value } from './database.ts'
 import { page } from './sqlite-read.ts'
 import type { Page, Suppression, SuppressionQuery } from './store.ts'
 
-/** Those of the addresses that are suppressed. One parameter holds them all, however many they are. */
+/** Those of the addresses that are suppressed. */
 export function suppressed(db: Database, tenant: string, emails: readonly string[]): string[] {
-  const keys = emails.map(suppressionKey)
-  const found = new Set(
-    db
-      .all<{ key: string }>(
-        'SELECT key FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))',
-        tenant,
-        JSON.stringify(keys),
-      )
-      .map((row) => row.key),
-  )
-  return emails.filter((_, at) => found.has(keys[at]!))
+  return emails.filter((email) => suppression(db, tenant, suppressionKey(email)) !== null)
 }
 
 /** The newest reason for an address is the one kept. */

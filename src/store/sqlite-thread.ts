@@ -3,6 +3,7 @@
  * grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Parcel } from './database.ts'
 import { type Answer, type Call, commit } from './sqlite.ts'
 import type { SqliteFile } from './sqlite-file.ts'
 import { type FileOptions, openFile } from './sqlite-open.ts'
@@ -17,9 +18,12 @@ export interface Posted {
 export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
 
 /** What comes back: first whether the store is open, then answers in the order of the calls (JSON of `PostedAnswer[]`). */
-export type Reply = { opened: true } | { refused: string } | { answers: string; pieces: Uint8Array[] }
-/** `piece`: the value is the next of the pieces. */
-export type PostedAnswer = { value: unknown } | { piece: true } | { error: { name: string; message: string } }
+export type Reply = { opened: true } | { refused: string } | { answers: string; bytes: Uint8Array[] }
+/** `parcel`: a parcel of that, and of so many of the bytes. */
+export type PostedAnswer =
+  | { value: unknown }
+  | { parcel: unknown; bytes: number }
+  | { error: { name: string; message: string } }
 
 /** More calls than this are committed in several steps, so that the first are not kept waiting by the last. */
 const longestBatch = 512
@@ -96,14 +100,14 @@ function grows({ verb }: Call): boolean {
 }
 
 function reply(answers: Answer[]): void {
-  const pieces: Uint8Array[] = []
+  const bytes: Uint8Array[] = []
   const posted = answers.map((answer): PostedAnswer => {
     if ('error' in answer) return { error: { name: answer.error.name, message: answer.error.message } }
-    if (!(answer.value instanceof Uint8Array)) return answer
-    pieces.push(answer.value)
-    return { piece: true }
+    if (!(answer.value instanceof Parcel)) return answer
+    bytes.push(...answer.value.bytes)
+    return { parcel: answer.value.rest, bytes: answer.value.bytes.length }
   })
-  port.postMessage({ answers: JSON.stringify(posted), pieces } satisfies Reply)
+  port.postMessage({ answers: JSON.stringify(posted), bytes } satisfies Reply)
 }
 
 /** Moves the log into the database once it holds so many pages. A failure there is told by every write from then on. */

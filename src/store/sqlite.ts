@@ -1,8 +1,8 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { accept, drop, keep } from './sqlite-accept.ts'
-import { claim, depth, nextDue, record, settle } from './sqlite-queue.ts'
-import { events, message, messages, piece, pieces, state, usage } from './sqlite-read.ts'
+import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
+import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
@@ -21,10 +21,10 @@ const writing = { accept, keep, drop, claim, record, settle, steer, suppress, un
 const reading = {
   nextDue,
   depth,
+  oldest,
   message,
   messages,
   events,
-  pieces,
   piece,
   suppressed,
   suppression,
@@ -73,7 +73,7 @@ function run(db: Database, { verb, args }: Call): unknown {
   return (verbs[verb] as (db: Database, ...args: unknown[]) => unknown)(db, ...args)
 }
 
-/** Carries calls to wherever the database is. Arguments and results are JSON, but for the bytes that stand last. */
+/** Carries calls to wherever the database is. Arguments are JSON, but for the bytes that stand last; results too, or parcels. */
 export interface Caller {
   call<V extends Verb>(verb: V, ...args: Args<V>): Promise<Result<V>>
   close(): Promise<void>
@@ -88,22 +88,23 @@ export function storeOver({ call, close }: Caller): Store {
     },
     keep: (spool, piece) => call('keep', spool, piece),
     drop: (spool) => call('drop', spool),
-    claim: (want) => call('claim', want),
+    claim: async (want) => unpacked(await call('claim', want)),
     record: (attempt) => call('record', attempt),
     settle: (settlement) => call('settle', settlement),
     nextDue: () => call('nextDue'),
     depth: () => call('depth'),
+    oldest: () => call('oldest'),
     message: (id, tenant) => call('message', id, tenant),
     messages: (query) => call('messages', query),
     events: (query) => call('events', query),
     async *content(messageId) {
-      // Asked for together, so that the usual content, one piece, takes one trip.
-      const [count, first] = await Promise.all([call('pieces', messageId), call('piece', messageId, 0)])
-      if (first) yield first
-      for (let which = 1; which < count; which++) {
-        const bytes = await call('piece', messageId, which)
-        if (!bytes) throw new StoreUnavailable(`the content of ${messageId} was swept while it was read`)
-        yield bytes
+      let count = 1
+      for (let which = 0; which < count; which++) {
+        const { rest, bytes } = await call('piece', messageId, which)
+        if (rest < count && which > 0)
+          throw new StoreUnavailable(`the content of ${messageId} was swept while it was read`)
+        count = rest
+        yield* bytes
       }
     },
     steer: (id, tenant, what, now) => call('steer', id, tenant, what, now),

@@ -44,6 +44,10 @@ export interface Claim extends DeliveryPlan {
   message: Message
   /** All recipients of the message, not only those of this delivery. */
   all: Recipient[]
+  /** Those of `recipients` that are suppressed by now. */
+  suppressed: number[]
+  /** The content, when it is to be sent and small (64 KB): it comes along. Null: ask `content`. */
+  content: Uint8Array | null
   /** Attempts that were recorded and never settled: their holder died, so what they sent is unknown. */
   open: { id: string; provider: string; at: number; recipients: number[] }[]
 }
@@ -112,8 +116,8 @@ export interface Settlement {
 
 export interface Arrival {
   message: Message
+  /** All that were asked for; who of them is suppressed is looked at in the same commit. */
   recipients: Pick<Recipient, 'index' | 'email' | 'status' | 'dsn'>[]
-  /** The first delivery (recipients that are not suppressed); none when all are. */
   deliveries: Pick<DeliveryPlan, 'recipients' | 'dueAt'>[]
   events: NewEvent[]
   /** The content whole, or the spool whose pieces were kept ahead. */
@@ -123,8 +127,11 @@ export interface Arrival {
 }
 
 export type Accepted =
-  /** `id` is the message's. */
-  | { kind: 'accepted'; id: string }
+  /**
+   * `id` is the message's. Each event is about a recipient on the suppression list: it was stored as `suppressed`, with the event,
+   * and travels in no delivery.
+   */
+  | { kind: 'accepted'; id: string; suppressed: NewEvent[] }
   /** The key was used with the same digest before: nothing was stored, this is the first message. */
   | { kind: 'replayed'; id: string }
   /** The key was used with another digest: nothing was stored. */
@@ -202,6 +209,8 @@ export interface Store {
   nextDue(): Promise<number | null>
   /** How many deliveries wait or are leased, by priority. */
   depth(): Promise<Record<Priority, number>>
+  /** When the oldest message that still waits was accepted; null for none. Held mail and mail with a `sendAt` do not count. */
+  oldest(): Promise<number | null>
   message(id: string, tenant: string): Promise<MessageView | null>
   /** Newest first. @throws RangeError for a cursor that is not ours */
   messages(query: MessageQuery): Promise<Page<Omit<MessageView, 'attempts'>>>

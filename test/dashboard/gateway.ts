@@ -37,7 +37,12 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
   const views: MessageView[] = []
   const events: MailEvent[] = []
   const contents = new Map<string, Uint8Array>()
-  const asked = { queries: [] as MessageQuery[], steered: [] as [string, Steer][], woken: 0 }
+  const asked = {
+    queries: [] as MessageQuery[],
+    steered: [] as [string, Steer][],
+    woken: 0,
+    configProblem: null as string | null,
+  }
   const keys = options.keys ?? {}
   const providers = options.providers ?? [{ ...inboxProvider }]
   let time = now
@@ -177,6 +182,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
       return key !== null && Object.hasOwn(keys, key) ? keys[key]! : null
     },
     smtp: () => '127.0.0.1:2525',
+    configProblem: () => asked.configProblem,
   })
   const app = new Hono().use(localOnly(() => Object.keys(keys).length === 0)).route('/', pages)
   return {

@@ -118,3 +118,24 @@ test('a store that cannot be read is said, not shown', async () => {
   assert.equal(answer.status, 503)
   assert.doesNotMatch(await answer.text(), /secret/)
 })
+
+test('whoever manages the gateway sees that the config file cannot be used', async () => {
+  const { app, asked, keys } = gateway()
+  const shown = async (headers: Record<string, string> = {}) => (await app.request('/providers', { headers })).text()
+  assert.doesNotMatch(await shown(), /stays in force/)
+  asked.configProblem = 'waypost.yaml:3:1  <b>: unknown key\nwaypost.yaml:4:1  x: unknown key'
+  assert.match(
+    await shown(),
+    /stays in force[\s\S]*waypost\.yaml:3:1 {2}&lt;b&gt;: unknown key[\s\S]*waypost\.yaml:4:1/,
+  )
+  keys.reader = { tenant: 'acme', scopes: ['read'] }
+  const login = await app.request('/login', {
+    method: 'POST',
+    headers: { origin: 'http://localhost', 'sec-fetch-site': 'same-origin' },
+    body: new URLSearchParams({ key: 'reader' }),
+  })
+  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const page = await shown({ cookie })
+  assert.match(page, /<h1>Providers/)
+  assert.doesNotMatch(page, /stays in force/)
+})

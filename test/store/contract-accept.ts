@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Fresh } from './contract.ts'
-import { accepted, arrival, bytes, claimAll, contentOf, event, start } from './mail.ts'
+import { accepted, arrival, bytes, claimAll, claimOne, contentOf, event, start, statuses } from './mail.ts'
 
 export function acceptContract(fresh: Fresh): void {
   describe('accept', () => {
@@ -10,7 +10,7 @@ export function acceptContract(fresh: Fresh): void {
       const wanted = arrival({ to: ['ann@example.org', 'bob@example.org'], content: bytes('hello') })
       wanted.recipients[1]!.dsn = { notify: ['FAILURE'], orcpt: 'rfc822;bob@example.org' }
       wanted.message.metadata = JSON.parse(`{"__proto__": "x", "order": "17'; DROP TABLE message; --"}`)
-      assert.deepEqual(await store.accept(wanted), { kind: 'accepted', id: wanted.message.id })
+      assert.deepEqual(await store.accept(wanted), { kind: 'accepted', id: wanted.message.id, suppressed: [] })
       const view = await store.message(wanted.message.id, 'acme')
       assert.deepEqual(view, {
         message: wanted.message,
@@ -26,13 +26,31 @@ export function acceptContract(fresh: Fresh): void {
       assert.deepEqual(rows[0], { ...event('accepted', null), id: rows[0]!.id, messageId: wanted.message.id })
     })
 
-    it('takes a message without a delivery: all its recipients are suppressed', async (test) => {
+    it('leaves at home who is on the suppression list, whatever case the address is in, and says so', async (test) => {
       const store = await fresh(test)
-      const wanted = arrival()
-      wanted.recipients[0]!.status = 'suppressed'
-      wanted.deliveries = []
-      await store.accept(wanted)
-      assert.equal((await store.message(wanted.message.id, 'acme'))!.status, 'failed')
+      const entry = { tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start } as const
+      await store.suppress([entry, { ...entry, tenant: '', key: 'ann@example.org' }])
+      const to = ['ann@example.org', 'Bob@example.org', 'cy@example.org']
+      const wanted = arrival({ to })
+      const noted = { ...event('suppressed', 'Bob@example.org'), detail: 'on the suppression list' }
+      assert.deepEqual(await store.accept(wanted), { kind: 'accepted', id: wanted.message.id, suppressed: [noted] })
+      assert.deepEqual(await statuses(store, wanted.message.id), ['queued', 'suppressed', 'queued'])
+      assert.deepEqual((await claimOne(store)).recipients, [0, 2])
+      const { rows } = await store.events({ tenant: 'acme', messageId: wanted.message.id, limit: 10 })
+      assert.deepEqual(
+        rows.map(({ type, recipient }) => [type, recipient]),
+        [
+          ['suppressed', 'Bob@example.org'],
+          ['accepted', null],
+        ],
+      )
+    })
+
+    it('makes no delivery of a message whose recipients are all suppressed', async (test) => {
+      const store = await fresh(test)
+      await store.suppress([{ tenant: 'acme', key: 'ann@example.org', reason: 'bounce', source: 'ses', at: start }])
+      const id = await accepted(store)
+      assert.equal((await store.message(id, 'acme'))!.status, 'failed')
       assert.equal(await store.nextDue(), null)
     })
 

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Fresh } from './contract.ts'
-import { accepted, attempt, claimAll, claimOne, event, minute, plan, settlement, start, statuses } from './mail.ts'
+import {
+  accepted,
+  attempt,
+  bytes,
+  claimAll,
+  claimOne,
+  event,
+  minute,
+  plan,
+  settlement,
+  start,
+  statuses,
+} from './mail.ts'
 
 export function queueContract(fresh: Fresh): void {
   describe('claim', () => {
@@ -43,10 +55,32 @@ export function queueContract(fresh: Fresh): void {
         unknown: null,
         message,
         all: recipients,
+        suppressed: [],
+        content: bytes('Subject: hi\r\n'),
         open: [],
       })
       assert.deepEqual(await statuses(store, id), ['sending', 'sending'])
       assert.equal((await store.message(id, 'acme'))!.status, 'sending')
+    })
+
+    it('brings small content along, and who was suppressed meanwhile', async (test) => {
+      const store = await fresh(test)
+      const [ann, bob] = ['ann@example.org', 'Bob@example.org']
+      const contents = ['one', 'x'.repeat(65_537), '', 'x'.repeat(65_536)].map(bytes)
+      for (const content of contents) await accepted(store, { to: [ann, bob], content })
+      await store.keep('a', bytes('two '))
+      await store.keep('a', bytes('pieces'))
+      await accepted(store, { content: { spool: 'a' } })
+      await store.suppress([{ tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start }])
+      const claims = await claimAll(store)
+      assert.deepEqual(
+        claims.map(({ suppressed }) => suppressed),
+        [[1], [1], [1], [1], []],
+      )
+      assert.deepEqual(
+        claims.map(({ content }) => content),
+        [contents[0], null, null, contents[3], null],
+      )
     })
 
     it('leaves recipients that are held so while it looks at them', async (test) => {
@@ -242,6 +276,16 @@ export function queueContract(fresh: Fresh): void {
       await claimOne(store)
       assert.equal(await store.nextDue(), start + 5)
       assert.deepEqual(await store.depth(), { high: 2, normal: 1, low: 1 })
+    })
+
+    it('is as old as the oldest that should have left', async (test) => {
+      const store = await fresh(test)
+      assert.equal(await store.oldest(), null)
+      await accepted(store, { message: { acceptedAt: start - 9, sendAt: start + 50 }, dueAt: start + 50 })
+      assert.equal(await store.oldest(), null)
+      await accepted(store, { message: { acceptedAt: start - 7 }, dueAt: start + 1000 })
+      await accepted(store, { message: { acceptedAt: start - 5 } })
+      assert.equal(await store.oldest(), start - 7)
     })
   })
 }

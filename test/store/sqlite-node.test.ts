@@ -185,4 +185,8 @@ describe('a file that cannot be the store', () => {
     })
     await assert.rejects(openSqlite({ path: directory }), /it is not a file/)
   })
+
+  it('because nothing can be made there, is told at once', { skip: process.platform !== 'linux' }, async () => {
+    await assert.rejects(openSqlite({ path: '/proc/waypost/waypost.db' }), /cannot open the store/)
+  })
 })
