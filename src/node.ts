@@ -43,6 +43,8 @@ const stopWithin = 25_000
 /** Free disk is looked at this often. */
 const diskCheck = 5_000
 const sweepEvery = 3_600_000
+/** Messages deleted in one step: mail waits for no longer than that takes. */
+const sweepAtOnce = 100
 const keepKeys = 24 * 3_600_000
 
 export interface Running {
@@ -288,13 +290,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const sweep = async () => {
     try {
       const now = clock()
-      const limit = 500
-      while ((await store.sweep({ messages: now - config.keep, keys: now - keepKeys, limit })) === limit);
+      const before = { messages: now - config.keep, keys: now - keepKeys, limit: sweepAtOnce }
+      while (!stopping && (await store.sweep(before)) === sweepAtOnce);
     } catch (error) {
       log.error({ err: error }, 'sweep failed')
     }
   }
   await checkDisk()
+  // One that never runs for an hour must forget, too.
+  void sweep()
   warn(loaded.warnings)
 
   const reload = async () => {

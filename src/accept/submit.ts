@@ -141,8 +141,9 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
   /** The first answer again, as far as it can be told: who was suppressed then may have been told apart since. */
   async function replay(id: string, submission: Submission): Promise<Receipt> {
     const first = await store.message(id, submission.sender.tenant)
-    const waits = first?.message.sendAt == null ? 'queued' : 'scheduled'
-    const recipients = first?.recipients ?? []
+    const waits: RecipientStatus = first?.message.sendAt == null ? 'queued' : 'scheduled'
+    // Where messages are kept for less than a day, the key outlives its message.
+    const recipients = first?.recipients ?? submission.recipients.map(({ email }) => ({ email, status: waits }))
     return receipt(
       id,
       recipients.map(({ email, status }) => ({ email, status: status === 'suppressed' ? status : waits })),

@@ -8,11 +8,11 @@ const parts = [
   'DELETE FROM event WHERE message = ?',
 ]
 
-/** @returns how many messages went; at most `limit`, and as many keys */
+/** @returns how many messages or keys went, whichever were more; at most `limit` of each */
 export function sweep(db: Database, before: { messages: number; keys: number; limit: number }): number {
-  db.run(
+  const keys = db.all(
     `DELETE FROM idempotency WHERE (tenant, key) IN
-       (SELECT tenant, key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)`,
+       (SELECT tenant, key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?) RETURNING at`,
     before.keys,
     before.limit,
   )
@@ -28,7 +28,7 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
     db.run('DELETE FROM content WHERE spool = ?', spool)
     db.run('DELETE FROM message WHERE seq = ?', seq)
   }
-  return ended.length
+  return Math.max(ended.length, keys.length)
 }
 
 /** Deletes the spools that no message took: those who filled them are gone. Only before anyone else has the store. */

@@ -45,7 +45,13 @@ function open(): SqliteFile | null {
 }
 
 function serve(file: SqliteFile): void {
-  const idle = setTimeout(() => tend(file, 1), idleMs)
+  /** A sweep freed more than was given back to the disk so far. */
+  let freed = false
+  const idle = setTimeout(() => {
+    if (freed) freed = giveBack(file)
+    tend(file, 1)
+    if (freed) idle.refresh()
+  }, idleMs)
   port.on('message', (first: Posted | null) => {
     const calls: Call[] = []
     let closing = false
@@ -60,7 +66,7 @@ function serve(file: SqliteFile): void {
     while (calls.length > 0) {
       const batch = calls.splice(0, longestBatch)
       const answers = answer(file, batch)
-      if (batch.some((call) => call.verb === 'sweep')) giveBack(file)
+      if (batch.some((call) => call.verb === 'sweep')) freed = giveBack(file)
       reply(answers)
       tend(file, longestLog)
     }
@@ -113,13 +119,15 @@ function tend(file: SqliteFile, pages: number): void {
   }
 }
 
-/** Returns what a sweep freed to the disk, a bounded part of it at a time: other calls wait meanwhile. */
-function giveBack(file: SqliteFile): void {
+/** Returns what a sweep freed to the disk, a bounded part of it at a time, for other calls wait meanwhile. True: there is more. */
+function giveBack(file: SqliteFile): boolean {
   try {
     file.shrink(mostGivenBack)
     file.checkpoint()
+    return Number(file.pragma('freelist_count')) > 0
   } catch {
     // As above.
+    return false
   }
 }
 

@@ -241,7 +241,8 @@ export interface Store {
   usage(day: string): Promise<Record<string, number>>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
-   * and gives the space back. Answers how many messages went. Works in small steps; call again while it answers `limit`.
+   * and gives the space back. Answers how many messages or keys went, whichever were more. Works in small steps; call again
+   * while it answers `limit`.
    */
   sweep(before: { messages: number; keys: number; limit: number }): Promise<number>
   /** Flushes and closes; later calls throw StoreUnavailable. */
