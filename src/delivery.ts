@@ -3,6 +3,7 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Content, formFor, type Handoff } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
@@ -13,7 +14,7 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import type { Standings } from './standing.ts'
-import type { AttemptEnd, Claim, NewEvent, Store, StoredPlan } from './store/store.ts'
+import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { attemptEnd } from './track/settle.ts'
 
@@ -41,6 +42,8 @@ interface Made {
 
 /** A key is trusted for this share of the time a vendor says it remembers it: older, it would be a fresh sending. */
 const keyTrust = 0.8
+/** A settlement that found no room is tried again after this. */
+const settleAgain = 1_000
 /** What the lease allows beyond the attempt itself, for its commits. */
 const leaseMargin = 60_000
 
@@ -48,11 +51,13 @@ export class Delivery {
   readonly #parts: DeliveryParts
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
+  #leasedUntil: number
 
   constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
     this.#parts = parts
     this.#claim = claim
     this.#content = content
+    this.#leasedUntil = claim.leasedUntil
   }
 
   get #message(): Message {
@@ -157,6 +162,7 @@ export class Delivery {
     const emails = recipients.map(({ email }) => email)
     const at = clock()
     const id = newId('att', at)
+    const leaseUntil = at + provider.timeout + leaseMargin
     const ours = await store.record({
       id,
       delivery: this.#claim.id,
@@ -166,9 +172,10 @@ export class Delivery {
       at,
       recipients: recipients.map(({ index }) => index),
       plan,
-      leaseUntil: at + provider.timeout + leaseMargin,
+      leaseUntil,
     })
     if (!ours) return null
+    this.#leasedUntil = leaseUntil
     const handoff: Handoff = { ...this.#handoff(provider, recipients), content }
     const called = await standings.call(name, this.#message, async () => {
       try {
@@ -283,11 +290,20 @@ export class Delivery {
     return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, absent: false, avoid }
   }
 
-  /** Commits; false when the claim is no longer ours. */
+  /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
   async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
-    const settled = await this.#parts.store.settle(changes.settlement(attempt))
-    if (settled) this.#parts.settled(this.#message, changes.events)
-    return settled
+    const { store, clock, settled } = this.#parts
+    const settlement = changes.settlement(attempt)
+    for (;;) {
+      try {
+        const ours = await store.settle(settlement)
+        if (ours) settled(this.#message, changes.events)
+        return ours
+      } catch (error) {
+        if (!(error instanceof StoreFull) || clock() + settleAgain > this.#leasedUntil) throw error
+        await pause(settleAgain)
+      }
+    }
   }
 }
 

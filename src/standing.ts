@@ -76,15 +76,19 @@ export class Standings {
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
-        old && sameSettings(old.provider, provider) ? old : await this.#fresh(provider, usage, drained),
+        old && sameSettings(old.provider, provider)
+          ? old
+          : await this.#fresh(provider, usage, drained, old !== undefined),
       )
     }
     this.#live = live
     for (const [name, { breaker }] of before) if (live.get(name)?.breaker !== breaker) breaker.close()
   }
 
-  async #fresh(provider: Provider, usage: Record<string, number>, drained: boolean): Promise<Live> {
+  /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
+  async #fresh(provider: Provider, usage: Record<string, number>, drained: boolean, changed: boolean): Promise<Live> {
     const key = `breaker:${provider.name}`
+    if (changed) await this.#store.setState(key, null)
     const saved = (await this.#store.state(key)) as SavedBreaker | null
     return {
       provider,

@@ -135,6 +135,18 @@ test('fifty reloads under load lose and double nothing', async (t) => {
   })
 })
 
+test('a mended credential is used at once, though the wrong one had opened the breaker', () =>
+  withProcess(using('vendor', { vendor: postmark('wrong-token') }), async (gateway) => {
+    await gateway.send(mail)
+    await eventually(
+      async () => (await gateway.get('/v1/providers')).body.providers[0].state === 'open',
+      'the breaker opens',
+    )
+    await reload(gateway, using('vendor', { vendor: postmark() }))
+    assert.equal((await gateway.get('/v1/providers')).body.providers[0].state, 'ready')
+    await gateway.until(await gateway.send(mail), 'sent')
+  }))
+
 test('no secret of the config ever shows', async () => {
   const canary = 'c4n4ry-0f-a-s3cret'
   const loud = await fakeMx({
