@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { addressingFor, type Content, formFor, type Handoff } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -84,6 +84,12 @@ export class Delivery {
 
     for (const [place, candidate] of candidates.entries()) {
       const provider = standings.provider(candidate.provider)
+      if (provider && this.#exposes(provider, rest)) {
+        const changes = this.#changes()
+        for (const recipient of rest) changes.requeue([recipient], { avoid })
+        await this.#commit(changes)
+        return
+      }
       const content = provider && (await this.#prepare(provider, plan))
       if (!content) continue
       if (!standings.take(candidate.provider, rest.length, clock())) {
@@ -107,6 +113,16 @@ export class Delivery {
       if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
+  }
+
+  /**
+   * Whether a call would show bcc recipients to one another: those who are visible are no longer among them, and this vendor mails
+   * everyone in its headers. They then travel alone.
+   */
+  #exposes({ adapter: { features } }: Provider, recipients: readonly Recipient[]): boolean {
+    const { hidden } = this.#message
+    const byHeaders = addressingFor(features, formFor(this.#message, features)) === 'headers'
+    return byHeaders && recipients.length > 1 && recipients.every(({ index }) => hidden.includes(index))
   }
 
   /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */

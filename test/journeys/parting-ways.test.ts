@@ -95,3 +95,32 @@ routes:
     await Promise.all([vendor.close(), relay.close()])
   }
 })
+
+test('nor when the first provider took the visible one and the next gets the rest', async () => {
+  const vendor = await fakePostmark()
+  const relay = await fakeMx({ on: { rcpt: (line) => (line.includes('bob@') ? undefined : '451 4.3.0 not now') } })
+  const config = `
+providers:
+  vendor: { adapter: postmark, serverToken: ${postmarkToken}, baseUrl: "${vendor.url}" }
+  relay: { adapter: smtp, host: 127.0.0.1, port: ${relay.port}, tls: none, breaker: { failures: 100 } }
+routes:
+  - { name: default, use: { first: [relay, vendor] } }
+`
+  try {
+    await withWaypost(config, async (gateway) => {
+      const bcc = ['one@example.org', 'two@example.org']
+      const id = await gateway.send({ from: 'ann@example.com', to: 'bob@example.org', bcc, subject: 'Hi', text: 'Hi.' })
+      await gateway.until(id, 'sent')
+      assert.deepEqual(
+        relay.received.map(({ to }) => to),
+        [['bob@example.org']],
+      )
+      assert.deepEqual(vendor.taken.map(({ recipients }) => recipients).toSorted(), [
+        ['one@example.org'],
+        ['two@example.org'],
+      ])
+    })
+  } finally {
+    await Promise.all([vendor.close(), relay.close()])
+  }
+})
