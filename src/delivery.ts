@@ -84,13 +84,19 @@ export class Delivery {
 
     for (const [place, candidate] of candidates.entries()) {
       const provider = standings.provider(candidate.provider)
-      if (provider && this.#exposes(provider, rest)) {
+      if (!provider) {
+        // A reload took it away since the plan was made: a fresh plan, at once.
+        plan.rejected.push({ provider: candidate.provider, reason: 'is not in the config any more' })
+        openAt ??= clock()
+        continue
+      }
+      if (this.#exposes(provider, rest)) {
         const changes = this.#changes()
         for (const recipient of rest) changes.requeue([recipient], { avoid })
         await this.#commit(changes)
         return
       }
-      const content = provider && (await this.#prepare(provider, plan))
+      const content = await this.#prepare(provider, plan)
       if (!content) continue
       if (!standings.take(candidate.provider, rest.length, clock())) {
         plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })

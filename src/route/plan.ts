@@ -56,6 +56,8 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
     const there = standing.get(name)
     if (!there) {
       rejected.push({ provider: name, reason: 'is not in the config any more' })
+      // A rule names only providers of its own config, so this is a reload half done: its other half is a moment away.
+      if (message.provider === null) waitUntil = Math.min(waitUntil ?? now, now)
       continue
     }
     const never = unfit(message, recipient, there.provider, labels) ?? avoid.get(name)
