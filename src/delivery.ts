@@ -31,6 +31,8 @@ export interface DeliveryParts {
   settled: (message: Message, events: readonly NewEvent[]) => void
   /** Told of every attempt's end. */
   attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
+  /** Something will be due that the pump does not know of. */
+  wake: () => void
   /** Told of a bug in an adapter or a carrier. */
   bug: (error: unknown, message: Message, provider: string) => void
 }
@@ -197,7 +199,7 @@ export class Delivery {
       leaseUntil,
     })
     if (!ours) return null
-    this.#leasedUntil = leaseUntil
+    this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const handoff: Handoff = { ...this.#handoff(provider, recipients), content }
     const called = await standings.call(name, this.#message, async () => {
       try {
@@ -314,12 +316,13 @@ export class Delivery {
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
   async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
-    const { store, clock, settled } = this.#parts
+    const { store, clock, settled, wake } = this.#parts
     const settlement = changes.settlement(attempt)
     for (;;) {
       try {
         const ours = await store.settle(settlement)
         if (ours) settled(this.#message, changes.events)
+        if (ours && settlement.next.add.length > 0) wake()
         return ours
       } catch (error) {
         if (!(error instanceof StoreFull) || clock() + settleAgain > this.#leasedUntil) throw error

@@ -40,7 +40,6 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
   regex: RegexEngine
   /** The mailbox provider behind a domain, judged by MX; null when nobody knows. Asked only when a rule looks at it. */
   hostOf: (domain: string) => Promise<string | null>
-  wake: () => void
 }
 
 export interface Gateway extends Operations {
@@ -148,7 +147,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     const calls = await groups(message, wanted, claim.avoid)
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))
-      parts.wake()
     } else if (calls[0]) {
       await delivery.send(calls[0].recipients, calls[0].planned)
     }

@@ -204,10 +204,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     clock,
     closed,
-    accepted(message, events) {
-      report(message, events)
-      pump?.wake()
-    },
+    accepted: report,
+    onward: { slot: (priority) => pump?.slot(priority) ?? null, wake: () => pump?.wake() },
   })
   const web = app({
     config: () => config,

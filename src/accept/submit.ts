@@ -12,7 +12,7 @@ import {
   type RecipientStatus,
 } from '../mail/message.ts'
 import { isRawOnly } from '../mail/parse.ts'
-import type { Arrival, NewEvent, Store } from '../store/store.ts'
+import type { Accepted, Arrival, Claim, NewEvent, Store } from '../store/store.ts'
 import { maySendFrom, type Sender } from './auth.ts'
 import { Refusal } from './refusals.ts'
 
@@ -83,6 +83,20 @@ export interface DoorRules {
   providers: readonly { name: string }[]
 }
 
+/** A place in the pump, held for mail that is being accepted. It is used or given back. */
+export interface Slot {
+  leaseUntil: number
+  start(claim: Claim): void
+  free(): void
+}
+
+/** Where accepted mail goes on: straight into a free place while nothing waits before it, else it is claimed in its turn. */
+export interface Onward {
+  slot(priority: Priority): Slot | null
+  /** Mail waits. */
+  wake(): void
+}
+
 export interface DoorParts {
   rules: () => DoorRules
   store: Pick<Store, 'accept' | 'keep' | 'drop' | 'message'>
@@ -91,13 +105,14 @@ export interface DoorParts {
   closed: () => Refusal | null
   /** Told once a message is durable. */
   accepted: (message: Message, events: readonly NewEvent[]) => void
+  onward: Onward
 }
 
 /** The type of a message that names none. */
 const defaultType = 'transactional'
 
 /** Opens the door onto a store. */
-export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): Door {
+export function openDoor({ rules, store, clock, closed, accepted, onward }: DoorParts): Door {
   /** Idempotency keys whose first message is under way right now. */
   const inFlight = new Set<string>()
 
@@ -116,7 +131,7 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
     const arrival: Arrival = {
       message,
       recipients,
-      deliveries: [{ recipients: recipients.map(({ index }) => index), dueAt: message.sendAt ?? now }],
+      dueAt: message.sendAt ?? now,
       events: [acceptedEvent(message, recipients.length)],
       content: bytes,
       idempotency:
@@ -124,7 +139,8 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
           ? null
           : { key: submission.idempotencyKey, digest: submission.digest ?? '' },
     }
-    const answer = await store.accept(arrival)
+    const slot = message.sendAt === null ? onward.slot(message.priority) : null
+    const answer = await commit(arrival, slot)
     if (answer.kind === 'conflict') {
       throw new Refusal(
         'idempotency_reused',
@@ -133,9 +149,22 @@ export function openDoor({ rules, store, clock, closed, accepted }: DoorParts): 
     }
     if (answer.kind === 'replayed') return replay(answer.id, submission)
     accepted(message, [...arrival.events, ...answer.suppressed])
+    if (answer.claim) slot!.start(answer.claim)
+    else onward.wake()
     const gone = new Set(answer.suppressed.map(({ recipient }) => recipient))
     const stored = recipients.map((one) => (gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one))
     return receipt(answer.id, stored, false)
+  }
+
+  /** The slot is given back where there is nothing to start. */
+  async function commit(arrival: Arrival, slot: Slot | null): Promise<Accepted> {
+    let answer: Accepted | undefined
+    try {
+      answer = await store.accept(arrival, slot?.leaseUntil)
+      return answer
+    } finally {
+      if (answer?.kind !== 'accepted' || answer.claim === null) slot?.free()
+    }
   }
 
   /** The first answer again, as far as it can be told: who was suppressed then may have been told apart since. */

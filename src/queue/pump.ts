@@ -19,6 +19,11 @@ export interface PumpParts {
 }
 
 export interface Pump {
+  /**
+   * A place for mail that is being accepted, so that it need not be looked for: while nothing is known to wait, and its priority has
+   * room. Null otherwise. Whoever has one starts a claim in it or frees it.
+   */
+  slot(priority: Priority): { leaseUntil: number; start(claim: Claim): void; free(): void } | null
   /** Something may be due now. Cheap; call it as often as you like. */
   wake(): void
   inFlight(): number
@@ -42,6 +47,8 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
   let inFlight = 0
   let stopping = false
   let woken = false
+  /** Mail that is due was left waiting, as far as the last look tells. */
+  let behind = true
   let rouse: () => void = () => {}
   let idle: (() => void)[] = []
 
@@ -61,19 +68,23 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
       }
     })
 
+  const free = () => {
+    inFlight--
+    if (inFlight === 0) {
+      for (const resolve of idle) resolve()
+      idle = []
+    }
+    if (behind) wake()
+  }
+
+  /** Runs a claim in a place that was taken for it. */
   const start = async (claim: Claim) => {
-    inFlight++
     try {
       await run(claim)
     } catch (error) {
       failed(error, claim)
     } finally {
-      inFlight--
-      if (inFlight === 0) {
-        for (const resolve of idle) resolve()
-        idle = []
-      }
-      wake()
+      free()
     }
   }
 
@@ -86,13 +97,18 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
   async function round(): Promise<void> {
     woken = false
     const open = share.find(([, limit]) => inFlight < limit)
+    behind ||= open?.[0] !== 'low'
     if (!open) return sleep(longestSleep)
     const [priority, limit] = open
     const now = clock()
     const want = limit - inFlight
     const claims = await store.claim({ now, leaseUntil: now + lease, limit: want, priority })
-    for (const claim of claims) void start(claim)
-    if (claims.length === want || priority !== 'low') {
+    for (const claim of claims) {
+      inFlight++
+      void start(claim)
+    }
+    behind = claims.length === want || priority !== 'low'
+    if (behind) {
       // There may be more: at once when slots are free, else when one is. What becomes due meanwhile is looked for every second.
       return claims.length > 0 ? undefined : sleep(whileBusy)
     }
@@ -114,6 +130,12 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
   })()
 
   return {
+    slot(wanted) {
+      const [, most] = share.find(([priority]) => priority === wanted)!
+      if (stopping || behind || inFlight >= most) return null
+      inFlight++
+      return { leaseUntil: clock() + lease, start: (claim) => void start(claim), free }
+    },
     wake,
     inFlight: () => inFlight,
     async stop(limit) {

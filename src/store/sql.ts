@@ -128,6 +128,28 @@ export const migrations: readonly (readonly string[])[] = [
       PRIMARY KEY (day, provider)
     ) STRICT, WITHOUT ROWID`,
   ],
+  [
+    // Every commit writes whole pages. A row that is changed must be small, so that the mail under way shares few pages: what is
+    // written once stands apart, and small content beside its envelope.
+    `CREATE TABLE mail (
+      message INTEGER PRIMARY KEY,
+      envelope TEXT NOT NULL,
+      content BLOB,
+      spool TEXT,
+      pieces INTEGER NOT NULL
+    ) STRICT`,
+    `INSERT INTO mail (message, envelope, spool, pieces) SELECT seq, envelope, spool, pieces FROM message`,
+    `ALTER TABLE message DROP COLUMN envelope`,
+    `ALTER TABLE message DROP COLUMN spool`,
+    `ALTER TABLE message DROP COLUMN pieces`,
+    // A bucket's index in a page or two.
+    `DROP INDEX recipient_email`,
+    `CREATE INDEX recipient_address ON recipient (message >> 9, email)`,
+    // Who is under way, whom nobody else writes down.
+    `CREATE INDEX delivery_leased ON delivery (message) WHERE leased = 1`,
+    `UPDATE recipient SET status = 'queued' WHERE status = 'sending'`,
+    `UPDATE message SET status = 'queued' WHERE status = 'sending'`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

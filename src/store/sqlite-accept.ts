@@ -1,17 +1,30 @@
 /** Taking mail in: content ahead of its message, and the message with all that starts with it. */
 import { newId } from '../mail/id.ts'
-import { messageStatus, type Priority } from '../mail/message.ts'
+import { type Message, messageStatus, type Priority } from '../mail/message.ts'
 import { type Database, pieceBytes } from './database.ts'
 import { suppressed } from './sqlite-suppress.ts'
-import type { Accepted, Arrival, NewEvent } from './store.ts'
+import type { Accepted, Arrival, Claim, NewEvent } from './store.ts'
 
-/** An arrival whose content travels beside it: the bytes whole, or the name of its spool. */
-export type ArrivalHead = Omit<Arrival, 'content'> & { spool: string | null }
+/** An arrival on its way: its message as the text it is kept as, its content whole beside it or under the name of its spool. */
+export type ArrivalHead = Omit<Arrival, 'content' | 'message'> & {
+  message: Pick<Message, 'id' | 'tenant' | 'type' | 'acceptedAt' | 'priority' | 'tags'>
+  envelope: string
+  spool: string | null
+  leaseUntil: number | null
+}
+
+/** An answer on its way: the caller has the rest of its claim. */
+export type AcceptedHead =
+  | Exclude<Accepted, { kind: 'accepted' }>
+  | { kind: 'accepted'; id: string; suppressed: NewEvent[]; leased: { id: number; recipients: number[] } | null }
+
+/** Content up to this many bytes is kept beside its envelope, and comes with its claim. */
+const small = 64 * 1024
 
 /** Priorities in the order in which they are claimed. */
 export const ranks: Record<Priority, number> = { high: 0, normal: 1, low: 2 }
 
-export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array | null): Accepted {
+export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array | null): AcceptedHead {
   const { message, idempotency } = arrival
   if (idempotency) {
     const used = db.get<{ digest: string; message: string }>(
@@ -32,26 +45,30 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
       message.acceptedAt,
     )
   }
-  // Content that came whole is kept under the message's own id.
-  const spool = arrival.spool ?? message.id
-  const pieces = arrival.spool === null ? keepWhole(db, spool, content!) : adopt(db, arrival.spool)
   const gone = new Set(suppressed(db, message.tenant, emailsOf(arrival)))
   const recipients = arrival.recipients.map((one) =>
     gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one,
   )
   db.run(
-    `INSERT INTO message (id, tenant, type, status, accepted_at, spool, pieces, envelope)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    'INSERT INTO message (id, tenant, type, status, accepted_at) VALUES (?, ?, ?, ?, ?)',
     message.id,
     message.tenant,
     message.type,
     messageStatus(recipients.map((recipient) => recipient.status)),
     message.acceptedAt,
-    spool,
-    pieces,
-    JSON.stringify(message),
   )
   const { seq } = db.get<{ seq: number }>('SELECT last_insert_rowid() AS seq')!
+  const whole = content !== null && content.length <= small
+  const spool = whole ? null : (arrival.spool ?? message.id)
+  const pieces = whole ? 0 : content === null ? adopt(db, arrival.spool!) : keepWhole(db, spool!, content)
+  db.run(
+    'INSERT INTO mail (message, envelope, content, spool, pieces) VALUES (?, ?, ?, ?, ?)',
+    seq,
+    arrival.envelope,
+    whole ? content : null,
+    spool,
+    pieces,
+  )
   for (const tag of new Set(message.tags)) db.run('INSERT INTO tag (tag, message) VALUES (?, ?)', tag, seq)
   for (const { index, email, status, dsn } of recipients) {
     db.run(
@@ -63,21 +80,57 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
       JSON.stringify(dsn),
     )
   }
-  for (const { recipients: wanted, dueAt } of arrival.deliveries) {
-    const travelling = wanted.filter((index) => recipients[index]!.status !== 'suppressed')
-    if (travelling.length === 0) continue
-    db.run(
-      `INSERT INTO delivery (message, recipients, phase, priority, due_at, tries, avoid)
-       VALUES (?, ?, 'send', ?, ?, 0, '[]')`,
-      seq,
-      JSON.stringify(travelling),
-      ranks[message.priority],
-      dueAt,
-    )
-  }
+  const travelling = recipients.filter(({ status }) => status !== 'suppressed').map(({ index }) => index)
+  const leased = travelling.length === 0 ? null : firstDelivery(db, seq, arrival, travelling)
   const events = [...gone].map((email) => suppressedEvent(email, message.acceptedAt))
   note(db, seq, message.tenant, [...arrival.events, ...events])
-  return { kind: 'accepted', id: message.id, suppressed: events }
+  return { kind: 'accepted', id: message.id, suppressed: events, leased }
+}
+
+/** @returns what makes a claim of it, when a lease was asked for */
+function firstDelivery(db: Database, seq: number, { message, dueAt, leaseUntil }: ArrivalHead, recipients: number[]) {
+  const claims = leaseUntil === null ? 0 : 1
+  const { id } = db.get<{ id: number }>(
+    `INSERT INTO delivery (message, recipients, phase, priority, due_at, leased, claims, tries, avoid)
+     VALUES (?, ?, 'send', ?, ?, ?, ?, 0, '[]') RETURNING id`,
+    seq,
+    JSON.stringify(recipients),
+    ranks[message.priority],
+    leaseUntil ?? dueAt,
+    claims,
+    claims,
+  )!
+  return leaseUntil === null ? null : { id, recipients }
+}
+
+/** The claim of a delivery that was leased with its arrival: what `claim` would read back is still at hand. */
+export function firstClaim(
+  { message, recipients, dueAt, content }: Arrival,
+  suppressed: readonly NewEvent[],
+  leased: { id: number; recipients: number[]; until: number },
+): Claim {
+  const gone = new Set(suppressed.map(({ recipient }) => recipient))
+  return {
+    id: leased.id,
+    claims: 1,
+    leasedUntil: leased.until,
+    message,
+    all: recipients.map((one) => ({
+      ...one,
+      status: gone.has(one.email) ? 'suppressed' : 'sending',
+      provider: null,
+      providerMessageId: null,
+    })),
+    recipients: leased.recipients,
+    suppressed: [],
+    content: content instanceof Uint8Array ? content : null,
+    open: [],
+    phase: 'send',
+    dueAt,
+    tries: 0,
+    avoid: [],
+    unknown: null,
+  }
 }
 
 function emailsOf({ recipients }: Pick<Arrival, 'recipients'>): string[] {

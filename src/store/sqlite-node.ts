@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { Parcel } from './database.ts'
 import { type Caller, storeOver } from './sqlite.ts'
 import type { FileOptions } from './sqlite-open.ts'
-import type { Posted, PostedAnswer, PostedCall, Reply } from './sqlite-thread.ts'
+import type { Answered, Posted, PostedAnswer, PostedCall, Reply } from './sqlite-thread.ts'
 import { type Store, StoreFull, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
@@ -30,7 +30,13 @@ interface Pending {
   reject(error: Error): void
 }
 
-/** This side of the thread: gathers the calls of one turn into one message, and hands the answers out in the same order. */
+/**
+ * Posts that the thread may have at once: one in its commit, and one to begin the next with. What comes meanwhile gathers here:
+ * a commit costs the more pages the fewer calls share it, and each post costs the waking of a thread.
+ */
+const mostPosted = 2
+
+/** This side of the thread: gathers calls into posts, and hands the answers out in the same order. */
 class Writer {
   readonly opened: Promise<void>
   readonly #worker: Worker
@@ -39,6 +45,8 @@ class Writer {
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls. */
   #waiting: Pending[] = []
+  /** Posts that have not been answered. */
+  #posted = 0
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
 
@@ -46,7 +54,7 @@ class Writer {
     this.#worker = worker
     this.opened = new Promise((resolve, reject) => {
       worker.on('message', (reply: Reply) => {
-        if ('answers' in reply) this.#settle(reply.answers, reply.bytes)
+        if ('answers' in reply) this.#settle(reply)
         else if ('opened' in reply) resolve()
         else reject(new StoreUnavailable(reply.refused))
       })
@@ -67,7 +75,7 @@ class Writer {
       this.#calls.push(JSON.stringify(call))
       if (bytes instanceof Uint8Array) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#calls.length === 1) setImmediate(() => this.#post())
+      if (this.#calls.length === 1) this.#postSoon()
     })
   }
 
@@ -82,8 +90,14 @@ class Writer {
     return this.#closed
   }
 
+  /** Once this turn has made all its calls, if the thread may have another post. */
+  #postSoon(): void {
+    if (this.#posted < mostPosted) setImmediate(() => this.#post())
+  }
+
   #post(): void {
     if (this.#calls.length === 0 || this.#gone) return
+    this.#posted++
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
     const bytes = new Uint8Array(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
@@ -97,8 +111,10 @@ class Writer {
     this.#worker.postMessage(posted, [bytes.buffer])
   }
 
-  #settle(answers: string, bytes: Uint8Array[]): void {
+  #settle({ answers, bytes, posts }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
+    this.#posted -= posts
+    if (this.#calls.length > 0) this.#postSoon()
     const settled = this.#waiting.splice(0, posted.length)
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))

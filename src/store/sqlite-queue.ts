@@ -1,8 +1,8 @@
 /** The hot road: claim what is due, record the attempt, settle what became of it. */
-import { type Message, messageStatus, type Priority, type Recipient, type RecipientStatus } from '../mail/message.ts'
+import { type Message, messageStatus, type Priority, type RecipientStatus } from '../mail/message.ts'
 import { type Database, Parcel } from './database.ts'
 import { note, ranks } from './sqlite-accept.ts'
-import { recipientsOf } from './sqlite-read.ts'
+import { markSending, recipientsOf } from './sqlite-read.ts'
 import { suppress, suppressed } from './sqlite-suppress.ts'
 import type { AttemptStart, Claim, DeliveryPlan, Settlement } from './store.ts'
 
@@ -17,7 +17,6 @@ interface DueRow {
   avoid: string
   unknown: string | null
   expire_at: number | null
-  status: string
   tenant: string
   envelope: string
   content: Uint8Array | null
@@ -37,11 +36,6 @@ interface OpenRow {
   recipients: string
 }
 
-/** Content up to this many bytes comes with its claim: what comes in whole (see `accept`) is no larger. */
-const small = 64 * 1024
-
-const waiting: ReadonlySet<RecipientStatus> = new Set(['queued', 'scheduled', 'deferred', 'held'])
-
 export function claim(
   db: Database,
   want: { now: number; leaseUntil: number; limit: number; priority: Priority },
@@ -51,11 +45,9 @@ export function claim(
   for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
     const due = db.all<DueRow>(
       `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.avoid, d.unknown, d.expire_at,
-         m.status, m.tenant, m.envelope, CASE WHEN d.phase = 'send' AND m.pieces = 1 THEN
-           (SELECT bytes FROM content WHERE spool = m.spool AND piece = 0 AND length(bytes) <= ?) END AS content
-       FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+         m.tenant, mail.envelope, CASE d.phase WHEN 'send' THEN mail.content END AS content
+       FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message CROSS JOIN mail ON mail.message = d.message
        WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
-      small,
       rank,
       want.now,
       want.limit - claims.length,
@@ -82,7 +74,7 @@ function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
   db.run('UPDATE delivery SET due_at = ?, claims = claims + 1, leased = 1 WHERE id = ?', leaseUntil, row.id)
   const travelling: number[] = JSON.parse(row.recipients)
   const all = recipientsOf(db, row.message)
-  if (row.phase === 'send') startSending(db, row, travelling, all)
+  if (row.phase === 'send') markSending(all, travelling)
   const gone = suppressed(
     db,
     row.tenant,
@@ -107,16 +99,6 @@ function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
   }
 }
 
-function startSending(db: Database, row: DueRow, travelling: number[], all: Recipient[]): void {
-  for (const recipient of all) {
-    if (!travelling.includes(recipient.index) || !waiting.has(recipient.status)) continue
-    recipient.status = 'sending'
-    db.run(`UPDATE recipient SET status = 'sending' WHERE message = ? AND idx = ?`, row.message, recipient.index)
-  }
-  const status = messageStatus(all.map((recipient) => recipient.status))
-  if (status !== row.status) db.run('UPDATE message SET status = ? WHERE seq = ?', status, row.message)
-}
-
 /** Attempts for any of these recipients that nobody settled, whichever delivery they were made for. */
 function openAttempts(db: Database, message: number, travelling: number[]): Claim['open'] {
   return db
@@ -132,7 +114,7 @@ export function record(db: Database, attempt: AttemptStart): boolean {
     attempt.claims,
   )
   if (!ours) return false
-  db.run('UPDATE delivery SET due_at = ? WHERE id = ?', attempt.leaseUntil, attempt.delivery)
+  db.run('UPDATE delivery SET due_at = ?1 WHERE id = ?2 AND due_at < ?1', attempt.leaseUntil, attempt.delivery)
   db.run(
     'INSERT INTO attempt (message, id, provider, at, recipients, plan) VALUES (?, ?, ?, ?, ?, ?)',
     ours.message,
@@ -252,9 +234,10 @@ export function depth(db: Database): Record<Priority, number> {
 export function oldest(db: Database): number | null {
   // Walks the index by message, the oldest first, and ends at the first that fits.
   const row = db.get<{ acceptedAt: number }>(
-    `SELECT accepted_at AS acceptedAt FROM delivery JOIN message ON message.seq = delivery.message
-      WHERE delivery.phase = 'send' AND envelope ->> '$.sendAt' IS NULL
-      ORDER BY delivery.message LIMIT 1`,
+    `SELECT m.accepted_at AS acceptedAt FROM delivery AS d CROSS JOIN mail ON mail.message = d.message
+       CROSS JOIN message AS m ON m.seq = d.message
+      WHERE d.phase = 'send' AND mail.envelope ->> '$.sendAt' IS NULL
+      ORDER BY d.message LIMIT 1`,
   )
   return row?.acceptedAt ?? null
 }

@@ -1,13 +1,12 @@
 /** Reading: messages, what was tried for them, events and content. Another tenant's rows are never there. */
 import type { MailEvent } from '../mail/event.ts'
-import type { Message, MessageStatus, Recipient, RecipientStatus } from '../mail/message.ts'
+import { type Message, messageStatus, type Recipient, type RecipientStatus } from '../mail/message.ts'
 import { cursorFor, placeOf } from './cursor.ts'
 import { type Database, Parcel, type Value } from './database.ts'
 import type { AttemptEnd, AttemptView, EventQuery, MessageQuery, MessageView, Page } from './store.ts'
 
 interface MessageRow {
   seq: number
-  status: MessageStatus
   accepted_at: number
   envelope: string
 }
@@ -39,16 +38,32 @@ export function recipientsOf(db: Database, message: number): Recipient[] {
 
 export function message(db: Database, id: string, tenant: string): MessageView | null {
   const row = db.get<MessageRow>(
-    'SELECT seq, status, accepted_at, envelope FROM message WHERE id = ? AND tenant = ?',
+    `SELECT m.seq, m.accepted_at, mail.envelope FROM message AS m CROSS JOIN mail ON mail.message = m.seq
+     WHERE m.id = ? AND m.tenant = ?`,
     id,
     tenant,
   )
   return row ? { ...view(db, row), attempts: attemptsOf(db, row.seq) } : null
 }
 
+const waiting: ReadonlySet<RecipientStatus> = new Set(['queued', 'scheduled', 'deferred', 'held'])
+
+/** Who waits and travels in a leased delivery is `sending`. Nobody writes that down: it is so while the lease is. */
+export function markSending(recipients: Recipient[], travelling: readonly number[]): void {
+  for (const recipient of recipients) {
+    if (travelling.includes(recipient.index) && waiting.has(recipient.status)) recipient.status = 'sending'
+  }
+}
+
 function view(db: Database, row: MessageRow): Omit<MessageView, 'attempts'> {
   const message: Message = JSON.parse(row.envelope)
-  return { message, status: row.status, recipients: recipientsOf(db, row.seq) }
+  const recipients = recipientsOf(db, row.seq)
+  const leased = db.all<{ recipients: string }>(
+    `SELECT recipients FROM delivery WHERE message = ? AND leased = 1 AND phase = 'send'`,
+    row.seq,
+  )
+  for (const delivery of leased) markSending(recipients, JSON.parse(delivery.recipients))
+  return { message, status: messageStatus(recipients.map(({ status }) => status)), recipients }
 }
 
 interface AttemptRow {
@@ -90,9 +105,13 @@ function attemptsOf(db: Database, message: number): AttemptView[] {
 /** The messages to an address, by the index's buckets (see `sql.ts`). */
 const withRecipient = `
   WITH RECURSIVE bucket (number) AS (
-    SELECT max(seq) >> 12 FROM message UNION ALL
-    SELECT number - 1 FROM bucket WHERE number > (SELECT min(seq) >> 12 FROM message))
-  SELECT DISTINCT r.message FROM bucket CROSS JOIN recipient AS r ON r.message >> 12 = bucket.number AND r.email = ?`
+    SELECT max(seq) >> 9 FROM message UNION ALL
+    SELECT number - 1 FROM bucket WHERE number > (SELECT min(seq) >> 9 FROM message))
+  SELECT DISTINCT r.message FROM bucket CROSS JOIN recipient AS r ON r.message >> 9 = bucket.number AND r.email = ?`
+
+/** Of a message's deliveries to be sent, one that waits; and one that is under way. */
+const waits = `EXISTS (SELECT 1 FROM delivery WHERE message = m.seq AND leased = 0 AND phase = 'send')`
+const underWay = `m.seq IN (SELECT message FROM delivery WHERE leased = 1 AND phase = 'send')`
 
 export function messages(db: Database, query: MessageQuery): Page<Omit<MessageView, 'attempts'>> {
   const where: string[] = ['m.tenant = ?']
@@ -101,7 +120,9 @@ export function messages(db: Database, query: MessageQuery): Page<Omit<MessageVi
     where.push(condition)
     params.push(...values)
   }
-  if (query.status !== undefined) and('m.status = ?', query.status)
+  if (query.status !== undefined) and('m.status = ?', query.status === 'sending' ? 'queued' : query.status)
+  if (query.status === 'queued') and(waits)
+  if (query.status === 'sending') and(`${underWay} AND NOT ${waits}`)
   if (query.type !== undefined) and('m.type = ?', query.type)
   if (query.since !== undefined) and('m.accepted_at >= ?', query.since)
   if (query.until !== undefined) and('m.accepted_at < ?', query.until)
@@ -121,7 +142,7 @@ export function messages(db: Database, query: MessageQuery): Page<Omit<MessageVi
   }
   if (query.cursor !== undefined) and('(m.accepted_at, m.seq) < (?, ?)', ...placeOf(query.cursor, 2))
   const rows = db.all<MessageRow>(
-    `SELECT m.seq, m.status, m.accepted_at, m.envelope FROM ${from.join(' CROSS JOIN ')}
+    `SELECT m.seq, m.accepted_at, mail.envelope FROM ${from.join(' CROSS JOIN ')} CROSS JOIN mail ON mail.message = m.seq
      WHERE ${where.join(' AND ')} ORDER BY m.accepted_at DESC, m.seq DESC LIMIT ?`,
     ...params,
     query.limit + 1,
@@ -188,12 +209,13 @@ export function events(db: Database, query: EventQuery): Page<MailEvent> {
 
 /** One piece of a message's content, counted from 0, when it is there; and how many there are. */
 export function piece(db: Database, id: string, which: number): Parcel<number> {
-  const row = db.get<{ pieces: number; bytes: Uint8Array }>(
-    `SELECT m.pieces, c.bytes FROM message AS m CROSS JOIN content AS c ON c.spool = m.spool AND c.piece = ? WHERE m.id = ?`,
+  const row = db.get<{ pieces: number; bytes: Uint8Array | null }>(
+    `SELECT mail.pieces, coalesce(mail.content, c.bytes) AS bytes FROM message AS m CROSS JOIN mail ON mail.message = m.seq
+       LEFT JOIN content AS c ON c.spool = mail.spool AND c.piece = ? WHERE m.id = ?`,
     which,
     id,
   )
-  return row ? new Parcel(row.pieces, [row.bytes]) : new Parcel(0, [])
+  return row?.bytes?.length ? new Parcel(row.pieces, [row.bytes]) : new Parcel(0, [])
 }
 
 export function state(db: Database, key: string): unknown {

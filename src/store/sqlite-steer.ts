@@ -29,7 +29,7 @@ const endedBadly: StatusTest = (status) => status === 'bounced' || status === 'f
  */
 export function steer(db: Database, id: string, tenant: string, what: Steer, now: number): number | null {
   const row = db.get<{ seq: number; envelope: string }>(
-    'SELECT seq, envelope FROM message WHERE id = ? AND tenant = ?',
+    `SELECT m.seq, mail.envelope FROM message AS m CROSS JOIN mail ON mail.message = m.seq WHERE m.id = ? AND m.tenant = ?`,
     id,
     tenant,
   )

@@ -6,6 +6,7 @@ const parts = [
   'DELETE FROM recipient WHERE message = ?',
   'DELETE FROM attempt WHERE message = ?',
   'DELETE FROM event WHERE message = ?',
+  'DELETE FROM mail WHERE message = ?',
 ]
 
 /** @returns how many messages or keys went, whichever were more; at most `limit` of each */
@@ -16,8 +17,9 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
     before.keys,
     before.limit,
   )
-  const ended = db.all<{ seq: number; spool: string; tags: string }>(
-    `SELECT m.seq, m.spool, m.envelope ->> '$.tags' AS tags FROM message AS m WHERE m.accepted_at < ?
+  const ended = db.all<{ seq: number; spool: string | null; tags: string }>(
+    `SELECT m.seq, mail.spool, mail.envelope ->> '$.tags' AS tags FROM message AS m CROSS JOIN mail ON mail.message = m.seq
+     WHERE m.accepted_at < ?
        AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.seq) ORDER BY m.accepted_at LIMIT ?`,
     before.messages,
     before.limit,
@@ -25,7 +27,7 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
   for (const { seq, spool, tags } of ended) {
     for (const statement of parts) db.run(statement, seq)
     for (const tag of JSON.parse(tags) as string[]) db.run('DELETE FROM tag WHERE tag = ? AND message = ?', tag, seq)
-    db.run('DELETE FROM content WHERE spool = ?', spool)
+    if (spool !== null) db.run('DELETE FROM content WHERE spool = ?', spool)
     db.run('DELETE FROM message WHERE seq = ?', seq)
   }
   return Math.max(ended.length, keys.length)

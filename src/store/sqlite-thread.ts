@@ -17,8 +17,14 @@ export interface Posted {
 /** A call's last argument is the next `size` bytes, unless that is null. */
 export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
 
-/** What comes back: first whether the store is open, then answers in the order of the calls (JSON of `PostedAnswer[]`). */
-export type Reply = { opened: true } | { refused: string } | { answers: string; bytes: Uint8Array[] }
+/** Answers in the order of the calls (JSON of `PostedAnswer[]`), and how many posts are wholly answered with them. */
+export interface Answered {
+  answers: string
+  bytes: Uint8Array[]
+  posts: number
+}
+/** What comes back: first whether the store is open, then answers. */
+export type Reply = { opened: true } | { refused: string } | Answered
 /** `parcel`: a parcel of that, and of so many of the bytes. */
 export type PostedAnswer =
   | { value: unknown }
@@ -54,6 +60,7 @@ function serve(file: SqliteFile): void {
   }, idleMs)
   port.on('message', (first: Posted | null) => {
     const calls: Call[] = []
+    let posts = 0
     let closing = false
     for (
       let next: { message: Posted | null } | undefined = { message: first };
@@ -61,13 +68,16 @@ function serve(file: SqliteFile): void {
       next = receiveMessageOnPort(port)
     ) {
       if (next.message === null) closing = true
-      else calls.push(...callsIn(next.message))
+      else {
+        calls.push(...callsIn(next.message))
+        posts++
+      }
     }
     while (calls.length > 0) {
       const batch = calls.splice(0, longestBatch)
       const answers = answer(file, batch)
       if (batch.some((call) => call.verb === 'sweep')) freed = giveBack(file)
-      reply(answers)
+      reply(answers, calls.length === 0 ? posts : 0)
       tend(file, longestLog)
     }
     if (closing) end(file, idle)
@@ -99,7 +109,7 @@ function grows({ verb }: Call): boolean {
   return verb === 'accept' || verb === 'keep'
 }
 
-function reply(answers: Answer[]): void {
+function reply(answers: Answer[], posts: number): void {
   const bytes: Uint8Array[] = []
   const posted = answers.map((answer): PostedAnswer => {
     if ('error' in answer) return { error: { name: answer.error.name, message: answer.error.message } }
@@ -107,7 +117,7 @@ function reply(answers: Answer[]): void {
     bytes.push(...answer.value.bytes)
     return { parcel: answer.value.rest, bytes: answer.value.bytes.length }
   })
-  port.postMessage({ answers: JSON.stringify(posted), bytes } satisfies Reply)
+  port.postMessage({ answers: JSON.stringify(posted), bytes, posts } satisfies Reply)
 }
 
 /** Moves the log into the database once it holds so many pages. A failure there is told by every write from then on. */

@@ -1,6 +1,6 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
-import { accept, drop, keep } from './sqlite-accept.ts'
+import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
 import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
@@ -81,10 +81,24 @@ export interface Caller {
 
 export function storeOver({ call, close }: Caller): Store {
   return {
-    accept({ content, ...arrival }) {
-      return content instanceof Uint8Array
-        ? call('accept', { ...arrival, spool: null }, content)
-        : call('accept', { ...arrival, spool: content.spool }, null)
+    async accept(arrival, leaseUntil) {
+      const { content, message, ...rest } = arrival
+      const { id, tenant, type, acceptedAt, priority, tags } = message
+      const whole = content instanceof Uint8Array ? content : null
+      const head: ArrivalHead = {
+        ...rest,
+        message: { id, tenant, type, acceptedAt, priority, tags },
+        envelope: JSON.stringify(message),
+        spool: content instanceof Uint8Array ? null : content.spool,
+        leaseUntil: leaseUntil ?? null,
+      }
+      const answer = await call('accept', head, whole)
+      if (answer.kind !== 'accepted') return answer
+      const { leased, ...accepted } = answer
+      return {
+        ...accepted,
+        claim: leased && firstClaim(arrival, accepted.suppressed, { ...leased, until: leaseUntil! }),
+      }
     },
     keep: (spool, piece) => call('keep', spool, piece),
     drop: (spool) => call('drop', spool),

@@ -118,7 +118,8 @@ export interface Arrival {
   message: Message
   /** All that were asked for; who of them is suppressed is looked at in the same commit. */
   recipients: Pick<Recipient, 'index' | 'email' | 'status' | 'dsn'>[]
-  deliveries: Pick<DeliveryPlan, 'recipients' | 'dueAt'>[]
+  /** When all of them are to be sent. */
+  dueAt: number
   events: NewEvent[]
   /** The content whole, or the spool whose pieces were kept ahead. */
   content: Uint8Array | { spool: string }
@@ -129,9 +130,9 @@ export interface Arrival {
 export type Accepted =
   /**
    * `id` is the message's. Each event is about a recipient on the suppression list: it was stored as `suppressed`, with the event,
-   * and travels in no delivery.
+   * and travels in no delivery. `claim` is there when a lease was asked for and somebody is left to be sent to.
    */
-  | { kind: 'accepted'; id: string; suppressed: NewEvent[] }
+  | { kind: 'accepted'; id: string; suppressed: NewEvent[]; claim: Claim | null }
   /** The key was used with the same digest before: nothing was stored, this is the first message. */
   | { kind: 'replayed'; id: string }
   /** The key was used with another digest: nothing was stored. */
@@ -190,8 +191,12 @@ export type Page<Row> = { rows: Row[]; next: string | null }
 export type Steer = 'cancel' | 'retry' | 'release'
 
 export interface Store {
-  /** Commits message, recipients, first deliveries, events and content together. @throws StoreFull, StoreUnavailable */
-  accept(arrival: Arrival): Promise<Accepted>
+  /**
+   * Commits message, recipients, first delivery, events and content together.
+   * @param leaseUntil the delivery, due now, is claimed for the caller in the same commit
+   * @throws StoreFull, StoreUnavailable
+   */
+  accept(arrival: Arrival, leaseUntil?: number): Promise<Accepted>
   /** Keeps a piece of content ahead of its message, under a spool name that the caller made up (an id). Pieces keep their order. */
   keep(spool: string, piece: Uint8Array): Promise<void>
   /** Forgets a spool that no message took. */
@@ -201,7 +206,7 @@ export interface Store {
    * `priority`. Recipients that wait become `sending`.
    */
   claim(want: { now: number; leaseUntil: number; limit: number; priority: Priority }): Promise<Claim[]>
-  /** Writes an attempt down before it is made and moves the lease. False when the claim is no longer ours. */
+  /** Writes an attempt down before it is made and moves the lease on, never back. False when the claim is no longer ours. */
   record(attempt: AttemptStart): Promise<boolean>
   /** Everything that follows from an attempt or a decision, in one commit. False when the claim is no longer ours. */
   settle(settlement: Settlement): Promise<boolean>

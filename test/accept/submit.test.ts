@@ -28,6 +28,7 @@ async function submitted(t: TestContext, given: Partial<Parts>) {
     clock: () => 1_000,
     closed: () => null,
     accepted() {},
+    onward: { slot: () => null, wake() {} },
   })
   const { id } = await door.submit({
     sender: anyone,

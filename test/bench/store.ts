@@ -66,7 +66,7 @@ function arrival(): Arrival {
   return {
     message,
     recipients: [{ index: 0, email, status: 'queued', dsn: {} }],
-    deliveries: [{ recipients: [0], dueAt: now }],
+    dueAt: now,
     events: [{ ...accepted, type: 'accepted' }],
     content: body,
     idempotency: null,

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Fresh } from './contract.ts'
-import { accepted, arrival, bytes, claimAll, claimOne, contentOf, event, start, statuses } from './mail.ts'
+import {
+  accepted,
+  arrival,
+  bytes,
+  claimAll,
+  claimOne,
+  contentOf,
+  event,
+  minute,
+  settlement,
+  start,
+  statuses,
+} from './mail.ts'
 
 export function acceptContract(fresh: Fresh): void {
   describe('accept', () => {
@@ -10,7 +22,12 @@ export function acceptContract(fresh: Fresh): void {
       const wanted = arrival({ to: ['ann@example.org', 'bob@example.org'], content: bytes('hello') })
       wanted.recipients[1]!.dsn = { notify: ['FAILURE'], orcpt: 'rfc822;bob@example.org' }
       wanted.message.metadata = JSON.parse(`{"__proto__": "x", "order": "17'; DROP TABLE message; --"}`)
-      assert.deepEqual(await store.accept(wanted), { kind: 'accepted', id: wanted.message.id, suppressed: [] })
+      assert.deepEqual(await store.accept(wanted), {
+        kind: 'accepted',
+        id: wanted.message.id,
+        suppressed: [],
+        claim: null,
+      })
       const view = await store.message(wanted.message.id, 'acme')
       assert.deepEqual(view, {
         message: wanted.message,
@@ -33,7 +50,12 @@ export function acceptContract(fresh: Fresh): void {
       const to = ['ann@example.org', 'Bob@example.org', 'cy@example.org']
       const wanted = arrival({ to })
       const noted = { ...event('suppressed', 'Bob@example.org'), detail: 'on the suppression list' }
-      assert.deepEqual(await store.accept(wanted), { kind: 'accepted', id: wanted.message.id, suppressed: [noted] })
+      assert.deepEqual(await store.accept(wanted), {
+        kind: 'accepted',
+        id: wanted.message.id,
+        suppressed: [noted],
+        claim: null,
+      })
       assert.deepEqual(await statuses(store, wanted.message.id), ['queued', 'suppressed', 'queued'])
       assert.deepEqual((await claimOne(store)).recipients, [0, 2])
       const { rows } = await store.events({ tenant: 'acme', messageId: wanted.message.id, limit: 10 })
@@ -44,6 +66,38 @@ export function acceptContract(fresh: Fresh): void {
           ['accepted', null],
         ],
       )
+    })
+
+    it('leases the delivery to whoever hands it in, when asked to: the claim that would be read back', async (test) => {
+      const store = await fresh(test)
+      const entry = { tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start } as const
+      await store.suppress([entry])
+      const to = ['ann@example.org', 'bob@example.org']
+      const [leased, queued] = await Promise.all([
+        store.accept(arrival({ to }), start + minute),
+        store.accept(arrival({ to })),
+      ])
+      assert(leased.kind === 'accepted' && queued.kind === 'accepted')
+      const claimed = await claimOne(store)
+      assert.deepEqual({ ...leased.claim, id: claimed.id, message: claimed.message }, claimed)
+      assert.equal(leased.claim!.message.id, leased.id)
+      assert.deepEqual(await statuses(store, leased.id), ['sending', 'suppressed'])
+      const again = await claimAll(store, start + minute)
+      assert.deepEqual(
+        again.map(({ id, claims }) => [id, claims]),
+        [
+          [leased.claim!.id, 2],
+          [claimed.id, 2],
+        ],
+      )
+      assert.equal(await store.settle(settlement(leased.claim!, 'sent')), false)
+    })
+
+    it('leases nothing when nobody is left to be sent to', async (test) => {
+      const store = await fresh(test)
+      await store.suppress([{ tenant: 'acme', key: 'ann@example.org', reason: 'bounce', source: 'ses', at: start }])
+      const answer = await store.accept(arrival(), start + minute)
+      assert.equal(answer.kind === 'accepted' && answer.claim, null)
     })
 
     it('makes no delivery of a message whose recipients are all suppressed', async (test) => {

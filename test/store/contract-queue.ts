@@ -79,7 +79,7 @@ export function queueContract(fresh: Fresh): void {
       )
       assert.deepEqual(
         claims.map(({ content }) => content),
-        [contents[0], null, null, contents[3], null],
+        [contents[0], null, contents[2], contents[3], null],
       )
     })
 

@@ -49,7 +49,7 @@ export function arrival({ message, to = ['ann@example.org'], dueAt, content, ide
       ...message,
     },
     recipients: to.map((email, index) => ({ index, email, status: 'queued', dsn: {} })),
-    deliveries: [{ recipients: to.map((_, index) => index), dueAt: dueAt ?? acceptedAt }],
+    dueAt: dueAt ?? acceptedAt,
     events: [event('accepted', null, acceptedAt)],
     content: content ?? bytes('Subject: hi\r\n'),
     idempotency: idempotency ?? null,
