@@ -1,7 +1,7 @@
 /** Content as it stands between DATA's 354 and the dot: dots doubled (RFC 5321 section 4.5.2), CRLF at every line's end. */
 
 /** What cannot go as it is. A lone CR, LF or NUL never gets this far; were one to, it must not leave (SMTP smuggling). */
-const special = /\r\n\.|\r(?!\n)|(?<!\r)\n|\0/
+const special = /\r\n\.|\r(?!\n)|(?<!\r)\n/
 
 export class Data {
   /** A CR whose LF may begin the next piece. */
@@ -11,7 +11,8 @@ export class Data {
 
   /** The next piece as Latin-1 text, which a socket writes quicker than bytes, and a search runs through quicker. */
   take(piece: Uint8Array): string {
-    let text = this.#open + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
+    let text = this.#open + bytes.toString('latin1').replaceAll('\0', '')
     this.#open = ''
     if (text.endsWith('\r')) {
       this.#open = '\r'
@@ -27,16 +28,9 @@ export class Data {
   }
 
   #safe(text: string): string {
-    if (text === '') return text
-    const dot = this.#last === '\n' && text.startsWith('.') ? '.' : ''
-    this.#last = text.at(-1)!
-    if (!special.test(text)) return dot + text
-    return (
-      dot +
-      text
-        .replace(/\0/g, '')
-        .replace(/\r\n?|\n/g, '\r\n')
-        .replaceAll('\r\n.', '\r\n..')
-    )
+    const safe = special.test(text) ? text.replace(/\r\n?|\n/g, '\r\n').replaceAll('\r\n.', '\r\n..') : text
+    const dot = this.#last === '\n' && safe.startsWith('.') ? '.' : ''
+    this.#last = safe.at(-1) ?? this.#last
+    return dot + safe
   }
 }
