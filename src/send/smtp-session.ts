@@ -33,6 +33,7 @@ export class SmtpSession {
   readonly #socket: Socket
   readonly #replies = new Replies()
   #open = true
+  /** The last transaction was refused halfway, and is still open on the server. */
   #unclean = false
   #running: Running | null = null
   readonly #abort = () => this.#lose('ETIMEDOUT', 'no answer in time')
