@@ -3,8 +3,8 @@ import type { MxSettings } from '../mail/adapter.ts'
 import { type Exchangers, mailDns, type Unanswered } from './dns.ts'
 import { openSession } from './smtp-open.ts'
 import { SmtpPool } from './smtp-pool.ts'
-import type { Failure } from './smtp-reply.ts'
-import { broken, isFailure, type SmtpSession } from './smtp-session.ts'
+import { broken, type Failure, isFailure } from './smtp-reply.ts'
+import type { SmtpSession } from './smtp-session.ts'
 
 /** Milliseconds for which a host that did not answer is not tried: less than any retry waits. */
 const deadFor = 15_000
@@ -76,7 +76,7 @@ export function mxHosts(settings: MxSettings): MxHosts {
       return poolOf(host).take(signal, fresh)
     },
     give(host, session) {
-      void poolOf(host).give(session)
+      poolOf(host).give(session)
     },
     sweep(now) {
       for (const [host, pool] of pools) if (pool.sweep(now)) pools.delete(host)

@@ -8,9 +8,8 @@ import { DkimError, keysFor, signatures } from './dkim.ts'
 import type { Unanswered } from './dns.ts'
 import { type MxHosts, mxHosts } from './mx-hosts.ts'
 import { type Outgoing, outgoing } from './outgoing.ts'
-import { deliverOver } from './smtp-delivery.ts'
-import { failed } from './smtp-reply.ts'
-import { isFailure } from './smtp-session.ts'
+import { type Delivered, deliverOver } from './smtp-delivery.ts'
+import { failed, isFailure } from './smtp-reply.ts'
 
 export interface MxCarrier {
   /**
@@ -103,8 +102,12 @@ async function toDomain(
         break
       }
       const kept = session.used
-      const delivered = await deliverOver(session, { message, recipients, outgoing: out, far: 'mx', signal })
-      hosts.give(host, session)
+      let delivered: Delivered
+      try {
+        delivered = await deliverOver(session, { message, recipients, outgoing: out, far: 'mx', signal })
+      } finally {
+        hosts.give(host, session)
+      }
       for (const [email, outcome] of delivered.outcomes) outcomes.set(email, outcome)
       recipients = delivered.unsent
       // A kept connection may have been closed meanwhile: that is worth a new one to the same host.

@@ -1,10 +1,10 @@
-/** One message over one session: what can be refused without asking, then as few transactions as DSN allows. */
+/** One message over one session: what can be refused without asking, then one transaction for the rest. */
 import { needsSmtpUtf8 } from '../mail/address.ts'
 import type { Message, Recipient } from '../mail/message.ts'
 import { type Cause, diagnostic, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import type { Outgoing } from './outgoing.ts'
-import { type FarEnd, failed, taken } from './smtp-reply.ts'
-import { isFailure, type SmtpSession, type Verdict } from './smtp-session.ts'
+import { type FarEnd, failed, isFailure, taken, type Verdict } from './smtp-reply.ts'
+import type { SmtpSession } from './smtp-session.ts'
 
 export interface Delivery {
   message: Message
@@ -20,42 +20,31 @@ export interface Delivered {
   unsent: Recipient[]
 }
 
-/** Sends over `session`. Answers for every recipient; never throws. */
+/** Sends over `session`. Answers for every recipient. @throws only for an address that was never made canonical */
 export async function deliverOver(session: SmtpSession, delivery: Delivery): Promise<Delivered> {
-  const { message, far, signal } = delivery
+  const { message, outgoing, far, signal } = delivery
   const outcomes: Outcomes = new Map()
   const unsent: Recipient[] = []
-  const going = delivery.recipients.filter((recipient) => {
-    const no = refusedHere(session, delivery, recipient.email)
-    if (no) outcomes.set(recipient.email, no)
+  const recipients = delivery.recipients.filter(({ email }) => {
+    const no = refusedHere(session, delivery, email)
+    if (no) outcomes.set(email, no)
     return no === null
   })
-  for (const group of byDsn(going, session.extensions.has('DSN'))) {
-    const verdicts = await session.send(
-      {
-        returnPath: message.returnPath,
-        recipients: group.map((recipient) => recipient.email),
-        size: delivery.outgoing.size,
-        eightBit: delivery.outgoing.eightBit,
-        ...(session.extensions.has('DSN') ? { dsn: { ...message.dsn, ...group[0]!.dsn } } : {}),
-        content: delivery.outgoing.content(),
-      },
-      signal,
-    )
-    for (const recipient of group) {
-      const verdict = verdicts.get(recipient.email)!
-      outcomes.set(recipient.email, isFailure(verdict) ? failed(verdict, far) : taken(verdict, far, message.messageId))
-      if (!signal.aborted && wasGone(verdict)) unsent.push(recipient)
-    }
-    // A refusal halfway leaves a transaction open on the server.
-    await session.reset()
+  if (recipients.length === 0) return { outcomes, unsent }
+  const { returnPath, dsn, messageId } = message
+  const { size, eightBit } = outgoing
+  const verdicts = await session.send({ returnPath, recipients, dsn, size, eightBit }, outgoing.content(), signal)
+  for (const recipient of recipients) {
+    const verdict = verdicts.get(recipient.email)!
+    outcomes.set(recipient.email, isFailure(verdict) ? failed(verdict, far) : taken(verdict, far, messageId))
+    if (!signal.aborted && wasGone(verdict)) unsent.push(recipient)
   }
   return { outcomes, unsent }
 }
 
 /** The connection broke, or was being closed (421), before the content was asked for. */
 function wasGone(verdict: Verdict): boolean {
-  if (!isFailure(verdict) || verdict.stage !== 'mail') return false
+  if (!isFailure(verdict) || verdict.stage === 'body' || verdict.stage === 'dot') return false
   return verdict.reply === undefined || verdict.reply.code === 421
 }
 
@@ -76,19 +65,4 @@ function refusedHere(session: SmtpSession, { outgoing, message }: Delivery, emai
     return no('message', 553, '5.6.7', 'the return path needs SMTPUTF8, and the server does not offer it')
   }
   return null
-}
-
-/**
- * Recipients that can share a transaction. The library knows one set of DSN parameters for a transaction, so those who asked
- * for different ones part (ORCPT is each recipient's own); where the server does not offer DSN, nobody does.
- */
-function byDsn(recipients: readonly Recipient[], offered: boolean): Recipient[][] {
-  const groups = new Map<string, Recipient[]>()
-  for (const recipient of recipients) {
-    const key = offered ? JSON.stringify([recipient.dsn.notify, recipient.dsn.orcpt]) : ''
-    const group = groups.get(key)
-    if (group) group.push(recipient)
-    else groups.set(key, [recipient])
-  }
-  return [...groups.values()]
 }

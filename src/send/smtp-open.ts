@@ -1,12 +1,12 @@
-/** Opens a session with an SMTP server: connects, says EHLO, starts TLS, authenticates. */
+/** Opens a session with an SMTP server: nodemailer connects, says EHLO, starts TLS, authenticates, and hands the socket over. */
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import type { Failure } from './smtp-reply.ts'
-import { aborted, broken, codeOf, type LibraryError, refused, SmtpSession } from './smtp-session.ts'
+import { longestReply } from './smtp-replies.ts'
+import { broken, type Failure, isFailure, refused } from './smtp-reply.ts'
+import { SmtpSession } from './smtp-session.ts'
+import { takeOver } from './smtp-takeover.ts'
 
 /** Milliseconds for connecting, the greeting and TLS together. */
 const setupTime = 5_000
-/** Bytes of one reply; whoever says more is not answering. */
-const longestReply = 65_536
 
 export interface Endpoint {
   /** A name, or the very address to connect to. */
@@ -29,17 +29,29 @@ export interface Endpoint {
  */
 export async function openSession(endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession | Failure> {
   const session = await open(endpoint, signal)
-  if (session instanceof SmtpSession || endpoint.tls !== 'opportunistic') return session
+  if (!isFailure(session) || endpoint.tls !== 'opportunistic') return session
   // Words put in before the handshake are an attack, and no reason to go on without TLS.
   const plain = session.stage === 'tls' && session.code !== 'EINJECTED' && endpoint.user === undefined
   return plain ? open({ ...endpoint, tls: 'none' }, signal) : session
 }
 
+/** The library's errors, as far as they are looked at here. */
+interface LibraryError extends Error {
+  code?: string | undefined
+  originalCode?: string | undefined
+  response?: string | undefined
+}
+
 async function open(endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession | Failure> {
   const heard = { ehlo: '', injected: false }
   const connection = new SMTPConnection({ ...optionsFor(endpoint), logger: listener(heard) })
-  const { promise, resolve } = Promise.withResolvers<Failure | null>()
-  const abort = () => resolve(broken('connect', 'ETIMEDOUT', aborted().message))
+  const { promise, resolve } = Promise.withResolvers<SmtpSession | Failure>()
+  const abort = () => resolve(broken('connect', 'ETIMEDOUT', 'no answer in time'))
+  const ready = () => {
+    const taken = takeOver(connection)
+    if (taken) resolve(new SmtpSession(taken.socket, extensionsIn(heard.ehlo), taken.early))
+    else resolve(broken('connect', 'ENODEMAILER', 'this version of nodemailer does not let go of its socket'))
+  }
   const fail = (error: LibraryError) => resolve(failureFrom(error, connection, heard.injected, endpoint))
   const deadline = setTimeout(abort, 2 * setupTime)
   signal.addEventListener('abort', abort)
@@ -48,22 +60,17 @@ async function open(endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSessio
   connection.connect((error) => {
     if (error) return fail(error)
     if (heard.injected) return resolve(injected())
-    if (endpoint.user === undefined) return resolve(null)
+    if (endpoint.user === undefined) return ready()
     // Credentials never travel in the clear, whatever was configured.
     if (!connection.secure) return resolve(broken('tls', 'ENOTLS', 'no TLS, so no credentials were sent'))
-    connection.login({ user: endpoint.user, pass: endpoint.pass ?? '' }, (no) => (no ? fail(no) : resolve(null)))
+    connection.login({ user: endpoint.user, pass: endpoint.pass ?? '' }, (no) => (no ? fail(no) : ready()))
   })
   if (signal.aborted) abort()
-  const failure = await promise
+  const session = await promise
   clearTimeout(deadline)
   signal.removeEventListener('abort', abort)
-  if (failure) {
-    connection.close()
-    return failure
-  }
-  connection.removeAllListeners()
-  connection.options.transactionLog = false
-  return new SmtpSession(connection, extensionsIn(heard.ehlo))
+  if (isFailure(session)) connection.close()
+  return session
 }
 
 function optionsFor(endpoint: Endpoint): SMTPConnection.Options {
@@ -115,7 +122,9 @@ function failureFrom(error: LibraryError, connection: SMTPConnection, early: boo
   const tls = error.code === 'ETLS' || connection.upgrading === true
   const stage = error.code === 'EAUTH' ? 'auth' : tls ? 'tls' : error.response === undefined ? 'connect' : 'greeting'
   const said = error.response === undefined ? undefined : withoutSecrets(error.response, endpoint)
-  return said === undefined ? broken(stage, codeOf(error), error.message) : refused(stage, said)
+  return said === undefined
+    ? broken(stage, error.originalCode ?? error.code ?? 'ECONNECTION', error.message)
+    : refused(stage, said)
 }
 
 /** A server may repeat what it was told; none of that may reach a log. */

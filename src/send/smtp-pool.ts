@@ -1,8 +1,8 @@
 /**
  * Sessions with one server, kept open between messages. The pool only lends: it never sends, and so never sends again.
  */
-import type { Failure } from './smtp-reply.ts'
-import { broken, type SmtpSession } from './smtp-session.ts'
+import { broken, type Failure, isFailure } from './smtp-reply.ts'
+import type { SmtpSession } from './smtp-session.ts'
 
 /** Milliseconds after which a session that nobody needed is closed: well below the five minutes servers grant. */
 const idleTime = 30_000
@@ -36,15 +36,14 @@ export class SmtpPool {
     this.#busy++
     for (let session = this.#idle.pop(); session; session = this.#idle.pop()) if (session.open) return session
     const session = await this.#open(signal)
-    if ('stage' in session) this.#left()
+    if (isFailure(session)) this.#left()
     return session
   }
 
   /** Takes a session back, in whatever state it is. */
-  async give(session: SmtpSession): Promise<void> {
-    const reusable = await session.reset()
+  give(session: SmtpSession): void {
     if (this.#closed) session.quit()
-    else if (reusable) {
+    else if (session.open) {
       session.idleSince = performance.now()
       this.#idle.push(session)
     }

@@ -27,6 +27,25 @@ export interface Failure {
   reason: string
 }
 
+/** What became of one recipient: the complete 2yz reply to the dot, or why not. */
+export type Verdict = Reply | Failure
+
+export function isFailure(value: object): value is Failure {
+  return 'stage' in value
+}
+
+/** A complete reply that is not the yes of its stage. */
+export function refused(stage: Stage, raw: string, reply = parseReply(raw)): Failure {
+  return reply.code === 0
+    ? { stage, reply, code: 'EPROTOCOL', reason: `a reply that cannot be understood: ${raw}` }
+    : { stage, reply, code: String(reply.code), reason: reply.text }
+}
+
+/** No complete reply came. */
+export function broken(stage: Stage, code: string, reason: string): Failure {
+  return { stage, code, reason }
+}
+
 /** Which kind of server it is: a vendor's relay, or the recipient's own MX. */
 export type FarEnd = 'relay' | 'mx'
 

@@ -2,11 +2,10 @@
 import type { Handoff, SmtpRelay } from '../mail/adapter.ts'
 import { forAll, type Outcomes } from '../mail/outcome.ts'
 import { headerLines, outgoing } from './outgoing.ts'
-import { deliverOver } from './smtp-delivery.ts'
+import { type Delivered, deliverOver } from './smtp-delivery.ts'
 import { openSession } from './smtp-open.ts'
 import { SmtpPool } from './smtp-pool.ts'
-import { failed } from './smtp-reply.ts'
-import { isFailure } from './smtp-session.ts'
+import { failed, isFailure } from './smtp-reply.ts'
 
 export interface SmtpCarrier {
   /**
@@ -53,8 +52,12 @@ export function smtpCarrier(): SmtpCarrier {
           return new Map([...outcomes, ...forAll(emails, failed(session, 'relay'))])
         }
         const kept = session.used
-        const delivered = await deliverOver(session, { message, recipients, outgoing: out, far: 'relay', signal })
-        void pool.give(session)
+        let delivered: Delivered
+        try {
+          delivered = await deliverOver(session, { message, recipients, outgoing: out, far: 'relay', signal })
+        } finally {
+          pool.give(session)
+        }
         for (const [email, outcome] of delivered.outcomes) outcomes.set(email, outcome)
         // A connection that had been idle may have been closed by the relay meanwhile; that is worth one new one.
         recipients = kept && !again ? delivered.unsent : []

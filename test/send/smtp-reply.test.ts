@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type FarEnd, failed, parseReply, type Stage, taken } from '../../src/send/smtp-reply.ts'
-import { refused } from '../../src/send/smtp-session.ts'
+import { type FarEnd, failed, parseReply, refused, type Stage, taken } from '../../src/send/smtp-reply.ts'
 
 describe('reading a reply', () => {
   const cases: [raw: string, code: number, status: string | undefined, text: string][] = [
