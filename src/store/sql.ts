@@ -145,8 +145,9 @@ export const migrations: readonly (readonly string[])[] = [
     // A bucket's index in a page or two.
     `DROP INDEX recipient_email`,
     `CREATE INDEX recipient_address ON recipient (message >> 9, email)`,
-    // Who is under way, whom nobody else writes down.
-    `CREATE INDEX delivery_leased ON delivery (message) WHERE leased = 1`,
+    // What is under way, which nobody else writes down.
+    `ALTER TABLE delivery DROP COLUMN leased`,
+    `CREATE INDEX delivery_claimed ON delivery (message) WHERE claims > 0`,
     `UPDATE recipient SET status = 'queued' WHERE status = 'sending'`,
     `UPDATE message SET status = 'queued' WHERE status = 'sending'`,
   ],

@@ -89,16 +89,14 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
 
 /** @returns what makes a claim of it, when a lease was asked for */
 function firstDelivery(db: Database, seq: number, { message, dueAt, leaseUntil }: ArrivalHead, recipients: number[]) {
-  const claims = leaseUntil === null ? 0 : 1
   const { id } = db.get<{ id: number }>(
-    `INSERT INTO delivery (message, recipients, phase, priority, due_at, leased, claims, tries, avoid)
-     VALUES (?, ?, 'send', ?, ?, ?, ?, 0, '[]') RETURNING id`,
+    `INSERT INTO delivery (message, recipients, phase, priority, due_at, claims, tries, avoid)
+     VALUES (?, ?, 'send', ?, ?, ?, 0, '[]') RETURNING id`,
     seq,
     JSON.stringify(recipients),
     ranks[message.priority],
     leaseUntil ?? dueAt,
-    claims,
-    claims,
+    leaseUntil === null ? 0 : 1,
   )!
   return leaseUntil === null ? null : { id, recipients }
 }

@@ -71,7 +71,7 @@ export function unpacked({ rest, bytes }: Parcel<PackedClaim[]>): Claim[] {
 }
 
 function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
-  db.run('UPDATE delivery SET due_at = ?, claims = claims + 1, leased = 1 WHERE id = ?', leaseUntil, row.id)
+  db.run('UPDATE delivery SET due_at = ?, claims = claims + 1 WHERE id = ?', leaseUntil, row.id)
   const travelling: number[] = JSON.parse(row.recipients)
   const all = recipientsOf(db, row.message)
   if (row.phase === 'send') markSending(all, travelling)
@@ -247,5 +247,5 @@ export function oldest(db: Database): number | null {
  * is needed; `claims` stays, so that the next holder sees that another died.
  */
 export function voidLeases(db: Database): void {
-  db.run('UPDATE delivery SET due_at = 0, leased = 0 WHERE leased = 1')
+  db.run('UPDATE delivery SET due_at = 0 WHERE claims > 0')
 }

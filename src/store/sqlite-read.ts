@@ -48,7 +48,7 @@ export function message(db: Database, id: string, tenant: string): MessageView |
 
 const waiting: ReadonlySet<RecipientStatus> = new Set(['queued', 'scheduled', 'deferred', 'held'])
 
-/** Who waits and travels in a leased delivery is `sending`. Nobody writes that down: it is so while the lease is. */
+/** Who waits and travels in a delivery that was claimed is `sending`. Nobody writes that down: it is so until that is settled. */
 export function markSending(recipients: Recipient[], travelling: readonly number[]): void {
   for (const recipient of recipients) {
     if (travelling.includes(recipient.index) && waiting.has(recipient.status)) recipient.status = 'sending'
@@ -58,11 +58,11 @@ export function markSending(recipients: Recipient[], travelling: readonly number
 function view(db: Database, row: MessageRow): Omit<MessageView, 'attempts'> {
   const message: Message = JSON.parse(row.envelope)
   const recipients = recipientsOf(db, row.seq)
-  const leased = db.all<{ recipients: string }>(
-    `SELECT recipients FROM delivery WHERE message = ? AND leased = 1 AND phase = 'send'`,
+  const claimed = db.all<{ recipients: string }>(
+    `SELECT recipients FROM delivery WHERE message = ? AND claims > 0 AND phase = 'send'`,
     row.seq,
   )
-  for (const delivery of leased) markSending(recipients, JSON.parse(delivery.recipients))
+  for (const delivery of claimed) markSending(recipients, JSON.parse(delivery.recipients))
   return { message, status: messageStatus(recipients.map(({ status }) => status)), recipients }
 }
 
@@ -110,8 +110,8 @@ const withRecipient = `
   SELECT DISTINCT r.message FROM bucket CROSS JOIN recipient AS r ON r.message >> 9 = bucket.number AND r.email = ?`
 
 /** Of a message's deliveries to be sent, one that waits; and one that is under way. */
-const waits = `EXISTS (SELECT 1 FROM delivery WHERE message = m.seq AND leased = 0 AND phase = 'send')`
-const underWay = `m.seq IN (SELECT message FROM delivery WHERE leased = 1 AND phase = 'send')`
+const waits = `EXISTS (SELECT 1 FROM delivery WHERE message = m.seq AND claims = 0 AND phase = 'send')`
+const underWay = `m.seq IN (SELECT message FROM delivery WHERE claims > 0 AND phase = 'send')`
 
 export function messages(db: Database, query: MessageQuery): Page<Omit<MessageView, 'attempts'>> {
   const where: string[] = ['m.tenant = ?']

@@ -25,7 +25,7 @@ const isHeld: StatusTest = (status) => status === 'held'
 const endedBadly: StatusTest = (status) => status === 'bounced' || status === 'failed' || status === 'expired'
 
 /**
- * @returns how many recipients changed; null for no such message. What a worker has leased is left alone: it is too late there.
+ * @returns how many recipients changed; null for no such message. What a worker has, or died with, is left alone: it is too late there.
  */
 export function steer(db: Database, id: string, tenant: string, what: Steer, now: number): number | null {
   const row = db.get<{ seq: number; envelope: string }>(
@@ -106,7 +106,7 @@ function release(db: Database, steered: SteeredMessage, now: number): Recipient[
 function idle(db: Database, message: number): IdleDelivery[] {
   return db
     .all<{ id: number; phase: DeliveryPlan['phase']; recipients: string }>(
-      'SELECT id, phase, recipients FROM delivery WHERE message = ? AND leased = 0',
+      'SELECT id, phase, recipients FROM delivery WHERE message = ? AND claims = 0',
       message,
     )
     .map((row) => ({ ...row, recipients: JSON.parse(row.recipients) as number[] }))

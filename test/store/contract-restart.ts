@@ -34,7 +34,7 @@ export function restartContract(open: Open): void {
 
       const store = await open(directory)
       test.after(() => store.close())
-      assert.deepEqual(await statuses(store, id), ['queued'])
+      assert.deepEqual(await statuses(store, id), ['sending'])
       assert.equal(await store.steer(id, 'acme', 'cancel', start), 0)
       const again = await claimOne(store)
       assert.equal(again.id, claim.id)
