@@ -3,7 +3,8 @@
  * not end with CRLF or hold stray control characters, and every line that its own parser is too kind to.
  *
  * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
- * its parser, again after STARTTLS; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
+ * its parser, again after STARTTLS; `_setListeners` calls back when it listens (after TLS, where that comes first) and a timer then
+ * calls `connectionReady`; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
  * `_socket` of the connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
  * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
@@ -38,15 +39,23 @@ const crlf = Buffer.from('\r\n')
 /** A server whose connections are guarded. */
 export class GuardedServer extends SMTPServer {
   readonly #guard: (connection: GuardedConnection) => LineGuard
+  readonly #isStranger: (address: string) => boolean
 
-  constructor(options: SMTPServerOptions, guard: (connection: GuardedConnection) => LineGuard) {
+  /** @param isStranger who waits 100 ms for the greeting: long enough for robots that do not listen to give themselves away */
+  constructor(
+    options: SMTPServerOptions,
+    guard: (connection: GuardedConnection) => LineGuard,
+    isStranger: (address: string) => boolean,
+  ) {
     super(options)
     this.#guard = guard
+    this.#isStranger = isStranger
   }
 
   override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
     const connection = new GuardedConnection(this, socket, options ?? {})
     connection.guard = this.#guard(connection)
+    connection.atOnce = !this.#isStranger(connection.remoteAddress)
     this.connections.add(connection)
     connection.on('error', (error) => this.emit('error', error))
     connection.init()
@@ -56,12 +65,30 @@ export class GuardedServer extends SMTPServer {
 export class GuardedConnection extends SMTPConnection {
   // Set right after construction; the constructor of the library's class must not find it cleared.
   declare guard: LineGuard
+  /** Greets without the wait that is for strangers. */
+  declare atOnce: boolean
+  #greeted = false
 
   override _createParser(): SMTPStream {
     return new LineParser(
       (line, pipelined, next) => this.#command(line, pipelined, next),
       (fault, next) => this.#broken(fault, next),
     )
+  }
+
+  override _setListeners(listening: () => void): void {
+    super._setListeners(() => {
+      // Sets the timer; what has already come is read before an immediate runs.
+      listening()
+      if (this.atOnce) setImmediate(() => this.connectionReady())
+    })
+  }
+
+  /** Once, by the timer or ahead of it. @param next given where it is no beginning */
+  override connectionReady(next?: () => void): void {
+    if (next === undefined && this.#greeted) return
+    this.#greeted = true
+    super.connectionReady(next)
   }
 
   /** Sends a reply; the library's own ones with a fitting enhanced status code. */

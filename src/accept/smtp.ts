@@ -8,11 +8,14 @@ import { Refusal } from './refusals.ts'
 import { Dialogue, type DialogueParts } from './smtp-dialogue.ts'
 import { type GuardedConnection, GuardedServer } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
+import { isStranger } from './strangers.ts'
 
 export interface SmtpParts extends Pick<DialogueParts, 'config' | 'door' | 'clock'> {
   /** Gets one line for what went wrong on our side. */
   log?: DialogueParts['log']
   patience?: Partial<Patience>
+  /** Whose address waits for the greeting, to be found out if it talks before. */
+  isStranger?: (address: string) => boolean
 }
 
 /** How long slow clients are borne with. */
@@ -37,8 +40,8 @@ export interface Smtp {
 
 /**
  * Listens for SMTP submission on `smtp.listen` (STARTTLS when there is a certificate) and `smtp.tlsListen` (implicit TLS).
- * With a certificate AUTH needs TLS, from wherever the client comes; without one it works in clear. The library waits 100 ms
- * before each greeting, to catch clients that talk too soon: those that connect anew for each message feel it.
+ * With a certificate AUTH needs TLS, from wherever the client comes; without one it works in clear. Clients from public addresses
+ * wait 100 ms for the greeting, to catch those that talk too soon; our own, which may connect anew for each message, do not.
  * @throws when a port cannot be had
  */
 export async function startSmtp(parts: SmtpParts): Promise<Smtp> {
@@ -73,11 +76,13 @@ class Listeners {
   /** Sessions by client address. */
   readonly #clients = new Map<string, number>()
   readonly #watch: NodeJS.Timeout
+  readonly #isStranger: (address: string) => boolean
   #closing = false
 
-  constructor({ config, door, clock, log = () => {}, patience: given }: SmtpParts) {
+  constructor({ config, door, clock, log = () => {}, patience: given, isStranger: judge = isStranger }: SmtpParts) {
     this.#config = config
     this.#patience = { ...patience, ...given }
+    this.#isStranger = judge
     const closing = () => this.#closing
     this.#shared = { config, door, clock, log, closing, logins: new FailedLogins(clock) }
     this.#watch = setInterval(() => this.#sendSlowAway(), Math.min(this.#patience.command, this.#patience.pace) / 4)
@@ -85,7 +90,7 @@ class Listeners {
   }
 
   async listen({ host, port }: Listen, secure: boolean): Promise<void> {
-    const server = new GuardedServer(this.#options(secure), (connection) => this.#open(connection))
+    const server = new GuardedServer(this.#options(secure), (connection) => this.#open(connection), this.#isStranger)
     // What happens to a connection is between it and its client.
     server.on('error', () => {})
     let applied = this.#config().smtp.tls

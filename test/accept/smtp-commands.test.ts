@@ -326,7 +326,7 @@ describe('commands over SMTP', { concurrency: true }, () => {
   }
 
   it('A28 talk before the greeting', async (t) => {
-    const { port } = await smtpIn(t)
+    const { port } = await smtpIn(t, { isStranger: () => true })
     const client = await SmtpClient.connect(port)
     client.write('EHLO client.test\r\n')
     assert.match(await client.reply(), /^421 4\.\d\.\d /)
@@ -334,7 +334,7 @@ describe('commands over SMTP', { concurrency: true }, () => {
   })
 
   it('A28 a broken line before the greeting', async (t) => {
-    const { port } = await smtpIn(t)
+    const { port } = await smtpIn(t, { isStranger: () => true })
     const client = await SmtpClient.connect(port)
     client.write('EHLO client.test\n')
     assert.match(await client.reply(), /^421 4\.\d\.\d /)

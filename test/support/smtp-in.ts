@@ -18,9 +18,9 @@ export interface SmtpIn {
 /** @param t closes it when the test is over */
 export async function smtpIn(
   t: Pick<TestContext, 'after'>,
-  settings: Partial<Config['smtp']> & { keys?: Key[]; patience?: NonNullable<SmtpParts['patience']> } = {},
+  settings: Partial<Config['smtp']> & { keys?: Key[] } & Pick<SmtpParts, 'patience' | 'isStranger'> = {},
 ): Promise<SmtpIn> {
-  const { keys = [], patience = {}, ...smtpSettings } = settings
+  const { keys = [], patience = {}, isStranger, ...smtpSettings } = settings
   const door = new MemoryDoor()
   const log: string[] = []
   const config: SmtpIn['config'] = {
@@ -42,6 +42,7 @@ export async function smtpIn(
     clock: () => Date.UTC(2026, 0, 31, 9, 30),
     log: (line) => log.push(line),
     patience,
+    ...(isStranger && { isStranger }),
   })
   t.after(() => smtp.close())
   const port = smtp.listening[0]!.port
