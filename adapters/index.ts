@@ -1,16 +1,16 @@
-/** Every adapter by its name in the config. */
-import type { Adapter } from '../src/mail/adapter.ts'
-import direct from './direct.ts'
-import inbox from './inbox.ts'
-import mailgun from './mailgun.ts'
-import postmark from './postmark.ts'
-import resend from './resend.ts'
-import sendgrid from './sendgrid.ts'
-import smtp from './smtp.ts'
+/** Every adapter by its name in the config. One is loaded when a config names it, for it brings its vendor's SDK with it. */
+import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
-export const adapters: ReadonlyMap<string, Adapter> = new Map(
-  ([direct, inbox, mailgun, postmark, resend, sendgrid, smtp] as unknown as Adapter[]).map((adapter) => [
-    adapter.name,
-    adapter,
-  ]),
+const files: Record<string, () => Promise<{ default: unknown }>> = {
+  direct: () => import('./direct.ts'),
+  inbox: () => import('./inbox.ts'),
+  mailgun: () => import('./mailgun.ts'),
+  postmark: () => import('./postmark.ts'),
+  resend: () => import('./resend.ts'),
+  sendgrid: () => import('./sendgrid.ts'),
+  smtp: () => import('./smtp.ts'),
+}
+
+export const adapters: Adapters = new Map(
+  Object.entries(files).map(([name, load]) => [name, async () => (await load()).default as Adapter]),
 )

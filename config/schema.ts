@@ -4,4 +4,4 @@ import { adapters } from '../adapters/index.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 
 const file = new URL('./waypost.schema.json', import.meta.url)
-writeFileSync(file, `${JSON.stringify(jsonSchema(adapters), null, 2)}\n`)
+writeFileSync(file, `${JSON.stringify(await jsonSchema(adapters), null, 2)}\n`)

@@ -11,7 +11,7 @@ import { type ConfigShape, configSchema, provider, type } from './config/schema.
 import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
 import type { Listen } from './config/units.ts'
-import type { Adapter } from './mail/adapter.ts'
+import type { Adapters } from './mail/adapter.ts'
 import type { Provider } from './mail/provider.ts'
 import type { Policy, Rule } from './route/policy.ts'
 
@@ -43,8 +43,7 @@ export interface ConfigSources {
   /** The file's name, for problems only. */
   file: string
   env: Readonly<Record<string, string | undefined>>
-  /** By name. */
-  adapters: ReadonlyMap<string, Adapter>
+  adapters: Adapters
   /** Answers the text of a file that the config names, or throws. Without it such files are problems. */
   readFile?: (path: string) => string
 }
@@ -57,7 +56,7 @@ export type ParsedConfig = { config: Config; warnings: ConfigProblem[] } | { pro
  * @param text YAML, with `${NAME}` for variables of the environment
  * @returns the config with its defaults in place, or every problem, in the order of their lines
  */
-export function parseConfig(text: string, sources: ConfigSources): ParsedConfig {
+export async function parseConfig(text: string, sources: ConfigSources): Promise<ParsedConfig> {
   const document = readText(text, sources.env)
   const told = (fault: Fault): ConfigProblem => {
     const { line, column, path, message } = fault
@@ -81,9 +80,8 @@ export function parseConfig(text: string, sources: ConfigSources): ParsedConfig 
     configSchema.shape[key].safeParse(given[key]).data as ConfigShape[Key] | undefined
 
   const providersGiven = Object.entries(mapping(given.providers))
-  const providers = providersGiven
-    .map(([name, value]) => readProvider(name, mapping(value), sources.adapters, problem))
-    .filter((one) => one !== null)
+  const read = providersGiven.map(([name, value]) => readProvider(name, mapping(value), sources.adapters, problem))
+  const providers = (await Promise.all(read)).filter((one) => one !== null)
   const names = providersGiven.map(([name]) => name)
 
   // Where the shape of one of these is wrong the defaults stand in, which can be blamed for nothing.

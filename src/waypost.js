@@ -4,10 +4,15 @@
 // path) we hand over to it.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const wanted = 24
 if (Number(process.versions.node.split('.')[0]) >= wanted) {
+  // What was compiled once is kept, for the store's thread too (it has the environment's word): a start that finds it is quicker
+  // and takes 40 MB less, for it need not load what turns TypeScript into JavaScript. Where it cannot be kept, all goes on.
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/waypost', import.meta.url))
+  module.enableCompileCache()
   await import('./cli.ts')
 } else {
   const bundled = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))

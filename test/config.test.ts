@@ -13,10 +13,10 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-describe('a config with nothing but a provider and a route', () => {
-  const config = accepted(least)
+describe('a config with nothing but a provider and a route', async () => {
+  const config = await accepted(least)
 
-  it('listens on loopback, with the documented limits', () => {
+  it('listens on loopback, with the documented limits', async () => {
     assert.deepEqual(config.http, {
       listen: { host: '127.0.0.1', port: 8025 },
       maxSize: 35 * 1024 * 1024,
@@ -35,7 +35,7 @@ describe('a config with nothing but a provider and a route', () => {
     assert.equal(config.keep, 30 * day)
   })
 
-  it('knows the three types and what they are owed', () => {
+  it('knows the three types and what they are owed', async () => {
     const retry = { first: 30_000, max: hour }
     const common = { reconcileFor: 15 * minute, retry, labels: [] }
     assert.deepEqual(
@@ -48,12 +48,12 @@ describe('a config with nothing but a provider and a route', () => {
     )
   })
 
-  it('has no type of a name that JavaScript knows', () => {
+  it('has no type of a name that JavaScript knows', async () => {
     assert.equal(config.types.constructor, undefined)
     assert.equal(Object.getPrototypeOf(config.types), null)
   })
 
-  it('gives the provider its defaults', () => {
+  it('gives the provider its defaults', async () => {
     const [{ adapter, ...provider }] = config.providers as [(typeof config.providers)[0]]
     assert.equal(adapter.name, 'inbox')
     assert.deepEqual(provider, {
@@ -67,14 +67,14 @@ describe('a config with nothing but a provider and a route', () => {
     })
   })
 
-  it('matches everything with its one rule', () => {
+  it('matches everything with its one rule', async () => {
     assert.deepEqual(config.policy.rules, [{ name: 'default', when: null, use: { provider: 'inbox' } }])
   })
 })
 
 describe('units', () => {
-  it('are read into milliseconds and bytes', () => {
-    const config = accepted(
+  it('are read into milliseconds and bytes', async () => {
+    const config = await accepted(
       `${least}keep: 1.5h\nretry: { first: 500ms, max: 3d }\nhttp: { maxSize: 64KB }\nsmtp: { maxSize: 1GB }`,
     )
     assert.equal(config.keep, 1.5 * hour)
@@ -83,28 +83,28 @@ describe('units', () => {
     assert.equal(config.smtp.maxSize, 1024 ** 3)
   })
 
-  it('are asked for where a bare number stands, and bounded', () => {
+  it('are asked for where a bare number stands, and bounded', async () => {
     for (const wrong of ['30', '"30"', '30 s', '-3s', '0s', '366d', '3w']) {
       assert.match(
-        refused(`${least}keep: ${wrong}`)[0] ?? '',
+        (await refused(`${least}keep: ${wrong}`))[0] ?? '',
         /^3:7 keep: (expected a duration|must be from 1ms to 365d)/,
         wrong,
       )
     }
     for (const wrong of ['30', '25mb', '2GB', '0B', '5MiB']) {
-      assert.match(refused(`${least}http: { maxSize: ${wrong} }`)[0] ?? '', /^3:18 http.maxSize: /, wrong)
+      assert.match((await refused(`${least}http: { maxSize: ${wrong} }`))[0] ?? '', /^3:18 http.maxSize: /, wrong)
     }
   })
 
-  it('take addresses with a host, in brackets, or without one', () => {
-    const listen = (text: string) => accepted(`${least}http: { listen: "${text}" }`).http.listen
-    assert.deepEqual(listen('localhost:0'), { host: 'localhost', port: 0 })
-    assert.deepEqual(listen('[::1]:25'), { host: '::1', port: 25 })
+  it('take addresses with a host, in brackets, or without one', async () => {
+    const listen = async (text: string) => (await accepted(`${least}http: { listen: "${text}" }`)).http.listen
+    assert.deepEqual(await listen('localhost:0'), { host: 'localhost', port: 0 })
+    assert.deepEqual(await listen('[::1]:25'), { host: '::1', port: 25 })
     const key = `keys: [{ hash: "sha256:${'a'.repeat(64)}", tenant: acme }]\n`
-    assert.deepEqual(accepted(`${least}${key}http: { listen: ":8025" }`).http.listen, { host: '', port: 8025 })
+    assert.deepEqual((await accepted(`${least}${key}http: { listen: ":8025" }`)).http.listen, { host: '', port: 8025 })
     for (const wrong of ['8025', '127.0.0.1', '::1:25', 'host:99999', 'host:', 'a b:25']) {
       assert.match(
-        refused(`${least}http: { listen: "${wrong}" }`)[0] ?? '',
+        (await refused(`${least}http: { listen: "${wrong}" }`))[0] ?? '',
         /^3:17 http.listen: expected host:port/,
         wrong,
       )
@@ -113,8 +113,8 @@ describe('units', () => {
 })
 
 describe('types', () => {
-  it('change what exists key by key, and start from transactional where they are new', () => {
-    const { types } = accepted(
+  it('change what exists key by key, and start from transactional where they are new', async () => {
+    const { types } = await accepted(
       `${least}retry: { first: 10s, max: 20m }\ntypes: { otp: { expire: 5m }, receipts: { retry: { max: 2h } } }`,
     )
     assert.deepEqual(types.otp, {
@@ -137,11 +137,11 @@ describe('types', () => {
     })
   })
 
-  it('may ask for labels that some provider bears', () => {
+  it('may ask for labels that some provider bears', async () => {
     const text = (labels: string) =>
       `providers: { a: { adapter: inbox, labels: [eu] } }\nroutes: [{ name: d, use: a }]\ntypes: { otp: { labels: ${labels} } }`
-    assert.deepEqual(accepted(text('[eu]')).types.otp?.labels, ['eu'])
-    assert.deepEqual(refused(text('[eu, de]')), [
+    assert.deepEqual((await accepted(text('[eu]'))).types.otp?.labels, ['eu'])
+    assert.deepEqual(await refused(text('[eu, de]')), [
       '3:25 types.otp.labels: no provider bears eu and de, so this type could never be sent',
     ])
   })
@@ -150,30 +150,33 @@ describe('types', () => {
 describe('the environment', () => {
   const text = 'providers: { a: { adapter: acme, token: "${TOKEN}" } }\nroutes: [{ name: d, use: a }]'
 
-  it('fills in text values, which stay text', () => {
-    assert.deepEqual(accepted(text, { env: { TOKEN: '0123' } }).providers[0]?.options, { token: '0123', region: 'eu' })
+  it('fills in text values, which stay text', async () => {
+    assert.deepEqual((await accepted(text, { env: { TOKEN: '0123' } })).providers[0]?.options, {
+      token: '0123',
+      region: 'eu',
+    })
     const mixed = text.replace('${TOKEN}', () => 'a-${A}-${B}-$${A}')
-    assert.deepEqual(accepted(mixed, { env: { A: '1', B: '${A}' } }).providers[0]?.options, {
+    assert.deepEqual((await accepted(mixed, { env: { A: '1', B: '${A}' } })).providers[0]?.options, {
       token: 'a-1-${A}-${A}',
       region: 'eu',
     })
   })
 
-  it('tells of a variable that is not set, at its key, and of nothing else there', () => {
+  it('tells of a variable that is not set, at its key, and of nothing else there', async () => {
     const told =
       '1:41 providers.a.token: the environment variable TOKEN is not set. Set it, or write $${ for the characters themselves'
-    assert.deepEqual(refused(text), [told])
-    assert.deepEqual(refused(text.replace('adapter: acme', 'adapter: acme, region: "${toString}"')).length, 2)
+    assert.deepEqual(await refused(text), [told])
+    assert.deepEqual((await refused(text.replace('adapter: acme', 'adapter: acme, region: "${toString}"'))).length, 2)
   })
 
-  it('tells of what is no variable', () => {
+  it('tells of what is no variable', async () => {
     for (const wrong of ['${}', '${A B}', '${A', '${A:-x}']) {
-      const [problem] = refused(text.replace('${TOKEN}', wrong), { env: { A: '1' } })
+      const [problem] = await refused(text.replace('${TOKEN}', wrong), { env: { A: '1' } })
       assert.match(problem ?? '', /^1:41 providers.a.token: "\$\{" begins an environment variable/, wrong)
     }
   })
 
-  it('never shows a value', () => {
+  it('never shows a value', async () => {
     const secret = 'sk-very-secret'
     for (const place of [
       'timeout: "${S}"',
@@ -182,14 +185,14 @@ describe('the environment', () => {
       'limits: "${S}"',
       'breaker: { open: "${S}" }',
     ]) {
-      const problems = refused(text.replace('token: "${TOKEN}"', `token: x, ${place}`), { env: { S: secret } })
+      const problems = await refused(text.replace('token: "${TOKEN}"', `token: x, ${place}`), { env: { S: secret } })
       assert.equal(problems.length, 1, place)
       assert.ok(!problems[0]?.includes(secret), problems[0])
     }
   })
 
-  it('hints at quotes where braces are in the way', () => {
-    const [problem] = refused('providers: { a: { adapter: acme, token: ${TOKEN} } }\nroutes: []')
+  it('hints at quotes where braces are in the way', async () => {
+    const [problem] = await refused('providers: { a: { adapter: acme, token: ${TOKEN} } }\nroutes: []')
     assert.match(problem ?? '', /^1:\d+ : .*a variable needs quotes/)
   })
 })
@@ -197,49 +200,57 @@ describe('the environment', () => {
 describe('keys', () => {
   const hash = `sha256:${'AB'.repeat(32)}`
 
-  it('are read with their scopes and domains, and make SMTP ask for them', () => {
-    const config = accepted(`${least}keys:\n  - { hash: "${hash}", tenant: acme, from: [Exämple.com] }`)
+  it('are read with their scopes and domains, and make SMTP ask for them', async () => {
+    const config = await accepted(`${least}keys:\n  - { hash: "${hash}", tenant: acme, from: [Exämple.com] }`)
     assert.deepEqual(config.keys, [
       { hash: 'ab'.repeat(32), tenant: 'acme', scopes: ['send'], from: ['xn--exmple-cua.com'] },
     ])
     assert.equal(config.smtp.auth, 'required')
   })
 
-  it('are checked', () => {
+  it('are checked', async () => {
     const entry = (text: string) => refused(`${least}keys:\n  - { ${text} }\n  - { hash: "${hash}", tenant: b }`)
-    assert.deepEqual(entry(`hash: "${hash}", tenant: a`), ['5:13 keys[1].hash: this key stands in the list already'])
+    assert.deepEqual(await entry(`hash: "${hash}", tenant: a`), [
+      '5:13 keys[1].hash: this key stands in the list already',
+    ])
     assert.match(
-      entry('hash: wp_live_abc, tenant: a')[0] ?? '',
+      (await entry('hash: wp_live_abc, tenant: a'))[0] ?? '',
       /^4:13 keys\[0\].hash: expected sha256: and 64 hex digits/,
     )
-    assert.match(entry(`hash: "sha256:${'0'.repeat(64)}", tenant: ../x`)[0] ?? '', /keys\[0\].tenant: a name is/)
-    assert.match(entry(`hash: "sha256:${'0'.repeat(64)}", tenant: a, scopes: [sned]`)[0] ?? '', /did you mean "send"/)
     assert.match(
-      entry(`hash: "sha256:${'0'.repeat(64)}", tenant: a, from: [a@b.com]`)[0] ?? '',
+      (await entry(`hash: "sha256:${'0'.repeat(64)}", tenant: ../x`))[0] ?? '',
+      /keys\[0\].tenant: a name is/,
+    )
+    assert.match(
+      (await entry(`hash: "sha256:${'0'.repeat(64)}", tenant: a, scopes: [sned]`))[0] ?? '',
+      /did you mean "send"/,
+    )
+    assert.match(
+      (await entry(`hash: "sha256:${'0'.repeat(64)}", tenant: a, from: [a@b.com]`))[0] ?? '',
       /keys\[0\].from\[0\]: expected a domain/,
     )
   })
 
-  it('must exist before anyone but this machine may come in', () => {
+  it('must exist before anyone but this machine may come in', async () => {
     const open = 'http: { listen: ":8025" }\nsmtp: { listen: "0.0.0.0:25", auth: required }'
     assert.deepEqual(
-      refused(`${least}${open}`).map((problem) => problem.split(': ')[0]),
+      (await refused(`${least}${open}`)).map((problem) => problem.split(': ')[0]),
       ['3:17 http.listen', '4:17 smtp.listen', '4:37 smtp.auth'],
     )
-    assert.deepEqual(refused(`${least}${open}\nkeys: [{ hash: "${hash}", tenant: a }]`), [])
-    assert.deepEqual(refused(`${least}http: { listen: "[::1]:0" }\nsmtp: { listen: "localhost:0" }`), [])
+    assert.deepEqual(await refused(`${least}${open}\nkeys: [{ hash: "${hash}", tenant: a }]`), [])
+    assert.deepEqual(await refused(`${least}http: { listen: "[::1]:0" }\nsmtp: { listen: "localhost:0" }`), [])
   })
 })
 
 describe('listeners', () => {
-  it('need addresses of their own', () => {
-    assert.deepEqual(refused(`${least}smtp: { listen: "127.0.0.1:8025" }`), [
+  it('need addresses of their own', async () => {
+    assert.deepEqual(await refused(`${least}smtp: { listen: "127.0.0.1:8025" }`), [
       '3:17 smtp.listen: http.listen listens there already',
     ])
   })
 
-  it('need a certificate for TLS', () => {
-    assert.deepEqual(refused(`${least}smtp: { tlsListen: "127.0.0.1:4465" }`), [
+  it('need a certificate for TLS', async () => {
+    assert.deepEqual(await refused(`${least}smtp: { tlsListen: "127.0.0.1:4465" }`), [
       '3:9 smtp.tlsListen: needs smtp.tls: {cert, key}',
     ])
     const tls = `${least}http: { tls: { cert: cert.pem, key: key.pem } }`
@@ -247,60 +258,60 @@ describe('listeners', () => {
       if (path === 'cert.pem') return 'not a certificate'
       throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
     }
-    assert.deepEqual(refused(tls, { readFile }), [
+    assert.deepEqual(await refused(tls, { readFile }), [
       '3:22 http.tls.cert: the file holds no certificate in PEM',
       '3:37 http.tls.key: the file cannot be read (ENOENT)',
     ])
-    assert.match(refused(tls)[0] ?? '', /no files can be read here/)
+    assert.match((await refused(tls))[0] ?? '', /no files can be read here/)
     const files: Record<string, string> = { 'cert.pem': certificate.cert, 'key.pem': certificate.key }
-    assert.deepEqual(accepted(tls, { readFile: (path) => files[path]! }).http.tls, certificate)
+    assert.deepEqual((await accepted(tls, { readFile: (path) => files[path]! })).http.tls, certificate)
     files['key.pem'] = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-    assert.deepEqual(refused(tls, { readFile: (path) => files[path]! }), [
+    assert.deepEqual(await refused(tls, { readFile: (path) => files[path]! }), [
       '3:37 http.tls.key: is not the key of this certificate',
     ])
   })
 })
 
 describe('what would do nothing or is not known', () => {
-  it('is an error at the key, with the nearest name and the list', () => {
-    assert.deepEqual(refused(`${least}retry: { frist: 30s }`), [
+  it('is an error at the key, with the nearest name and the list', async () => {
+    assert.deepEqual(await refused(`${least}retry: { frist: 30s }`), [
       '3:10 retry.frist: unknown key "frist" (did you mean "first"?). Allowed here: first, max',
     ])
     assert.match(
-      refused(`${least}tracking: on`)[0] ?? '',
+      (await refused(`${least}tracking: on`))[0] ?? '',
       /^3:1 tracking: unknown key "tracking"\. Allowed here: http, smtp,/,
     )
     assert.match(
-      refused('providers: { a: { adapter: acme, token: x, tokn: y } }\nroutes: [{ name: d, use: a }]')[0] ?? '',
+      (await refused('providers: { a: { adapter: acme, token: x, tokn: y } }\nroutes: [{ name: d, use: a }]'))[0] ?? '',
       /^1:44 providers.a.tokn: unknown key "tokn" \(did you mean "token"\?\)/,
     )
   })
 
-  it('is an error also for a key that stands twice or reaches into JavaScript', () => {
-    assert.deepEqual(refused(`${least}keep: 1d\nkeep: 2d`), ['4:1 keep: this key stands here twice; remove one'])
-    assert.match(refused(`${least}types: { __proto__: { expire: 1d } }`)[0] ?? '', /^3:10 types.__proto__: /)
+  it('is an error also for a key that stands twice or reaches into JavaScript', async () => {
+    assert.deepEqual(await refused(`${least}keep: 1d\nkeep: 2d`), ['4:1 keep: this key stands here twice; remove one'])
+    assert.match((await refused(`${least}types: { __proto__: { expire: 1d } }`))[0] ?? '', /^3:10 types.__proto__: /)
     assert.match(
-      refused(`${least}types: { constructor: {} }`)[0] ?? '',
+      (await refused(`${least}types: { constructor: {} }`))[0] ?? '',
       /^3:10 types.constructor: this name is not allowed/,
     )
   })
 
-  it('is an error for names that could hurt elsewhere', () => {
+  it('is an error for names that could hurt elsewhere', async () => {
     for (const name of ['"../../x"', 'a/b', '"a b"', '""', 'x'.repeat(65)]) {
-      assert.match(refused(`${least}types: { ${name}: {} }`)[0] ?? '', /a name is 1 to 64/, name)
+      assert.match((await refused(`${least}types: { ${name}: {} }`))[0] ?? '', /a name is 1 to 64/, name)
     }
   })
 
-  it('is only a warning for a provider that no rule uses', () => {
-    assert.deepEqual(warned(least.replace('} }', '}, spare: { adapter: inbox } }')), [
+  it('is only a warning for a provider that no rule uses', async () => {
+    assert.deepEqual(await warned(least.replace('} }', '}, spare: { adapter: inbox } }')), [
       '1:41 providers.spare: no rule uses this provider: only mail that pins it goes there',
     ])
   })
 })
 
 describe('every problem', () => {
-  it('is told at once, in the order of lines', () => {
-    const problems = refused(`
+  it('is told at once, in the order of lines', async () => {
+    const problems = await refused(`
 http: { listen: nowhere }
 providers:
   a: { adapter: acme }
@@ -326,35 +337,35 @@ routes:
     )
   })
 
-  it('is told of text that is no config at all', () => {
-    assert.match(refused('')[0] ?? '', /^1:1 : expected a mapping, found nothing/)
-    assert.match(refused('- a\n- b')[0] ?? '', /^1:1 : expected a mapping, found a list/)
-    assert.match(refused('providers: {\n')[0] ?? '', /^\d+:\d+ : /)
-    assert.match(refused('a: b\n---\nc: d')[0] ?? '', /^\d+:\d+ : /)
-    assert.match(refused('? [a, b]\n: c')[0] ?? '', /^1:\d+ : /)
+  it('is told of text that is no config at all', async () => {
+    assert.match((await refused(''))[0] ?? '', /^1:1 : expected a mapping, found nothing/)
+    assert.match((await refused('- a\n- b'))[0] ?? '', /^1:1 : expected a mapping, found a list/)
+    assert.match((await refused('providers: {\n'))[0] ?? '', /^\d+:\d+ : /)
+    assert.match((await refused('a: b\n---\nc: d'))[0] ?? '', /^\d+:\d+ : /)
+    assert.match((await refused('? [a, b]\n: c'))[0] ?? '', /^1:\d+ : /)
   })
 
-  it('is told of aliases that would fill the memory, and of nesting beyond all sense', () => {
+  it('is told of aliases that would fill the memory, and of nesting beyond all sense', async () => {
     const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]']
     for (let level = 1; level < 9; level++) {
       const [name, last] = [String.fromCharCode(97 + level), String.fromCharCode(96 + level)]
       bomb.push(`${name}: &${name} [${Array(10).fill(`*${last}`).join(', ')}]`)
     }
-    assert.match(refused(bomb.join('\n'))[0] ?? '', /^1:1 : cannot be read: .*alias/)
-    assert.ok(refused(`a: ${'['.repeat(20_000)}`).length > 0)
+    assert.match((await refused(bomb.join('\n')))[0] ?? '', /^1:1 : cannot be read: .*alias/)
+    assert.ok((await refused(`a: ${'['.repeat(20_000)}`)).length > 0)
     const deep = `${'{ not: '.repeat(3000)}{ tag: x }${' }'.repeat(3000)}`
-    assert.ok(refused(least.replace('name: default', `name: default, when: ${deep}`)).length > 0)
+    assert.ok((await refused(least.replace('name: default', `name: default, when: ${deep}`))).length > 0)
   })
 
-  it('is told by a value, never by throwing, whatever the text', () => {
-    fc.assert(
-      fc.property(
+  it('is told by a value, never by throwing, whatever the text', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.oneof(
           fc.string({ maxLength: 200 }),
           fc.json().map((json) => `routes: ${json}\nproviders: ${json}`),
         ),
-        (text) => {
-          const parsed = parseConfig(text, { file: 'x', env: {}, adapters })
+        async (text) => {
+          const parsed = await parseConfig(text, { file: 'x', env: {}, adapters })
           return 'problems' in parsed && parsed.problems.every(({ line, column }) => line > 0 && column > 0)
         },
       ),
@@ -368,9 +379,9 @@ describe('the configs that come with Waypost', () => {
   const folder = new URL('../config/', import.meta.url)
   const files = ['waypost.yaml', ...readdirSync(new URL('examples/', folder)).map((name) => `examples/${name}`)]
   for (const file of files) {
-    it(`${file} is right`, () => {
+    it(`${file} is right`, async () => {
       const text = readFileSync(new URL(file, folder), 'utf8')
-      const parsed = parseConfig(text, { file, env, adapters: shipped })
+      const parsed = await parseConfig(text, { file, env, adapters: shipped })
       const problems = 'problems' in parsed ? parsed.problems : parsed.warnings
       // The key to sign with is everyone's own.
       assert.deepEqual(
@@ -382,20 +393,23 @@ describe('the configs that come with Waypost', () => {
 })
 
 describe('a problem is told once, and with what would be right', () => {
-  it('says only where YAML first went wrong', () => {
+  it('says only where YAML first went wrong', async () => {
     assert.deepEqual(
-      refused('providers: { p: { adapter: acme, token: ${X} } }\nroutes: [{ name: d, use: p }]\n').length,
+      (await refused('providers: { p: { adapter: acme, token: ${X} } }\nroutes: [{ name: d, use: p }]\n')).length,
       1,
     )
   })
 
-  it('names the keys of all providers beside those of the adapter', () => {
-    assert.deepEqual(refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'), [
-      '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, cost, limits, timeout, breaker, labels',
-    ])
+  it('names the keys of all providers beside those of the adapter', async () => {
+    assert.deepEqual(
+      await refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'),
+      [
+        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, cost, limits, timeout, breaker, labels',
+      ],
+    )
   })
 
-  it('blames no type where there is no provider', () => {
-    assert.deepEqual(refused(''), ['1:1 : expected a mapping, found nothing'])
+  it('blames no type where there is no provider', async () => {
+    assert.deepEqual(await refused(''), ['1:1 : expected a mapping, found nothing'])
   })
 })

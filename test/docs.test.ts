@@ -28,7 +28,7 @@ const anchor = (heading: string) =>
     .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')
 
-test('links lead somewhere', () => {
+test('links lead somewhere', async () => {
   const dead: string[] = []
   for (const [file, text] of texts) {
     for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -51,7 +51,7 @@ const printed = (hash: string) => {
   return config!.body.replace('sha256:<from waypost keys create>', hash)
 }
 
-test('configs are right as printed', () => {
+test('configs are right as printed', async () => {
   const hash = `sha256:${'0'.repeat(64)}`
   let checked = 0
   for (const [file, text] of texts) {
@@ -59,7 +59,7 @@ test('configs are right as printed', () => {
       if (language !== 'yaml') continue
       const env = Object.fromEntries([...body.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret']))
       const config = body.replace('sha256:<from waypost keys create>', hash)
-      const parsed = parseConfig(config, { file, env, adapters, readFile: (path) => readFileSync(path, 'utf8') })
+      const parsed = await parseConfig(config, { file, env, adapters, readFile: (path) => readFileSync(path, 'utf8') })
       assert.deepEqual('problems' in parsed ? parsed.problems : parsed.warnings, [], file)
       checked++
     }

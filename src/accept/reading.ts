@@ -1,7 +1,6 @@
 /** Reading back: messages, what became of them, why, and their content; and steering those that still wait. */
 import { z } from '@hono/zod-openapi'
 import { readAddress } from '../mail/address.ts'
-import { compose } from '../mail/compose.ts'
 import { messageStatuses, type Parts } from '../mail/message.ts'
 import type { MessageView, Steer } from '../store/store.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
@@ -158,6 +157,7 @@ export function reading(api: Api, parts: HttpParts): void {
       for await (const piece of store.content(message.id)) pieces.push(piece)
       if (pieces.length === 0) throw new Refusal('not_found', 'The content of this message was deleted.')
       const bytes = Buffer.concat(pieces)
+      const { compose } = await import('../mail/compose.ts')
       const raw = message.form === 'raw' ? bytes : await compose(message, JSON.parse(bytes.toString()) as Parts)
       return new Response(raw as Uint8Array<ArrayBuffer>, {
         headers: {

@@ -1,6 +1,6 @@
 /** The one door: whatever came in by HTTP or SMTP is checked, spooled and committed here, the same way for both. */
 import { domainOf } from '../mail/address.ts'
-import { headerValue, mailboxesIn } from '../mail/headers.ts'
+import { headerValue, isRawOnly, mailboxesIn } from '../mail/headers.ts'
 import { newId } from '../mail/id.ts'
 import {
   type Header,
@@ -11,7 +11,6 @@ import {
   type Priority,
   type RecipientStatus,
 } from '../mail/message.ts'
-import { isRawOnly } from '../mail/parse.ts'
 import type { Accepted, Arrival, Claim, NewEvent, Store } from '../store/store.ts'
 import { maySendFrom, type Sender } from './auth.ts'
 import { Refusal } from './refusals.ts'

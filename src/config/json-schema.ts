@@ -1,6 +1,6 @@
 /** The JSON Schema that editors read, made from the very schemas that check a config. */
 import { z } from 'zod'
-import type { Adapter } from '../mail/adapter.ts'
+import type { Adapters } from '../mail/adapter.ts'
 import { strict } from './providers.ts'
 import { configSchema, provider } from './schema.ts'
 
@@ -10,11 +10,12 @@ type Json = Record<string, unknown>
  * JSON Schema (draft 7, which every editor reads) of a config with these adapters: the settings of a provider follow from its
  * `adapter`, and have their help and completion.
  */
-export function jsonSchema(adapters: ReadonlyMap<string, Adapter>): Json {
+export async function jsonSchema(adapters: Adapters): Promise<Json> {
   const schema = convert(configSchema)
   const common = convert(provider)
   const definitions: Record<string, Json> = { ...(schema.definitions as Record<string, Json>) }
-  for (const [name, adapter] of adapters) {
+  for (const [name, load] of adapters) {
+    const adapter = await load()
     const { definitions: own, ...options } = convert(strict(adapter.options))
     Object.assign(definitions, own)
     const properties = { ...(common.properties as Json), ...(options.properties as Json) }

@@ -1,6 +1,6 @@
 /** Providers: the settings that all share, and each adapter's own, checked by the adapter's schema. */
 import { z } from 'zod'
-import type { Adapter } from '../mail/adapter.ts'
+import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
@@ -12,21 +12,22 @@ const commonKeys: readonly string[] = Object.keys(provider.shape)
  * Reads one provider. Its common settings were checked with the rest of the config; here they are taken as they parsed.
  * @returns null when something of its own is wrong, which `problem` was told
  */
-export function readProvider(
+export async function readProvider(
   name: string,
   given: Readonly<Record<string, unknown>>,
-  adapters: ReadonlyMap<string, Adapter>,
+  adapters: Adapters,
   problem: (finding: Finding) => void,
-): Provider | null {
+): Promise<Provider | null> {
   const path = ['providers', name]
   if (typeof given.adapter !== 'string') return null
-  const adapter = adapters.get(given.adapter)
-  if (!adapter) {
+  const load = adapters.get(given.adapter)
+  if (!load) {
     const known = [...adapters.keys()]
     const message = `there is no such adapter${didYouMean(given.adapter, known)}. Adapters: ${known.join(', ')}`
     problem({ path: [...path, 'adapter'], at: 'value', message })
     return null
   }
+  const adapter = await load()
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => !commonKeys.includes(key)))
   const options = strict(adapter.options).safeParse(own, { error: words })
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)

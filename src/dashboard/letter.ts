@@ -1,7 +1,5 @@
 /** A message's content, opened for reading. */
-import { compose } from '../mail/compose.ts'
 import type { Message, Parts } from '../mail/message.ts'
-import { parse } from '../mail/parse.ts'
 import type { DashboardParts } from './parts.ts'
 
 type Contents = Pick<DashboardParts['store'], 'content'>
@@ -36,6 +34,7 @@ const asParts = (bytes: Uint8Array): Parts => JSON.parse(new TextDecoder().decod
 export async function letter(store: Contents, message: Pick<Message, 'id' | 'form'>): Promise<Parts> {
   const bytes = await gather(store, message.id)
   if (message.form === 'parts') return asParts(bytes)
+  const { parse } = await import('../mail/parse.ts')
   return parse(bytes).catch(() => {
     throw new Unreadable('This mail is not well formed enough to take apart; its source still shows it.')
   })
@@ -46,6 +45,7 @@ export async function letter(store: Contents, message: Pick<Message, 'id' | 'for
  * @throws Unreadable
  */
 export async function* source(store: Contents, message: Message): AsyncGenerator<Uint8Array> {
-  if (message.form === 'raw') yield* store.content(message.id)
-  else yield await compose(message, asParts(await gather(store, message.id)))
+  if (message.form === 'raw') return yield* store.content(message.id)
+  const { compose } = await import('../mail/compose.ts')
+  yield await compose(message, asParts(await gather(store, message.id)))
 }

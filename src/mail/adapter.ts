@@ -165,6 +165,9 @@ export interface Adapter<Options = unknown> {
   reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
 }
 
+/** Adapters by name; each is loaded when it is asked for. */
+export type Adapters = ReadonlyMap<string, () => Promise<Adapter>>
+
 /** What a way out can do that hands mail on as it is. Tags and metadata stay in the gateway. */
 export const asItIs = {
   maxBytes: 50 * 1024 * 1024,

@@ -298,3 +298,13 @@ const uncarried = /^(?:message-id|received-.*|x-received|delivered-to|authentica
 export function isCarried(name: string): boolean {
   return !isReserved(name) && !uncarried.test(name)
 }
+
+/** What the header block of raw mail tells without reading the body: whether only raw MIME carries it whole. */
+export function isRawOnly(headers: readonly Header[]): boolean {
+  const [type = '', ...parameters] = (headerValue(headers, 'content-type') ?? '').toLowerCase().split(';')
+  return (
+    /^\s*(?:multipart\/(?:signed|encrypted|report)|application\/(?:x-)?pkcs7-mime|message\/.*|text\/calendar)\s*$/.test(
+      type,
+    ) || parameters.some((parameter) => /^\s*method\s*=/.test(parameter))
+  )
+}

@@ -70,13 +70,3 @@ function filename(given: string | null): string {
 function extension(type: string): string {
   return /^[a-z0-9]+$/.exec(detectExtension(type))?.[0] ?? 'bin'
 }
-
-/** What the header block of raw mail tells without reading the body: whether only raw MIME carries it whole. */
-export function isRawOnly(headers: readonly Header[]): boolean {
-  const [type = '', ...parameters] = (headerValue(headers, 'content-type') ?? '').toLowerCase().split(';')
-  return (
-    /^\s*(?:multipart\/(?:signed|encrypted|report)|application\/(?:x-)?pkcs7-mime|message\/.*|text\/calendar)\s*$/.test(
-      type,
-    ) || parameters.some((parameter) => /^\s*method\s*=/.test(parameter))
-  )
-}

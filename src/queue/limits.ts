@@ -29,14 +29,16 @@ export function createAllowance(limits: Limits, usedToday: number, now: number):
   const rate = limits.perSecond
   let tokens = rate ?? 0
   let refilled = now
-  let today = dayOf(now)
+  let today = Math.floor(now / day)
   let used = usedToday
 
   const refill = (at: number) => {
     if (rate !== null && at > refilled) tokens = Math.min(rate, tokens + ((at - refilled) * rate) / 1000)
     refilled = at
-    if (dayOf(at) !== today) {
-      today = dayOf(at)
+    // Numbers, not `dayOf`: this runs for every provider and every message.
+    const thatDay = Math.floor(at / day)
+    if (thatDay !== today) {
+      today = thatDay
       used = 0
     }
   }

@@ -5,19 +5,41 @@ import { isCarried } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
 
-/**
- * Why this provider can never carry this message to this recipient, or null when it can.
- * @param labels those the message's type asks for
- */
-export function unfit(
-  message: Message,
-  recipient: string,
-  provider: Provider,
-  labels: readonly string[],
-): string | null {
+/** What is asked of every provider, and the same for all: found once, when the first needs it. */
+export class Needs {
+  readonly message: Message
+  /** Labels that the message's type asks for. */
+  readonly labels: readonly string[]
+  readonly #recipient: string
+  #utf8: boolean | undefined
+  #headers: string[] | undefined
+
+  constructor(message: Message, recipient: string, labels: readonly string[]) {
+    this.message = message
+    this.labels = labels
+    this.#recipient = recipient
+  }
+
+  get smtpUtf8(): boolean {
+    this.#utf8 ??= needsSmtpUtf8(this.#recipient) || needsSmtpUtf8(this.message.from.email)
+    return this.#utf8
+  }
+
+  /** Names of the headers that go along as custom headers. */
+  get headers(): string[] {
+    this.#headers ??= this.message.headers.map(([name]) => name).filter(isCarried)
+    return this.#headers
+  }
+}
+
+/** Why this provider can never carry a message that needs this, or null when it can. */
+export function unfit(needs: Needs, provider: Provider): string | null {
+  const { message, labels } = needs
   const { features } = provider.adapter
-  const missing = labels.filter((label) => !provider.labels.includes(label))
-  if (missing.length > 0) return `lacks the label ${missing.join(', ')} that type ${message.type} asks for`
+  if (!labels.every((label) => provider.labels.includes(label))) {
+    const missing = labels.filter((label) => !provider.labels.includes(label))
+    return `lacks the label ${missing.join(', ')} that type ${message.type} asks for`
+  }
   if (message.size > features.maxBytes) {
     return `takes ${features.maxBytes} bytes at most, the message has ${message.size}`
   }
@@ -32,12 +54,12 @@ export function unfit(
   if (message.returnPath === '' && features.returnPath !== 'any') {
     return 'sets its own return-path, which mail with the null reverse-path must not get (RFC 5321 section 4.5.5)'
   }
-  if (!features.smtpUtf8 && (needsSmtpUtf8(recipient) || needsSmtpUtf8(message.from.email))) {
+  if (!features.smtpUtf8 && needs.smtpUtf8) {
     return 'takes no addresses beyond ASCII (RFC 6531)'
   }
-  if (formFor(message, features) === 'parts') {
-    const refused = message.headers.find(([name]) => isCarried(name) && refuses(features.headersRefused, name))
-    if (refused) return `refuses the header ${refused[0]}`
+  if (features.headersRefused.length > 0 && formFor(message, features) === 'parts') {
+    const refused = needs.headers.find((name) => refuses(features.headersRefused, name))
+    if (refused !== undefined) return `refuses the header ${refused}`
   }
   return null
 }

@@ -116,8 +116,7 @@ function compileTest(test: Test, folded: boolean, regex: RegexEngine): (value: s
     return (value) => wanted.has(value)
   }
   if ('glob' in test) {
-    const escaped = String(fold(test.glob)).replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    const matches = regex(`^(?s:${escaped.replaceAll('*', '.*').replaceAll('?', '.')})$`)
+    const matches = compileGlob(String(fold(test.glob)), regex)
     return (value) => matches(String(value))
   }
   if ('regex' in test) {
@@ -128,4 +127,26 @@ function compileTest(test: Test, folded: boolean, regex: RegexEngine): (value: s
     typeof value === 'number' &&
     (test.gt === undefined || value > test.gt) &&
     (test.lt === undefined || value < test.lt)
+}
+
+/** `*` stands for any characters, `?` for one. With stars alone the pieces between them are looked for from the left, as they come. */
+function compileGlob(glob: string, regex: RegexEngine): (text: string) => boolean {
+  if (glob.includes('?')) {
+    const escaped = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    return regex(`^(?s:${escaped.replaceAll('*', '.*').replaceAll('?', '.')})$`)
+  }
+  const [first, ...pieces] = glob.split('*') as [string, ...string[]]
+  const last = pieces.pop()
+  if (last === undefined) return (text) => text === glob
+  return (text) => {
+    const end = text.length - last.length
+    if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false
+    let at = first.length
+    for (const piece of pieces) {
+      const found = text.indexOf(piece, at)
+      if (found < 0) return false
+      at = found + piece.length
+    }
+    return at <= end
+  }
 }

@@ -1,7 +1,7 @@
 /** The plan for one recipient: hard constraints first, then the rule that matches, then who is fit to try now. */
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
-import { unfit } from './fit.ts'
+import { Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import { type Candidate, type Figures, rank } from './rank.ts'
 
@@ -46,6 +46,7 @@ const lookAgain = 60_000
 export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput): Planned {
   const { message, recipient } = facts
   const { route, ranked } = choose(policy, facts, standing)
+  const needs = new Needs(message, recipient, labels)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
   const rejected: Plan['rejected'] = []
@@ -60,7 +61,7 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
       if (message.provider === null) waitUntil = Math.min(waitUntil ?? now, now)
       continue
     }
-    const never = unfit(message, recipient, there.provider, labels) ?? avoid.get(name)
+    const never = unfit(needs, there.provider) ?? avoid.get(name)
     if (never) {
       rejected.push({ provider: name, reason: never })
     } else if (there.closed) {

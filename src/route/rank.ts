@@ -28,43 +28,50 @@ export function rank(use: Use, facts: RankFacts): Candidate[] {
   return order(use, facts).filter(({ provider }) => !seen.has(provider) && seen.add(provider))
 }
 
+/** The candidates are this call's own: what ranks them is written into them, for copies cost more than all the rest. */
 function order(use: Use, facts: RankFacts): Candidate[] {
   if ('provider' in use) return [{ provider: use.provider, score: 0, reasons: [] }]
   if ('first' in use) {
-    return use.first
-      .flatMap((part) => order(part, facts))
-      .map((candidate, place) => ({
-        ...candidate,
-        score: place + 1,
-        reasons: [...candidate.reasons, `number ${place + 1} of first`],
-      }))
+    const candidates: Candidate[] = []
+    for (const part of use.first) {
+      for (const candidate of order(part, facts)) {
+        candidates.push(candidate)
+        ranked(candidate, candidates.length, `number ${candidates.length} of first`)
+      }
+    }
+    return candidates
   }
   if ('best' in use) {
     const { of, by } = use.best
-    return of
-      .map((part) => {
-        const candidates = order(part, facts)
-        const head = candidates[0]
-        return { candidates, ...measure(by, head ? facts.figures(head.provider) : null) }
-      })
-      .sort((a, b) => a.weight - b.weight)
-      .flatMap(({ candidates, score, reason }) =>
-        candidates.map((candidate) => ({ ...candidate, score, reasons: [...candidate.reasons, reason] })),
-      )
+    const parts = of.map((part) => {
+      const candidates = order(part, facts)
+      const head = candidates[0]
+      const { weight, score, reason } = measure(by, head ? facts.figures(head.provider) : null)
+      for (const candidate of candidates) ranked(candidate, score, reason)
+      return { candidates, weight }
+    })
+    return parts.sort((a, b) => a.weight - b.weight).flatMap(({ candidates }) => candidates)
   }
   const { weights, sticky } = use.split
-  const seed = sticky === 'recipient' ? facts.recipient : facts.messageId
-  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
-  return Object.entries(weights)
-    .map(([provider, weight]) => ({ provider, weight, draw: rendezvous(`${seed}\n${provider}`, weight) }))
-    .sort((a, b) => b.draw - a.draw)
-    .map(({ provider, weight, draw }, place) => ({
+  const seed = hashed(`${sticky === 'recipient' ? facts.recipient : facts.messageId}\n`)
+  const names = Object.keys(weights)
+  let total = 0
+  for (const name of names) total += weights[name]!
+  const drawn = names.map((provider) => ({ provider, score: rendezvous(hashed(provider, seed), weights[provider]!) }))
+  return drawn
+    .sort((a, b) => b.score - a.score)
+    .map(({ provider, score }, place) => ({
       provider,
-      score: draw,
+      score,
       reasons: [
-        `${place === 0 ? 'drawn from' : 'next in'} a split with ${weight} of ${total}, the same for this ${sticky}`,
+        `${place === 0 ? 'drawn from' : 'next in'} a split with ${weights[provider]} of ${total}, the same for this ${sticky}`,
       ],
     }))
+}
+
+function ranked(candidate: Candidate, score: number, reason: string): void {
+  candidate.score = score
+  candidate.reasons.push(reason)
 }
 
 /** What a provider weighs (less is better), the score shown, and the words for it. Nobody measured yet comes first: that is how it gets measured. */
@@ -89,10 +96,8 @@ function measure(by: 'cost' | 'latency' | 'health', figures: Figures | null) {
  * Weighted rendezvous hashing: the largest draw wins. The same seed gives the same order, shares follow the weights, and taking a
  * provider away moves only those it had (Thaler and Ravishankar 1998; weights by -w / ln u, Schindelhauer and Schomaker 2005).
  */
-function rendezvous(text: string, weight: number): number {
-  // FNV-1a, then the finalizer of MurmurHash3: FNV alone leaves the high bits of short strings too alike to draw from.
-  let hash = 0x811c9dc5
-  for (let place = 0; place < text.length; place++) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193)
+function rendezvous(hash: number, weight: number): number {
+  // The finalizer of MurmurHash3: FNV alone leaves the high bits of short strings too alike to draw from.
   hash ^= hash >>> 16
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
@@ -100,4 +105,10 @@ function rendezvous(text: string, weight: number): number {
   hash ^= hash >>> 16
   const uniform = ((hash >>> 0) + 0.5) / 2 ** 32
   return -weight / Math.log(uniform)
+}
+
+/** FNV-1a, which goes on from the hash of what came before. */
+function hashed(text: string, hash = 0x811c9dc5): number {
+  for (let place = 0; place < text.length; place++) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193)
+  return hash
 }

@@ -1,8 +1,6 @@
 /** A message's content in the form a way out takes: as it came where it can, converted once where it must. */
 import type { Content } from '../mail/adapter.ts'
-import { compose } from '../mail/compose.ts'
 import type { Form, Message, Parts } from '../mail/message.ts'
-import { parse } from '../mail/parse.ts'
 
 /**
  * The content of one message for every attempt of a round: conversions are made once. Rejects when it cannot be converted.
@@ -31,9 +29,15 @@ export function contentOf(
     }
     const kept = content ?? (await gather(load()))
     return convert(async () => {
-      if (message.form === 'raw') return { form: 'parts', parts: readable(await parse(kept), message) }
+      // The libraries for this are loaded only here: most mail travels in the form in which it came.
+      if (message.form === 'raw') {
+        const { parse } = await import('../mail/parse.ts')
+        return { form: 'parts', parts: readable(await parse(kept), message) }
+      }
       const parts = JSON.parse(new TextDecoder().decode(kept)) as Parts
-      return form === 'parts' ? { form, parts } : whole(await compose(message, parts))
+      if (form === 'parts') return { form, parts }
+      const { compose } = await import('../mail/compose.ts')
+      return whole(await compose(message, parts))
     })
   }
 }

@@ -4,7 +4,7 @@
  * to wherever the answer points. It never retries.
  */
 import type { Readable } from 'node:stream'
-import { Agent, request } from 'undici'
+import type { Agent } from 'undici'
 import type { Adapter, Fetch, Handoff, HttpAnswer, HttpExchange, SdkCall } from '../mail/adapter.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import { unanswered } from './classify.ts'
@@ -29,18 +29,17 @@ export interface HttpCarrier {
  *   trust, instead of the system's.
  */
 export function httpCarrier(settings: { connections?: number; ca?: string } = {}): HttpCarrier {
-  const agent = new Agent({
-    connections: settings.connections ?? 128,
-    pipelining: 1,
-    allowH2: false,
-    connect: { timeout: connectTimeout, ...(settings.ca === undefined ? {} : { ca: settings.ca }) },
-  })
+  let opened: Promise<Pool> | undefined
+  const pool = () => {
+    opened ??= open(settings)
+    return opened
+  }
 
   return {
     async send(way, handoff, options) {
       const carried = await (way.kind === 'http'
-        ? carry(agent, await way.request(handoff, options), handoff)
-        : carryForSdk(agent, (fetch) => way.call(handoff, options, fetch), handoff))
+        ? carry(pool, await way.request(handoff, options), handoff)
+        : carryForSdk(pool, (fetch) => way.call(handoff, options, fetch), handoff))
       if ('answer' in carried) return way.outcomes(handoff, withoutSecrets(carried.answer, options), options)
       return forAll(
         handoff.recipients.map((recipient) => recipient.email),
@@ -49,13 +48,33 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
     },
     async reconcile(adapter, handoff, options) {
       try {
-        return (await adapter.reconcile?.(handoff, options, fetchOver(agent, handoff))) ?? null
+        return (await adapter.reconcile?.(handoff, options, fetchOver(pool, handoff))) ?? null
       } catch {
         return null
       }
     },
-    close: () => agent.destroy(),
+    async close() {
+      await (await opened)?.agent.destroy()
+    },
   }
+}
+
+interface Pool {
+  agent: Agent
+  request: typeof import('undici').request
+}
+type Opening = () => Promise<Pool>
+
+/** With the first call: the library weighs 7 MB, which who speaks SMTP alone need not carry. */
+async function open(settings: { connections?: number; ca?: string }): Promise<Pool> {
+  const { Agent, request } = await import('undici')
+  const agent = new Agent({
+    connections: settings.connections ?? 128,
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: connectTimeout, ...(settings.ca === undefined ? {} : { ca: settings.ca }) },
+  })
+  return { agent, request }
 }
 
 type Carried = { answer: HttpAnswer } | { outcome: Outcome }
@@ -67,7 +86,7 @@ interface Call {
   body: string | Uint8Array
 }
 
-async function carry(agent: Agent, call: Call, deadline: Deadline): Promise<Carried> {
+async function carry(pool: Opening, call: Call, deadline: Deadline): Promise<Carried> {
   const body = typeof call.body === 'string' ? Buffer.from(call.body) : call.body
   let handedOver = false
   function* pieces() {
@@ -77,6 +96,7 @@ async function carry(agent: Agent, call: Call, deadline: Deadline): Promise<Carr
     }
   }
   try {
+    const { agent, request } = await pool()
     const response = await request(call.url, {
       dispatcher: agent,
       method: call.method as 'POST',
@@ -123,11 +143,15 @@ async function read(body: AsyncIterable<Uint8Array>): Promise<{ text: string; cu
 }
 
 /** Lets an SDK make the call with a `fetch` of ours, and keeps what came over the wire. */
-async function carryForSdk(agent: Agent, call: (fetch: Fetch) => Promise<unknown>, handoff: Handoff): Promise<Carried> {
+async function carryForSdk(
+  pool: Opening,
+  call: (fetch: Fetch) => Promise<unknown>,
+  handoff: Handoff,
+): Promise<Carried> {
   let carried: Carried | undefined
   try {
     await call(
-      fetchOver(agent, handoff, (what) => {
+      fetchOver(pool, handoff, (what) => {
         carried = what
       }),
     )
@@ -140,13 +164,13 @@ async function carryForSdk(agent: Agent, call: (fetch: Fetch) => Promise<unknown
 }
 
 /** A `fetch` over the carrier. Rejects when no answer came. */
-function fetchOver(agent: Agent, deadline: Deadline, seen?: (carried: Carried) => void): Fetch {
+function fetchOver(pool: Opening, deadline: Deadline, seen?: (carried: Carried) => void): Fetch {
   return async (input, init) => {
     const asked = new Request(input, init)
     const headers = Object.fromEntries(asked.headers)
     delete headers['content-length']
     const body = new Uint8Array(await asked.arrayBuffer())
-    const carried = await carry(agent, { method: asked.method, url: asked.url, headers, body }, deadline)
+    const carried = await carry(pool, { method: asked.method, url: asked.url, headers, body }, deadline)
     seen?.(carried)
     if ('outcome' in carried) throw new TypeError('no answer came')
     const { status, body: text, headers: answered } = carried.answer

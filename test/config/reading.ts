@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import inbox from '../../adapters/inbox.ts'
 import { type Config, type ConfigProblem, type ConfigSources, parseConfig } from '../../src/config.ts'
-import { type Adapter, adapter } from '../../src/mail/adapter.ts'
+import { type Adapter, type Adapters, adapter } from '../../src/mail/adapter.ts'
 
 const acme = adapter({
   features: inbox.features,
@@ -16,8 +16,8 @@ const acme = adapter({
   }),
 })
 
-export const adapters: ReadonlyMap<string, Adapter> = new Map(
-  ([inbox, acme] as unknown as Adapter[]).map((one) => [one.name, one]),
+export const adapters: Adapters = new Map(
+  ([inbox, acme] as unknown as Adapter[]).map((one) => [one.name, async () => one]),
 )
 
 /** The least that is a config; tests add to it. */
@@ -28,21 +28,21 @@ function read(text: string, sources: Partial<ConfigSources>) {
 }
 
 /** The config that the text is; throws with its problems when it is none. */
-export function accepted(text: string, sources: Partial<ConfigSources> = {}): Config {
-  const parsed = read(text, sources)
+export async function accepted(text: string, sources: Partial<ConfigSources> = {}): Promise<Config> {
+  const parsed = await read(text, sources)
   if ('problems' in parsed) throw new Error(shown(parsed.problems).join('\n'))
   return parsed.config
 }
 
-export function warned(text: string): string[] {
-  const parsed = read(text, {})
+export async function warned(text: string): Promise<string[]> {
+  const parsed = await read(text, {})
   if ('problems' in parsed) throw new Error(shown(parsed.problems).join('\n'))
   return shown(parsed.warnings)
 }
 
 /** `2:7 smtp.listen: …` for each problem; none when the text is a config. */
-export function refused(text: string, sources: Partial<ConfigSources> = {}): string[] {
-  const parsed = read(text, sources)
+export async function refused(text: string, sources: Partial<ConfigSources> = {}): Promise<string[]> {
+  const parsed = await read(text, sources)
   return 'problems' in parsed ? shown(parsed.problems) : []
 }
 

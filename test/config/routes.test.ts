@@ -5,28 +5,28 @@ import { accepted, refused } from './reading.ts'
 const providers = 'providers: { a: { adapter: inbox }, b: { adapter: inbox }, c: { adapter: inbox } }\nroutes:\n'
 const last = '\n  - { name: rest, use: { first: [a, b, c] } }'
 
-const rules = (text: string) => accepted(providers + text).policy.rules
-const when = (text: string) => rules(`  - { name: one, when: ${text}, use: a }${last}`)[0]?.when
-const use = (text: string) => rules(`  - { name: one, use: ${text} }`)[0]?.use
+const rules = async (text: string) => (await accepted(providers + text)).policy.rules
+const when = async (text: string) => (await rules(`  - { name: one, when: ${text}, use: a }${last}`))[0]?.when
+const use = async (text: string) => (await rules(`  - { name: one, use: ${text} }`))[0]?.use
 const noWhen = (text: string) => refused(`${providers}  - { name: one, when: ${text}, use: a }${last}`)
 const noUse = (text: string) => refused(`${providers}  - { name: one, use: ${text} }`)
 
 describe('when', () => {
-  it('reads a value, a list and each test', () => {
-    assert.deepEqual(when('{ type: otp }'), { fields: { type: { is: 'otp' } } })
-    assert.deepEqual(when('{ tag: [x, 7] }'), { fields: { tag: { in: ['x', '7'] } } })
-    assert.deepEqual(when('{ subject: { in: [x] } }'), { fields: { subject: { in: ['x'] } } })
-    assert.deepEqual(when('{ subject: { glob: "*x" } }'), { fields: { subject: { glob: '*x' } } })
-    assert.deepEqual(when('{ subject: { regex: "^x+$" } }'), { fields: { subject: { regex: '^x+$' } } })
-    assert.deepEqual(when('{ hour: { gt: 8, lt: 20 } }'), { fields: { hour: { gt: 8, lt: 20 } } })
-    assert.deepEqual(when('{ size: { gt: 10MB }, attachments: 2 }'), {
+  it('reads a value, a list and each test', async () => {
+    assert.deepEqual(await when('{ type: otp }'), { fields: { type: { is: 'otp' } } })
+    assert.deepEqual(await when('{ tag: [x, 7] }'), { fields: { tag: { in: ['x', '7'] } } })
+    assert.deepEqual(await when('{ subject: { in: [x] } }'), { fields: { subject: { in: ['x'] } } })
+    assert.deepEqual(await when('{ subject: { glob: "*x" } }'), { fields: { subject: { glob: '*x' } } })
+    assert.deepEqual(await when('{ subject: { regex: "^x+$" } }'), { fields: { subject: { regex: '^x+$' } } })
+    assert.deepEqual(await when('{ hour: { gt: 8, lt: 20 } }'), { fields: { hour: { gt: 8, lt: 20 } } })
+    assert.deepEqual(await when('{ size: { gt: 10MB }, attachments: 2 }'), {
       fields: { size: { gt: 10 * 1024 * 1024 }, attachments: { is: 2 } },
     })
   })
 
-  it('takes addresses, domains and header names in their canonical form', () => {
+  it('takes addresses, domains and header names in their canonical form', async () => {
     assert.deepEqual(
-      when('{ recipient.domain: Exämple.COM, from: Ann@EXAMPLE.com, header.X-Kind: News, metadata.Kind: 7 }'),
+      await when('{ recipient.domain: Exämple.COM, from: Ann@EXAMPLE.com, header.X-Kind: News, metadata.Kind: 7 }'),
       {
         fields: {
           'recipient.domain': { is: 'xn--exmple-cua.com' },
@@ -38,15 +38,15 @@ describe('when', () => {
     )
   })
 
-  it('nests all, any and not, and asks for all keys of one mapping', () => {
-    assert.deepEqual(when('{ all: [{ type: otp }, { not: { tag: x } }, { any: [{ tag: y }, { tag: z }] }] }'), {
+  it('nests all, any and not, and asks for all keys of one mapping', async () => {
+    assert.deepEqual(await when('{ all: [{ type: otp }, { not: { tag: x } }, { any: [{ tag: y }, { tag: z }] }] }'), {
       all: [
         { fields: { type: { is: 'otp' } } },
         { not: { fields: { tag: { is: 'x' } } } },
         { any: [{ fields: { tag: { is: 'y' } } }, { fields: { tag: { is: 'z' } } }] },
       ],
     })
-    assert.deepEqual(when('{ type: otp, tag: x, not: { tenant: acme } }'), {
+    assert.deepEqual(await when('{ type: otp, tag: x, not: { tenant: acme } }'), {
       all: [{ fields: { type: { is: 'otp' }, tag: { is: 'x' } } }, { not: { fields: { tenant: { is: 'acme' } } } }],
     })
   })
@@ -82,8 +82,8 @@ describe('when', () => {
     ['[{ type: otp }]', /^3:24 routes\[0\].when: expected a mapping, found a list/],
   ]
   for (const [text, problem] of wrong) {
-    it(`refuses ${text}`, () => {
-      const problems = noWhen(text)
+    it(`refuses ${text}`, async () => {
+      const problems = await noWhen(text)
       assert.equal(problems.length, 1, problems.join('\n'))
       assert.match(problems[0] ?? '', problem)
     })
@@ -91,15 +91,17 @@ describe('when', () => {
 })
 
 describe('use', () => {
-  it('reads names, lists, rankings and shares, one in the other', () => {
-    assert.deepEqual(use('a'), { provider: 'a' })
-    assert.deepEqual(use('{ first: [a, { best: { of: [b, c], by: latency } }] }'), {
+  it('reads names, lists, rankings and shares, one in the other', async () => {
+    assert.deepEqual(await use('a'), { provider: 'a' })
+    assert.deepEqual(await use('{ first: [a, { best: { of: [b, c], by: latency } }] }'), {
       first: [{ provider: 'a' }, { best: { of: [{ provider: 'b' }, { provider: 'c' }], by: 'latency' } }],
     })
-    assert.deepEqual(use('{ split: { a: 70, b: 0.5 } }'), {
+    assert.deepEqual(await use('{ split: { a: 70, b: 0.5 } }'), {
       split: { weights: { a: 70, b: 0.5 }, sticky: 'recipient' },
     })
-    assert.deepEqual(use('{ split: { sticky: message, a: 1 } }'), { split: { weights: { a: 1 }, sticky: 'message' } })
+    assert.deepEqual(await use('{ split: { sticky: message, a: 1 } }'), {
+      split: { weights: { a: 1 }, sticky: 'message' },
+    })
   })
 
   const wrong: [text: string, problem: RegExp][] = [
@@ -131,8 +133,8 @@ describe('use', () => {
     ['[a, b]', /^3:23 routes\[0\].use: expected text or a mapping, found a list/],
   ]
   for (const [text, problem] of wrong) {
-    it(`refuses ${text}`, () => {
-      const problems = noUse(text)
+    it(`refuses ${text}`, async () => {
+      const problems = await noUse(text)
       assert.equal(problems.length, 1, problems.join('\n'))
       assert.match(problems[0] ?? '', problem)
     })
@@ -142,16 +144,16 @@ describe('use', () => {
 describe('rules together', () => {
   const together = (text: string) => refused(providers + text)
 
-  it('end with one that matches everything', () => {
-    assert.deepEqual(together('  - { name: one, when: { type: otp }, use: a }'), [
+  it('end with one that matches everything', async () => {
+    assert.deepEqual(await together('  - { name: one, when: { type: otp }, use: a }'), [
       '3:18 routes[0].when: the last rule must match everything: leave "when" out, or add a rule without it',
     ])
-    assert.deepEqual(together('  []'), ['3:3 routes: must have at least one entry'])
+    assert.deepEqual(await together('  []'), ['3:3 routes: must have at least one entry'])
   })
 
-  it('can each be reached', () => {
+  it('can each be reached', async () => {
     assert.deepEqual(
-      together(
+      await together(
         '  - { name: one, use: a }\n  - { name: two, when: { type: otp }, use: b }\n  - { name: three, use: c }',
       ),
       [
@@ -160,25 +162,27 @@ describe('rules together', () => {
       ],
     )
     assert.deepEqual(
-      together(`  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp }, use: b }${last}`),
+      await together(
+        `  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp }, use: b }${last}`,
+      ),
       ['4:18 routes[1].when: never matches: the rule "one" before it has the same "when"'],
     )
   })
 
-  it('have names of their own', () => {
-    assert.deepEqual(together(`  - { name: rest, when: { type: otp }, use: a }${last}`), [
+  it('have names of their own', async () => {
+    assert.deepEqual(await together(`  - { name: rest, when: { type: otp }, use: a }${last}`), [
       '4:13 routes[1].name: another rule has this name; choose another',
     ])
   })
 
-  it('have the same version when they say the same, and another when they do not', () => {
-    const version = (text: string) => accepted(providers + text).policy.version
-    const one = version(`  - { name: one, when: { type: otp, tag: [x] }, use: a }${last}`)
+  it('have the same version when they say the same, and another when they do not', async () => {
+    const version = async (text: string) => (await accepted(providers + text)).policy.version
+    const one = await version(`  - { name: one, when: { type: otp, tag: [x] }, use: a }${last}`)
     assert.match(one, /^[0-9a-f]{12}$/)
     assert.equal(
-      version(`  # a comment\n  - use: a\n    when: { tag: { in: [x] }, type: otp }\n    name: one${last}`),
+      await version(`  # a comment\n  - use: a\n    when: { tag: { in: [x] }, type: otp }\n    name: one${last}`),
       one,
     )
-    assert.notEqual(version(`  - { name: one, when: { type: otp, tag: [y] }, use: a }${last}`), one)
+    assert.notEqual(await version(`  - { name: one, when: { type: otp, tag: [y] }, use: a }${last}`), one)
   })
 })

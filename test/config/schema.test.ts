@@ -14,7 +14,7 @@ interface Node {
   anyOf?: Node[]
 }
 
-const schema = jsonSchema(adapters) as Node
+const schema = (await jsonSchema(adapters)) as Node
 
 /** Every key of the schema with its own description, by path. */
 function keys(node: Node, path: string): [path: string, key: string, value: Node][] {
@@ -31,12 +31,12 @@ function keys(node: Node, path: string): [path: string, key: string, value: Node
 }
 
 describe('config/waypost.schema.json', () => {
-  it('is what the schemas in the code say (else: npm run schema)', () => {
+  it('is what the schemas in the code say (else: npm run schema)', async () => {
     const file = new URL('../../config/waypost.schema.json', import.meta.url)
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(JSON.stringify(schema)))
   })
 
-  it('has help for every key', () => {
+  it('has help for every key', async () => {
     const bare = keys(schema, '').filter(([, , value]) => !value.description)
     assert.deepEqual(
       bare.map(([path]) => path),
@@ -46,7 +46,7 @@ describe('config/waypost.schema.json', () => {
 })
 
 describe('config/README.md', () => {
-  it('tells of every key', () => {
+  it('tells of every key', async () => {
     const readme = readFileSync(new URL('../../config/README.md', import.meta.url), 'utf8')
     const untold = keys(schema, '').filter(([, key]) => !readme.includes(`\`${key}\``))
     assert.deepEqual([...new Set(untold.map(([path]) => path))], [])
@@ -55,9 +55,9 @@ describe('config/README.md', () => {
 
 describe('every adapter', () => {
   for (const [name] of adapters) {
-    it(`${name} refuses a setting that it does not know`, () => {
+    it(`${name} refuses a setting that it does not know`, async () => {
       const text = `providers: { a: { adapter: ${name}, nonsense: 1 } }\nroutes: [{ name: d, use: a }]`
-      const problems = refused(text, { adapters })
+      const problems = await refused(text, { adapters })
       assert.ok(
         problems.some((problem) => problem.includes('providers.a.nonsense: unknown key')),
         problems.join('\n'),

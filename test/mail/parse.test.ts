@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { bodyStart, readHeaders } from '../../src/mail/headers.ts'
+import { bodyStart, isRawOnly, readHeaders } from '../../src/mail/headers.ts'
 import type { Header } from '../../src/mail/message.ts'
-import { isRawOnly, parse } from '../../src/mail/parse.ts'
+import { parse } from '../../src/mail/parse.ts'
 
 const corpus = new URL('../corpus/', import.meta.url)
 const raw = (...lines: string[]) => Buffer.from(lines.join('\r\n'))
