@@ -200,10 +200,10 @@ export class Delivery {
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
-    const handoff: Handoff = { ...this.#handoff(provider, recipients), content }
+    const offer = Object.assign(this.#handoff(provider, recipients), { content })
     const called = await standings.call(name, this.#message, async () => {
       try {
-        return await attempt(provider, handoff, carriers, (call) => poison.call(this.#message.id, call))
+        return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
       } catch (error) {
         this.#parts.bug(error, this.#message, name)
         const reason = 'an error of our own ended the attempt; see the log'
@@ -217,12 +217,14 @@ export class Delivery {
     return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
   }
 
-  #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content'> {
+  #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content' | 'signal'> {
+    const message = this.#message
     return {
-      message: this.#message,
+      message,
       recipients,
-      idempotencyKey: idempotencyKey(this.#message, provider.name, recipients),
-      signal: AbortSignal.timeout(provider.timeout),
+      get idempotencyKey() {
+        return idempotencyKey(message, provider.name, recipients)
+      },
       timeout: provider.timeout,
     }
   }
@@ -247,7 +249,8 @@ export class Delivery {
         made = again
       }
     } else if (provider?.adapter.reconcile) {
-      const handoff = this.#handoff(provider, recipients)
+      const signal = AbortSignal.timeout(provider.timeout)
+      const handoff = Object.assign(this.#handoff(provider, recipients), { signal })
       const answer = await this.#parts.carriers.http.reconcile(provider.adapter, handoff, provider.options)
       absent = answer === 'absent'
       if (answer !== 'absent') made.outcomes = answer

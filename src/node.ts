@@ -105,10 +105,14 @@ Send a first message:
 `
 }
 
-/** One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. */
+/**
+ * One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. Where nobody sits and reads,
+ * lines leave together, ten times a second: a write for each was a tenth of what a message costs.
+ */
 function createLog(): Logger {
   process.stdout.on('error', () => {})
-  const out = destination({ fd: 1, sync: false, minLength: 0 })
+  const together = { minLength: 4096, periodicFlush: 100 }
+  const out = destination({ fd: 1, sync: false, ...(process.stdout.isTTY ? {} : together) })
   out.on('error', () => {})
   const formatters = { level: (level: string) => ({ level }) }
   return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)

@@ -175,9 +175,13 @@ class Intake {
   }
 }
 
-/** RFC 5322 section 3.3, in UTC. */
+let said = { second: Number.NaN, date: '' }
+
+/** RFC 5322 section 3.3, in UTC. Mail of one second has one date. */
 export function mailDate(at: number): string {
-  return new Date(at).toUTCString().replace('GMT', '+0000')
+  const second = Math.floor(at / 1000)
+  if (said.second !== second) said = { second, date: new Date(at).toUTCString().replace('GMT', '+0000') }
+  return said.date
 }
 
 function isHidden(name: string): boolean {

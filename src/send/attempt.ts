@@ -16,28 +16,32 @@ const grace = 1_000
 
 /**
  * Hands mail to a provider. Resolves with an outcome for every recipient, within the handoff's timeout and a moment.
- * @param guarded runs the part of the call before its first wait; see `queue/poison.ts`
+ * @param offer all of the handoff but its signal, which is the attempt's own: one timer serves both
+ * @param guarded runs an adapter's work on the message's own bytes, before its first wait; see `queue/poison.ts`
  * @throws only for a bug in an adapter or a carrier
  */
 export async function attempt(
   provider: Provider,
-  handoff: Handoff,
+  offer: Omit<Handoff, 'signal'>,
   carriers: Carriers,
   guarded: <T>(call: () => T) => T,
 ): Promise<Outcomes> {
-  const emails = handoff.recipients.map(({ email }) => email)
+  const emails = offer.recipients.map(({ email }) => email)
+  const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<Outcomes>((resolve) => {
-    timer = setTimeout(
-      () =>
-        resolve(
-          forAll(emails, { kind: 'unknown', diagnostic: diagnostic('timeout', `no answer in ${handoff.timeout} ms`) }),
-        ),
-      handoff.timeout + grace,
-    )
+    const unanswered = diagnostic('timeout', `no answer in ${offer.timeout} ms`)
+    timer = setTimeout(() => {
+      timer = setTimeout(() => resolve(forAll(emails, { kind: 'unknown', diagnostic: unanswered })), grace)
+      over.abort(new DOMException(unanswered.reason, 'TimeoutError'))
+    }, offer.timeout)
   })
   try {
-    const outcomes = await Promise.race([guarded(() => dispatch(provider, handoff, carriers)), deadline])
+    // Not a copy: what is worked out only when asked for must stay so.
+    const handoff: Handoff = Object.assign(offer, { signal: over.signal })
+    const call = () => dispatch(provider, handoff, carriers)
+    const { kind } = provider.adapter.send
+    const outcomes = await Promise.race([kind === 'http' || kind === 'sdk' ? guarded(call) : call(), deadline])
     for (const email of emails) {
       if (!outcomes.has(email)) {
         outcomes.set(email, {
