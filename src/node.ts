@@ -126,9 +126,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const opened = await openSqlite({ path }).catch((error: Error) => {
     throw new Unready(error.message)
   })
-  /** What is done by hand is told like everything else. */
+  /** What is done by hand is told like everything else, and the pump is woken with the mail. */
   const store: Store = {
     ...opened,
+    accept(arrival) {
+      const accepted = opened.accept(arrival)
+      // Not when it is answered: asked for now, a claim is part of the same commit, and mail that comes alone waits for one less.
+      pump?.wake()
+      return accepted
+    },
     async steer(id, tenant, what, now) {
       const changed = await opened.steer(id, tenant, what, now)
       if (changed) {
@@ -204,10 +210,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     clock,
     closed,
-    accepted(message, events) {
-      report(message, events)
-      pump?.wake()
-    },
+    accepted: report,
   })
   const web = app({
     config: () => config,
