@@ -108,7 +108,7 @@ Send a first message:
 /** One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. */
 function createLog(): Logger {
   process.stdout.on('error', () => {})
-  const out = destination({ fd: 1, sync: false, minLength: 0 })
+  const out = destination({ fd: 1, sync: false, minLength: process.stdout.isTTY ? 0 : 4096, periodicFlush: 100 })
   out.on('error', () => {})
   const formatters = { level: (level: string) => ({ level }) }
   return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
