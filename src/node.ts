@@ -4,6 +4,8 @@ import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename, dirname, resolve } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
 import { destination, type Logger, pino } from 'pino'
 import { RE2JS } from 're2js'
@@ -63,6 +65,7 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   const running = await start({ configFile, log })
   console.log(banner(running))
   log.info({ http: running.http, smtp: running.smtp }, 'ready')
+  forgetStart()
   running.broken.then(async (error) => {
     log.fatal(
       { err: error },
@@ -90,6 +93,14 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Gives back what loading left behind, some 16 MB: at rest V8 never would, for nothing is allocated that asks for room. */
+function forgetStart(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  // Off again: the flags are part of what compiled code is kept under.
+  setFlagsFromString('--no-expose-gc')
 }
 
 function banner({ http, smtp }: Running): string {
