@@ -4,6 +4,8 @@ import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename, dirname, resolve } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
 import { destination, type Logger, pino } from 'pino'
 import { RE2JS } from 're2js'
@@ -63,6 +65,7 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   const running = await start({ configFile, log })
   console.log(banner(running))
   log.info({ http: running.http, smtp: running.smtp }, 'ready')
+  forgetStart()
   running.broken.then(async (error) => {
     log.fatal(
       { err: error },
@@ -92,6 +95,14 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   process.on('SIGINT', stop)
 }
 
+/** Gives back what loading left behind, some 16 MB: at rest V8 never would, for nothing is allocated that asks for room. */
+function forgetStart(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  // Off again: the flags are part of what compiled code is kept under.
+  setFlagsFromString('--no-expose-gc')
+}
+
 function banner({ http, smtp }: Running): string {
   const body = `{"from":"me@example.com","to":"you@example.com","subject":"Hello","text":"A first message."}`
   return `
@@ -111,8 +122,7 @@ Send a first message:
  */
 function createLog(): Logger {
   process.stdout.on('error', () => {})
-  const together = { minLength: 4096, periodicFlush: 100 }
-  const out = destination({ fd: 1, sync: false, ...(process.stdout.isTTY ? {} : together) })
+  const out = destination({ fd: 1, sync: false, minLength: process.stdout.isTTY ? 0 : 4096, periodicFlush: 100 })
   out.on('error', () => {})
   const formatters = { level: (level: string) => ({ level }) }
   return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)

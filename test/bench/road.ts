@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { eventually, newFolder, remove } from '../support/waypost.ts'
 import { startSink } from './sink.ts'
@@ -138,7 +139,12 @@ async function time(name: string, gateway: Gateway, work: () => Promise<void>, c
 const later = { ...mail, sendAt: new Date(Date.now() + 3_600_000).toISOString() }
 const warm = Math.min(messages, 3_000)
 const measurements: Record<string, () => Promise<void>> = {
-  rest: () => withGateway(inbox, async (gateway) => console.log(`at rest                   ${memory(gateway)}`)),
+  rest: () =>
+    withGateway(inbox, async (gateway) => {
+      // V8 holds pages that it has emptied for some seconds before the system gets them back.
+      await pause(15_000)
+      console.log(`at rest                   ${memory(gateway)}`)
+    }),
   queued: () =>
     withGateway(inbox, async (gateway) => {
       for (const count of [10_000, 90_000]) {
