@@ -38,9 +38,8 @@ export function rows(roads: readonly Road[], others: readonly string[], runs: Ru
         compared[other] = { median: found, times: measure.better === 'more' ? waypost / found : found / waypost }
       }
       const { unit, target = null } = measure
-      return [
-        { road: road.name, measure: name, unit, target: bound(measure, target), waypost, runs: own, others: compared },
-      ]
+      const row = { road: road.name, measure: name, unit, target: bound(measure, target), waypost, runs: own }
+      return [{ ...row, comparable: theirs !== undefined, others: compared }]
     }),
   )
 }

@@ -50,12 +50,14 @@ export const routing: Road = {
       const policy = compilePolicy({ version: 'bench', rules }, engine)
       const facts = { message: message({ subject: 'Your order' }), recipient: 'bob@example.org', host: null, hour: 12 }
       const decide = (times: number) => {
-        const began = performance.now()
+        // Of processor, not of the wall: a decision waits for nothing.
+        const before = process.threadCpuUsage()
         for (let left = times; left > 0; left--) {
           const { candidates } = plan({ policy, facts, labels: [], avoid: new Map(), standing, now: 1_000_000 })
           if (candidates.length !== 16) throw new Error('the plan is wrong')
         }
-        return ((performance.now() - began) / times) * 1000
+        const { user, system } = process.threadCpuUsage(before)
+        return (user + system) / times
       }
       decide(20_000)
       return { 'a decision': decide(50_000) }
