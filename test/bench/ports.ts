@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 
 /** How long anything may take to start; only what cannot start takes as long. */
-const patience = 60_000
+const patience = 120_000
 
 /** A port of loopback that was free a moment ago, for those that cannot choose one and tell. */
 export async function freePort(): Promise<number> {
