@@ -57,8 +57,13 @@ ${more}`,
   )
   writeFileSync(path('etc/master.cf'), services(port))
   const postfix = (command: string) => execFileSync('postfix', ['-c', path('etc'), command], { stdio: 'pipe' })
+  // Before it starts: Ctrl-C may come in between. Then there may be nothing to abort, which it says by failing.
+  const abort = cleanup(() => {
+    try {
+      postfix('abort')
+    } catch {}
+  })
   postfix('start')
-  const abort = cleanup(() => void postfix('abort'))
   await greets(port)
   return {
     port,
