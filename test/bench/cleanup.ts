@@ -3,7 +3,8 @@ import { newFolder, remove } from '../support/waypost.ts'
 
 const pending = new Set<() => void>()
 process.on('exit', () => {
-  for (const clean of pending) clean()
+  // The last first: what runs in a folder goes before the folder.
+  for (const clean of [...pending].reverse()) clean()
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
