@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config/file.ts'
+import { addBench } from './bench.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
@@ -70,7 +71,17 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
       getOutHasColors: () => terminal.colour,
       getErrHasColors: () => terminal.colour,
     })
-  for (const add of [addServe, addCheck, addSend, addExplain, addProviders, addMessages, addSuppressions, addKeys])
-    add(waypost, terminal)
+  const commands = [
+    addServe,
+    addCheck,
+    addSend,
+    addExplain,
+    addProviders,
+    addMessages,
+    addSuppressions,
+    addKeys,
+    addBench,
+  ]
+  for (const add of commands) add(waypost, terminal)
   return waypost
 }

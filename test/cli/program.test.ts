@@ -17,7 +17,7 @@ describe('waypost', () => {
   it('lists its commands, each with help and an example', async () => {
     const { code, out } = await waypost(['--help'])
     assert.equal(code, 0)
-    const commands = ['serve', 'check', 'send', 'explain', 'providers', 'messages', 'suppressions', 'keys']
+    const commands = ['serve', 'check', 'send', 'explain', 'providers', 'messages', 'suppressions', 'keys', 'bench']
     for (const command of commands) assert.match(out, new RegExp(`^  ${command} `, 'm'))
     const groups: Record<string, string[]> = {
       providers: ['list', 'drain', 'resume'],

@@ -1,17 +1,12 @@
-/**
- * How fast the store is: `node test/bench/store.ts [messages] [callers] [bytes]`. Accepts, then whole cycles (accept, claim,
- * record, settle), by so many concurrent callers, into a file under the system's temporary directory.
- */
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** A store under work, without a gateway around it. */
 import { newId } from '../../src/mail/id.ts'
 import type { Message } from '../../src/mail/message.ts'
-import { openSqlite } from '../../src/store/sqlite-node.ts'
 import type { Arrival, Claim, Store, StoredPlan } from '../../src/store/store.ts'
+import { mail } from './loader.ts'
 
-const [count = 20_000, callers = 50, bytes = 5120] = process.argv.slice(2).map(Number)
-const body = new Uint8Array(bytes).fill(65)
+/** Accepted, delivered and settled at once: a gateway under load has about as many under way. */
+const callers = 100
+const body = new TextEncoder().encode(mail)
 const plan: StoredPlan = {
   route: 'default',
   policy: 'a1b2c3d4',
@@ -41,7 +36,7 @@ function arrival(): Arrival {
     sendAt: null,
     expireAt: now + 86_400_000,
     form: 'raw',
-    size: bytes,
+    size: body.length,
     headers: [
       ['From', 'Ann <ann@example.com>'],
       ['To', email],
@@ -107,58 +102,36 @@ async function deliver(store: Store, claim: Claim): Promise<void> {
   })
 }
 
-/** Runs `work` so many times by so many callers, and tells the rate and the 99th percentile. */
-async function time(name: string, times: number, work: () => Promise<void>): Promise<void> {
-  const waits: number[] = []
-  let left = times
-  const started = performance.now()
-  const cpu = process.cpuUsage()
+/** Accepts so many messages, all due at once. */
+export async function fill(store: Store, count: number): Promise<void> {
+  let left = count
   const caller = async () => {
-    while (left-- > 0) {
-      const before = performance.now()
-      await work()
-      waits.push(performance.now() - before)
-    }
+    while (left-- > 0) await store.accept(arrival())
   }
   await Promise.all(Array.from({ length: callers }, caller))
-  const seconds = (performance.now() - started) / 1000
-  const used = process.cpuUsage(cpu)
-  waits.sort((a, b) => a - b)
-  const p99 = waits[Math.floor(waits.length * 0.99)]!
-  console.log(
-    `${name}: ${Math.round(times / seconds)}/s, p99 ${p99.toFixed(1)} ms, ` +
-      `${Math.round((used.user + used.system) / times)} µs of processor each`,
-  )
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'waypost-bench-'))
-try {
-  const path = join(directory, 'waypost.db')
-  const store = await openSqlite({ path })
-  await time('accept', count, async () => void (await store.accept(arrival())))
+/** Claims so many of the messages that wait and takes each through record, content and settle. */
+export async function settleSome(store: Store, count: number): Promise<void> {
   let claimed: Claim[] = []
   let claiming: Promise<void> | null = null
   const claimMore = async () => {
     const now = Date.now()
-    claimed = await store.claim({ now, leaseUntil: now + 60_000, limit: 100, priority: 'low' })
+    claimed = await store.claim({ now, leaseUntil: now + 60_000, limit: callers, priority: 'low' })
+    if (claimed.length === 0) throw new Error('nothing is left to claim')
     claiming = null
   }
-  const next = async (): Promise<Claim> => {
-    for (;;) {
-      const claim = claimed.pop()
-      if (claim) return claim
-      claiming ??= claimMore()
-      await claiming
+  let left = count
+  const caller = async () => {
+    while (left-- > 0) {
+      let claim = claimed.pop()
+      while (!claim) {
+        claiming ??= claimMore()
+        await claiming
+        claim = claimed.pop()
+      }
+      await deliver(store, claim)
     }
   }
-  await time('claim, record, read, settle', count, async () => deliver(store, await next()))
-  await time('whole cycle', count, async () => {
-    await store.accept(arrival())
-    await deliver(store, await next())
-  })
-  const { size } = await stat(path)
-  console.log(`memory ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MB, file ${Math.round(size / 2 ** 20)} MB`)
-  await store.close()
-} finally {
-  await rm(directory, { recursive: true })
+  await Promise.all(Array.from({ length: callers }, caller))
 }

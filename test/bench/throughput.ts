@@ -1,0 +1,224 @@
+/** Mail in as fast as it goes: SMTP and HTTP in, SMTP and HTTP out. */
+import { type Gateway, inbox, startGateway, vendorAt } from './gateway.ts'
+import { type Loaded, type Loader, startLoader } from './loader.ts'
+import { until } from './ports.ts'
+import { familyTime, threadTimes } from './processor.ts'
+import type { Amounts, Figures, Measure, Road } from './road.ts'
+import { startSink } from './sink.ts'
+import type { System } from './systems.ts'
+
+const perSecond: Measure = { unit: 'a second', better: 'more' }
+const cost: Measure = { unit: 'µs', better: 'less' }
+const wait: Measure = { unit: 'ms', better: 'less' }
+
+/** Enough for every compiler and cache to have seen the road. */
+const warm = ({ messages }: Amounts) => Math.min(messages, 3_000)
+
+export function throughput(amounts: Amounts, systems: readonly System[]): Road[] {
+  return [
+    smtp(amounts, systems, false, { accept: '8 × postfix', relay: '5 × postfix, tuned and haraka' }),
+    smtp(amounts, systems, true, { accept: '2 × postfix' }),
+    http(amounts),
+    vendor(amounts),
+  ]
+}
+
+function smtp(
+  amounts: Amounts,
+  systems: readonly System[],
+  reconnect: boolean,
+  targets: { accept: string; relay?: string },
+): Road {
+  const others = systems.filter(({ name }) => name !== 'waypost')
+  const waypost = systems.find(({ name }) => name === 'waypost')!
+  return {
+    name: reconnect ? 'smtp-reconnect' : 'smtp',
+    about: `SMTP in, ${reconnect ? 'one connection a message' : 'kept connections'}, 50 at once; and out through an SMTP relay`,
+    measures: {
+      accepted: { ...perSecond, target: targets.accept, others: 'accepted, relaying' },
+      'accepted, relaying': { ...perSecond, others: 'accepted, relaying' },
+      'end to end': {
+        ...perSecond,
+        others: 'end to end',
+        ...(targets.relay === undefined ? {} : { target: targets.relay }),
+      },
+      'p99 of 250': wait,
+      'p99 of 250, relaying': { ...wait, others: 'p99 of 250, relaying' },
+      'processor, accepting': cost,
+      'processor, relaying': { ...cost, others: 'processor, relaying' },
+      '… main thread': cost,
+      '… writer thread': cost,
+      '… other threads': cost,
+    },
+    systems: {
+      waypost: async () => ({ ...(await accept(amounts, reconnect)), ...(await relay(waypost, amounts, reconnect)) }),
+      ...Object.fromEntries(others.map((system) => [system.name, () => relay(system, amounts, reconnect)])),
+    },
+  }
+}
+
+/** Into the inbox: nothing leaves. */
+function accept(amounts: Amounts, reconnect: boolean): Promise<Figures> {
+  return loaded(inbox, async (gateway, loader) => {
+    const load = (messages: number) => loader.load({ kind: 'smtp', port: gateway.smtpPort, reconnect, messages })
+    await load(warm(amounts))
+    await settled(gateway)
+    const { perSecond, p99, cost } = await timed(gateway, amounts, async () => {
+      const result = await load(amounts.messages)
+      await settled(gateway)
+      return result
+    })
+    return { accepted: perSecond, 'p99 of 250': p99, 'processor, accepting': cost.all }
+  })
+}
+
+/** Any system, into a sink. */
+async function relay(system: System, amounts: Amounts, reconnect: boolean): Promise<Figures> {
+  const sink = await startSink({ kind: 'smtp' })
+  const loader = startLoader()
+  const running = await system.start(sink.port)
+  try {
+    const load = (messages: number) => loader.load({ kind: 'smtp', port: running.port, reconnect, messages })
+    await load(warm(amounts))
+    await sink.took(warm(amounts))
+    let ended = 0
+    const { began, perSecond, p99, cost } = await timed(running, amounts, async () => {
+      const result = await load(amounts.messages)
+      ended = await sink.took(warm(amounts) + amounts.messages)
+      return result
+    })
+    return {
+      'accepted, relaying': perSecond,
+      'end to end': (amounts.messages / (ended - began)) * 1000,
+      'p99 of 250, relaying': p99,
+      'processor, relaying': cost.all,
+      // Only Waypost's threads have these parts.
+      ...(system.name === 'waypost' ? byThread(cost) : {}),
+    }
+  } finally {
+    await running.stop()
+    loader.stop()
+    sink.stop()
+  }
+}
+
+function http(amounts: Amounts): Road {
+  return {
+    name: 'http',
+    about: 'HTTP in, JSON, 50 at once',
+    measures: {
+      accepted: { ...perSecond, target: "15 × postfix's SMTP", others: 'smtp/accepted, relaying' },
+      'p99 of 202': wait,
+      processor: cost,
+      '… main thread': cost,
+      '… writer thread': cost,
+      '… other threads': cost,
+    },
+    systems: {
+      waypost: () =>
+        loaded(inbox, async (gateway, loader) => {
+          const load = (messages: number) => loader.load({ kind: 'http', url: gateway.url, messages })
+          await load(warm(amounts))
+          await settled(gateway)
+          const { perSecond, p99, cost } = await timed(gateway, amounts, async () => {
+            const result = await load(amounts.messages)
+            await settled(gateway)
+            return result
+          })
+          return { accepted: perSecond, 'p99 of 202': p99, processor: cost.all, ...byThread(cost) }
+        }),
+    },
+  }
+}
+
+function vendor(amounts: Amounts): Road {
+  return {
+    name: 'vendor',
+    about: 'HTTP in, and out through a vendor’s HTTP API',
+    measures: {
+      'end to end': { ...perSecond, target: '5,000' },
+      'accepted, sending': perSecond,
+      'p99 of 202': wait,
+      processor: cost,
+      '… main thread': cost,
+      '… writer thread': cost,
+      '… other threads': cost,
+    },
+    systems: {
+      waypost: async () => {
+        const sink = await startSink({ kind: 'http' })
+        try {
+          return await loaded(vendorAt(sink.port), async (gateway, loader) => {
+            const load = (messages: number) => loader.load({ kind: 'http', url: gateway.url, messages })
+            await load(warm(amounts))
+            await sink.took(warm(amounts))
+            let ended = 0
+            const { began, perSecond, p99, cost } = await timed(gateway, amounts, async () => {
+              const result = await load(amounts.messages)
+              ended = await sink.took(warm(amounts) + amounts.messages)
+              return result
+            })
+            return {
+              'end to end': (amounts.messages / (ended - began)) * 1000,
+              'accepted, sending': perSecond,
+              'p99 of 202': p99,
+              processor: cost.all,
+              ...byThread(cost),
+            }
+          })
+        } finally {
+          sink.stop()
+        }
+      },
+    },
+  }
+}
+
+/** Runs `story` with a gateway and a loader, and ends both. */
+export async function loaded<T>(yaml: string, story: (gateway: Gateway, loader: Loader) => Promise<T>): Promise<T> {
+  const loader = startLoader()
+  const gateway = await startGateway(yaml)
+  try {
+    return await story(gateway, loader)
+  } finally {
+    await gateway.stop()
+    loader.stop()
+  }
+}
+
+interface Cost {
+  all: number | null
+  threads: { main: number; writer: number; rest: number } | null
+}
+
+/** What `work` gave, and the microseconds of processor that each message cost there. */
+async function timed(
+  { pid }: { pid: number },
+  { messages }: Amounts,
+  work: () => Promise<Loaded>,
+): Promise<Loaded & { cost: Cost }> {
+  const [family, threads] = [familyTime(pid), threadTimes(pid)]
+  const result = await work()
+  const [familyAfter, threadsAfter] = [familyTime(pid), threadTimes(pid)]
+  const each = (name: 'main' | 'writer' | 'rest') => (threadsAfter![name] - threads![name]) / messages
+  return {
+    ...result,
+    cost: {
+      all: family === null ? null : (familyAfter! - family) / messages,
+      threads: threads === null ? null : { main: each('main'), writer: each('writer'), rest: each('rest') },
+    },
+  }
+}
+
+function byThread({ threads }: Cost): Figures {
+  if (threads === null) return {}
+  return { '… main thread': threads.main, '… writer thread': threads.writer, '… other threads': threads.rest }
+}
+
+/** Resolves when nothing waits in a gateway any more. */
+async function settled({ url }: Gateway): Promise<void> {
+  await until('all is delivered', async () => {
+    const figures = await (await fetch(`${url}/metrics`)).text()
+    return /^waypost_queue_deliveries\{priority="normal"\} 0$/m.test(figures)
+  })
+}
