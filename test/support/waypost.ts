@@ -78,11 +78,20 @@ export interface WaypostProcess extends Waypost {
   kill(): Promise<void>
 }
 
-/** Starts a gateway as a user would, in a process of its own. */
-export async function waypostProcess(yaml: string, folder = newFolder()): Promise<WaypostProcess> {
+/**
+ * Starts a gateway as a user would, in a process of its own.
+ * @param preload modules that are loaded into it, and into each of its threads, before its own
+ */
+export async function waypostProcess(
+  yaml: string,
+  folder = newFolder(),
+  { preload = [], env = {} }: { preload?: URL[]; env?: Record<string, string> } = {},
+): Promise<WaypostProcess> {
   const configFile = write(folder, yaml)
-  const child = spawn(process.execPath, ['src/waypost.js', 'serve', '--config', configFile], {
+  const imports = preload.map((file) => `--import=${file}`)
+  const child = spawn(process.execPath, [...imports, 'src/waypost.js', 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   })
   const gone = once(child, 'exit')
   const log: string[] = []
@@ -125,8 +134,9 @@ export function remove(folder: string): void {
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   what: string,
+  within = patience,
 ): Promise<T> {
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + within
   for (;;) {
     const seen = await look()
     if (seen !== undefined && seen !== false) return seen
