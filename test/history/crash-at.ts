@@ -13,7 +13,7 @@ let left = Number(times)
 /** The process ends here when this is the point, and its time has come. */
 function reach(point: string): void {
   if (point !== wanted || --left > 0) return
-  writeSync(2, `killed at ${point}\n`)
+  writeSync(2, `killed ${point}\n`)
   process.kill(process.pid, 'SIGKILL')
   // The signal is on its way to every thread; this one does nothing more.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)

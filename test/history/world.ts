@@ -116,7 +116,8 @@ routes:
         (await gateway.get(`/v1/messages?limit=1&${query}`)).body.messages.length === 0
       await eventually(
         // What is held for a vendor that honours keys is being asked about.
-        async () => (await none('status=queued')) && (await none('status=sending')) && none('status=held&provider=vendor'),
+        async () =>
+          (await none('status=queued')) && (await none('status=sending')) && none('status=held&provider=vendor'),
         'everything has come to its end',
         300_000,
       )
@@ -136,7 +137,9 @@ function byHttp(gateway: () => Promise<Waypost>) {
     const mail = { from: 'me@example.com', to, type, subject: to, text: 'Code 1234.' }
     const { status, body } = await (await gateway()).post('/v1/messages', mail)
     // 500 is a bug of ours, which may have struck before the commit or after it.
-    return status === 202 ? { what: 'ok', id: body.id } : { what: status === 500 ? 'info' : 'fail', why: String(status) }
+    return status === 202
+      ? { what: 'ok', id: body.id }
+      : { what: status === 500 ? 'info' : 'fail', why: String(status) }
   }
 }
 
