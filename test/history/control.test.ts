@@ -11,8 +11,8 @@ test('a build that answers before its commit loses mail, and the checker says so
   const world = await newWorld()
   try {
     const hasty = await waypostProcess(world.config, world.folder, {
-      preload: [new URL('broken-build.ts', import.meta.url)],
-      env: { WAYPOST_BROKEN: 'early-reply' },
+      preload: 'broken-build.ts',
+      env: { TEST_BUG: 'early-reply' },
     })
     const load = world.load(async () => hasty, dice(newSeed()), { clients: 1 })
     await eventually(() => load.acknowledged() === 1, 'one is acknowledged')
@@ -39,7 +39,7 @@ test('a build that forgets its attempts doubles mail that says hold, and the che
   const seed = newSeed()
   t.diagnostic(`seed ${seed}`)
   const mix = { out: ['relay'], types: ['marketing'] } as const
-  const verdict = await crashed({ at: 'after-last-byte', mix, seed, broken: 'forgetful' })
+  const verdict = await crashed({ at: 'after-last-byte', mix, seed, bug: 'forgetful' })
   t.diagnostic(summary(verdict))
   assert.ok(verdict.unexcused.length > 0)
   assert.deepEqual(verdict.unexcused, verdict.doubled)

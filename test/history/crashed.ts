@@ -7,21 +7,21 @@ import { dice } from './dice.ts'
 import { type Mix, newWorld } from './world.ts'
 
 interface Asked {
-  /** `point:times`, see `crash-at.ts`. */
+  /** `point:times`, see `test/support/preload/crash-at.ts`. */
   at: string
   mix: Mix
   seed: number
-  /** Makes it a build with a bug, see `broken-build.ts`. */
-  broken?: string
+  /** Makes it a build with a bug, see `test/support/preload/broken-build.ts`. */
+  bug?: string
 }
 
 /** @throws when the process does not die at the point by SIGKILL */
-export async function crashed({ at, mix, seed, broken }: Asked): Promise<Verdict> {
+export async function crashed({ at, mix, seed, bug }: Asked): Promise<Verdict> {
   const world = await newWorld()
   try {
     const dying = await waypostProcess(world.config, world.folder, {
-      preload: ['crash-at.ts', ...(broken ? ['broken-build.ts'] : [])].map((file) => new URL(file, import.meta.url)),
-      env: { WAYPOST_CRASH_AT: at, ...(broken ? { WAYPOST_BROKEN: broken } : {}) },
+      preload: bug ? 'broken-build.ts' : 'crash-at.ts',
+      env: { TEST_CRASH_AT: at, ...(bug ? { TEST_BUG: bug } : {}) },
     })
     const load = world.load(async () => dying, dice(seed), mix)
     const closed = once(dying.process, 'close')

@@ -1,11 +1,12 @@
 /**
- * Preloaded into the gateway and its threads: makes of it a build with one bug, which the checker has to find.
- * `WAYPOST_BROKEN=early-reply`: mail is acknowledged before its commit, and while the commit is still to come everything stands
- * still, so that a kill meets just that gap. `forgetful`: attempts are not recorded.
+ * For `node --import`: makes of the gateway a build with one bug, which the checker of histories has to find.
+ * `TEST_BUG=early-reply`: mail is acknowledged before its commit, and while the commit is still to come everything stands
+ * still, so that a kill meets just that gap. `forgetful`: attempts are not recorded. It can be killed as by `crash-at.ts`.
  */
+import './crash-at.ts'
 import { aroundSql } from './around-sql.ts'
 
-const bug = process.env.WAYPOST_BROKEN
+const bug = process.env.TEST_BUG
 let accepting = false
 let owed = false
 

@@ -1,13 +1,12 @@
 /**
- * Preloaded into the gateway and its threads: `WAYPOST_CRASH_AT=after-commit:3` kills the process (SIGKILL) the third time it
- * gets to that point. The points are found at the edge, in what is said to SQLite and to the sockets that the gateway opened, so
+ * For `node --import`: `TEST_CRASH_AT=after-commit:3` kills the process (SIGKILL) the third time it gets to that point. The points are found at the edge, in what is said to SQLite and to the sockets that the gateway opened, so
  * that it is the shipped code that dies. Says where on standard error first, for whoever must know that the point was reached.
  */
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { aroundSql } from './around-sql.ts'
 
-const [wanted, times = '1'] = (process.env.WAYPOST_CRASH_AT ?? '').split(':')
+const [wanted, times = '1'] = (process.env.TEST_CRASH_AT ?? '').split(':')
 let left = Number(times)
 
 /** The process ends here when this is the point, and its time has come. */
@@ -19,10 +18,10 @@ function reach(point: string): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** What a transaction has done, told by the statements that only this step runs. */
+/** What a transaction has done, told by statements that only this step runs. */
 const steps = {
   accept: /^INSERT INTO message\b/,
-  lease: /\bclaims = claims \+ 1\b/,
+  lease: /^(?:UPDATE|INSERT INTO) delivery\b(?=.*\bleased\b)(?=.*\bclaims\b)/s,
   attempt: /^INSERT INTO attempt\b/,
   settle: /^UPDATE attempt SET ended_at\b/,
 }
@@ -55,7 +54,7 @@ class Exchange {
   }
 
   get whole(): boolean {
-    if (!this.#written.startsWith('POST ')) return this.#written.endsWith('\r\n.\r\n')
+    if (!this.#written.startsWith('POST ')) return this.#written.includes('\r\n.\r\n')
     const head = this.#written.indexOf('\r\n\r\n')
     const length = /^content-length: (\d+)\r$/im.exec(this.#written)?.[1]
     return head > 0 && this.#written.length >= head + 4 + Number(length)
