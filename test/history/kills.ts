@@ -5,7 +5,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { eventually, newFolder, waypostProcess } from '../support/waypost.ts'
+import { eventually, waypostProcess } from '../support/waypost.ts'
 import { check, holds, summary, type Verdict } from './check.ts'
 import { dice, newSeed } from './dice.ts'
 import { newWorld } from './world.ts'
@@ -21,7 +21,7 @@ interface Asked {
 
 export async function killAgainAndAgain({ kills, messages, seed, progress, keep }: Asked): Promise<Verdict> {
   const random = dice(seed)
-  const world = await newWorld(newFolder())
+  const world = await newWorld()
   const start = () => waypostProcess(world.config, world.folder)
   let gateway = start()
   // Dice of their own: in which order clients come to it is nobody’s to repeat.

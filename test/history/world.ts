@@ -35,6 +35,7 @@ export interface Load {
 }
 
 export interface World {
+  /** Of the store, the config and the history; removed when the world is closed. */
   folder: string
   history: History
   /** For every gateway of this world: an SMTP relay, and an HTTP vendor that honours keys. */
@@ -46,8 +47,8 @@ export interface World {
   close(): Promise<void>
 }
 
-/** @param folder for the store, the config and the history; removed when the world is closed */
-export async function newWorld(folder = newFolder()): Promise<World> {
+export async function newWorld(): Promise<World> {
+  const folder = newFolder()
   const history = new History(join(folder, 'history.jsonl'))
   const relay = await fakeMx({
     on: {

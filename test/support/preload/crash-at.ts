@@ -1,6 +1,7 @@
 /**
- * For `node --import`: `TEST_CRASH_AT=after-commit:3` kills the process (SIGKILL) the third time it gets to that point. The points are found at the edge, in what is said to SQLite and to the sockets that the gateway opened, so
- * that it is the shipped code that dies. Says where on standard error first, for whoever must know that the point was reached.
+ * For `node --import`: `TEST_CRASH_AT=after-commit:3` kills the process (SIGKILL) the third time it gets to that point. The
+ * points are found at the edge, in what is said to SQLite and to the sockets that the gateway opened, so that it is the shipped
+ * code that dies. Says where on standard error first, for whoever must know that the point was reached.
  */
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
