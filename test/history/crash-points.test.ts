@@ -22,7 +22,7 @@ for (const { point, name, mix } of cases) {
   test(`killed ${name}`, async (t) => {
     const seed = newSeed()
     t.diagnostic(`seed ${seed}`)
-    const verdict = await crashed({ at: `${point}:${1 + (seed % 8)}`, mix, seed })
+    const verdict = await crashed({ at: `${point}:${2 + (seed % 8)}`, mix, seed })
     t.diagnostic(summary(verdict))
     assert.ok(holds(verdict))
     if (handedOver.includes(point)) assert.ok(verdict.pastHandOver > 0)
