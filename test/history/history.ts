@@ -25,6 +25,8 @@ export type Line =
   | { what: 'up' }
 
 export class History {
+  /** Lines written so far. */
+  length = 0
   readonly #path: string
   readonly #file: number
 
@@ -34,6 +36,7 @@ export class History {
   }
 
   write(line: Line): void {
+    this.length++
     writeSync(this.#file, `${JSON.stringify(line)}\n`)
   }
 
