@@ -1,11 +1,14 @@
 /** Resend's `POST /emails`, by its sheet: refuses what Resend refuses, and honours the idempotency key. */
 import { createHash, randomUUID } from 'node:crypto'
 import { mailboxes } from './mailboxes.ts'
-import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from './vendor.ts'
+import { type Asked, type FakeVendor, fakeVendor, json, type Reply, type Taken } from './vendor.ts'
 
 export const resendKey = 're_fake-key'
 
-export function fakeResend(): Promise<FakeVendor> {
+/** @param seen told, before it answers, of what it took, and of being asked again for what it has, by the key */
+export function fakeResend(
+  seen: { took?: (taken: Taken) => void; again?: (asked: Asked) => void } = {},
+): Promise<FakeVendor> {
   const answered = new Map<string, { digest: string; reply: Reply }>()
   return fakeVendor((asked) => {
     if (asked.path !== '/emails') return refuse(404, 'not_found', 'The requested endpoint does not exist')
@@ -25,14 +28,17 @@ export function fakeResend(): Promise<FakeVendor> {
     if (first && first.digest !== digest) {
       return refuse(409, 'invalid_idempotent_request', 'Same idempotency key used with a different request payload')
     }
-    if (first) return { ...first.reply }
+    if (first) {
+      seen.again?.(asked)
+      return { ...first.reply }
+    }
     const reply = take(asked)
     if (reply.status === 200) {
       const { takes: _, ...again } = reply
       answered.set(key, { digest, reply: again })
     }
     return reply
-  })
+  }, seen.took)
 }
 
 const known = new Set('from to cc bcc reply_to subject html text headers attachments tags'.split(' '))

@@ -59,8 +59,14 @@ export interface FakeVendor {
   close(): Promise<void>
 }
 
-/** Starts a fake vendor on a free port of the loopback. `desk` reads a request and says what the vendor would. */
-export async function fakeVendor(desk: (asked: Asked) => Reply | Promise<Reply>): Promise<FakeVendor> {
+/**
+ * Starts a fake vendor on a free port of the loopback. `desk` reads a request and says what the vendor would; `took` is told of
+ * what the vendor took, before it answers.
+ */
+export async function fakeVendor(
+  desk: (asked: Asked) => Reply | Promise<Reply>,
+  took: (taken: Taken) => void = () => {},
+): Promise<FakeVendor> {
   const script: Behaviour[] = []
   let always: Behaviour | null = null
   const server = createServer((request, response) => {
@@ -72,7 +78,11 @@ export async function fakeVendor(desk: (asked: Asked) => Reply | Promise<Reply>)
     if (wrong && 'reset' in wrong && typeof wrong.reset === 'number') return resetAfter(request, wrong.reset)
     const asked = await read(request)
     const reply = await desk(asked)
-    if (reply.takes && (wrong === null || wrong.taken)) vendor.taken.push({ ...reply.takes, asked })
+    if (reply.takes && (wrong === null || wrong.taken)) {
+      const taken = { ...reply.takes, asked }
+      vendor.taken.push(taken)
+      took(taken)
+    }
     if (wrong === null) return answer(response, reply)
     if ('reply' in wrong) return answer(response, wrong.reply)
     if ('drip' in wrong) return drip(response)
