@@ -3,6 +3,7 @@ import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { uptime } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { destination, type Logger, pino } from 'pino'
@@ -12,6 +13,7 @@ import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
+import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
@@ -116,7 +118,12 @@ function createLog(): Logger {
 
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
 export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
-  const clock = Date.now
+  const clock = openClock({ wall: () => Date.now(), monotonic: () => performance.now(), uptime }, (by) =>
+    log.warn(
+      { seconds: Math.round(by / 1000) },
+      'the wall clock was set while we run: our time follows it slowly, so that nothing expires or waits by that; a restart takes it over at once',
+    ),
+  )
   const warn = (warnings: readonly ConfigProblem[]) => {
     for (const warning of warnings) log.warn({ problem: problemLine(warning) }, 'the config may not be as it was meant')
   }

@@ -78,11 +78,20 @@ export interface WaypostProcess extends Waypost {
   kill(): Promise<void>
 }
 
+/** What makes a process of a gateway unlike a user's: a module that is loaded before it, and variables for that. */
+export interface Preload {
+  /** A file in `test/support/preload`. */
+  preload: string
+  env: Record<string, string>
+}
+
 /** Starts a gateway as a user would, in a process of its own. */
-export async function waypostProcess(yaml: string, folder = newFolder()): Promise<WaypostProcess> {
+export async function waypostProcess(yaml: string, folder = newFolder(), more?: Preload): Promise<WaypostProcess> {
   const configFile = write(folder, yaml)
-  const child = spawn(process.execPath, ['src/waypost.js', 'serve', '--config', configFile], {
+  const before = more ? ['--import', new URL(`preload/${more.preload}`, import.meta.url).href] : []
+  const child = spawn(process.execPath, [...before, 'src/waypost.js', 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...more?.env },
   })
   const gone = once(child, 'exit')
   const log: string[] = []
