@@ -133,9 +133,20 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const opened = await openSqlite({ path }).catch((error: Error) => {
     throw new Unready(error.message)
   })
+  /** Where mail could not be written, the pump finds out at once whether anything still can: its failure ends this process. */
+  const checked = async <Result>(written: Promise<Result>): Promise<Result> => {
+    try {
+      return await written
+    } catch (error) {
+      if (error instanceof StoreUnavailable) pump?.wake()
+      throw error
+    }
+  }
   /** What is done by hand is told like everything else. */
   const store: Store = {
     ...opened,
+    accept: (arrival) => checked(opened.accept(arrival)),
+    keep: (spool, piece) => checked(opened.keep(spool, piece)),
     async steer(id, tenant, what, now) {
       const changed = await opened.steer(id, tenant, what, now)
       if (changed) {
