@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
-import { destination, type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
@@ -19,6 +19,7 @@ import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
+import { createLog } from './log.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
@@ -105,15 +106,6 @@ Waypost is ready.
 Send a first message:
   curl ${http}/v1/messages -H 'content-type: application/json' -d '${body}'
 `
-}
-
-/** One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. */
-function createLog(): Logger {
-  process.stdout.on('error', () => {})
-  const out = destination({ fd: 1, sync: false, minLength: 0 })
-  out.on('error', () => {})
-  const formatters = { level: (level: string) => ({ level }) }
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
 }
 
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */

@@ -79,18 +79,21 @@ export async function cutPower({ cuts, pragmas, say = () => {} }: Cuts): Promise
       gateway = await start(cut)
     }
     await mail.stop()
+    const ended = []
+    for (const [to, id] of mail.acknowledged)
+      if (!lost.has(to)) ended.push({ to, message: await gateway.until(id, 'sent') })
     const copies = new Map<string, number>()
-    let doubled = 0
-    for (const [to, id] of mail.acknowledged) {
-      if (lost.has(to)) continue
-      const [{ attempts }] = (await gateway.until(id, 'sent')).recipients
-      const unknowns = attempts.filter(({ outcome }: { outcome: string }) => outcome === 'unknown').length
-      copies.set(to, -unknowns)
-    }
     for (const to of relay.received.flatMap((received) => received.to)) copies.set(to, (copies.get(to) ?? 0) + 1)
-    const got = new Set(relay.received.flatMap(({ to }) => to))
-    for (const to of mail.acknowledged.keys()) if (!got.has(to)) lost.add(to)
-    for (const count of copies.values()) doubled += Math.max(0, count - 1)
+    let doubled = 0
+    for (const { to, message } of ended) {
+      const { attempts } = message.recipients[0]
+      const unknowns = attempts.filter(({ outcome }: { outcome: string }) => outcome === 'unknown').length
+      const got = copies.get(to) ?? 0
+      if (got === 0) lost.add(to)
+      if (got <= 1 + unknowns) continue
+      doubled += got - 1 - unknowns
+      say(`${to} came ${got} times: ${JSON.stringify(message)}`)
+    }
     return { acknowledged: mail.acknowledged.size, lost: lost.size, doubled, damage }
   } finally {
     await mail.stop()
