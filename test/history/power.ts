@@ -63,8 +63,9 @@ export async function cutPower({ cuts, pragmas, say = () => {} }: Cuts): Promise
   const damage: string[] = []
   try {
     for (let cut = 1; cut <= cuts; cut++) {
-      const enough = mail.acknowledged.size + 20 + Math.floor(Math.random() * 200)
-      await eventually(() => mail.acknowledged.size >= enough, `${enough} taken in`)
+      const before = mail.acknowledged.size
+      await pause(200 + Math.random() * 3000)
+      await eventually(() => mail.acknowledged.size > before, 'mail is taken in')
       const old = disk(cut - 1)
       await stopped(gateway)
       copyImage(old.image, disk(cut).image)

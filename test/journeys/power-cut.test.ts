@@ -7,7 +7,7 @@ test('a power cut loses nothing that was acknowledged', async (t) => {
   const found = await cutPower({ cuts: 2, say: (line) => t.diagnostic(line) })
   if (typeof found === 'string') return t.skip(found)
   assert.deepEqual(found, { acknowledged: found.acknowledged, lost: 0, doubled: 0, damage: [] })
-  assert.ok(found.acknowledged >= 40)
+  assert.ok(found.acknowledged > 0)
 })
 
 test('nor does one while the log is moved into the database all the time', async (t) => {
