@@ -3,22 +3,25 @@ import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { uptime } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
-import { destination, type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
+import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
+import { createLog } from './log.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
@@ -116,21 +119,14 @@ Send a first message:
 `
 }
 
-/**
- * One line of JSON per change of state, on standard output. A closed pipe loses log lines, never mail. Where nobody sits and reads,
- * lines leave together, ten times a second: a write for each was a tenth of what a message costs.
- */
-function createLog(): Logger {
-  process.stdout.on('error', () => {})
-  const out = destination({ fd: 1, sync: false, minLength: process.stdout.isTTY ? 0 : 4096, periodicFlush: 100 })
-  out.on('error', () => {})
-  const formatters = { level: (level: string) => ({ level }) }
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
-}
-
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
 export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
-  const clock = Date.now
+  const clock = openClock({ wall: () => Date.now(), monotonic: () => performance.now(), uptime }, (by) =>
+    log.warn(
+      { seconds: Math.round(by / 1000) },
+      'the wall clock was set while we run: our time follows it slowly, so that nothing expires or waits by that; a restart takes it over at once',
+    ),
+  )
   const warn = (warnings: readonly ConfigProblem[]) => {
     for (const warning of warnings) log.warn({ problem: problemLine(warning) }, 'the config may not be as it was meant')
   }
@@ -140,9 +136,20 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const opened = await openSqlite({ path }).catch((error: Error) => {
     throw new Unready(error.message)
   })
+  /** Where mail could not be written, the pump finds out at once whether anything still can: its failure ends this process. */
+  const checked = async <Result>(written: Promise<Result>): Promise<Result> => {
+    try {
+      return await written
+    } catch (error) {
+      if (error instanceof StoreUnavailable) pump?.wake()
+      throw error
+    }
+  }
   /** What is done by hand is told like everything else. */
   const store: Store = {
     ...opened,
+    accept: (arrival) => checked(opened.accept(arrival)),
+    keep: (spool, piece) => checked(opened.keep(spool, piece)),
     async steer(id, tenant, what, now) {
       const changed = await opened.steer(id, tenant, what, now)
       if (changed) {

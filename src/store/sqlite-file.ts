@@ -1,5 +1,5 @@
 /** One SQLite file on this machine: `node:sqlite` behind the small `Database`, its errors in our words, its growth kept in hand. */
-import { statfsSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Database, Value } from './database.ts'
@@ -36,6 +36,8 @@ export class SqliteFile implements Database {
   readonly #statements = new Map<string, StatementSync>()
   /** Why nothing may be written any more. After a failed fsync nobody knows what is on the disk, and asking again does not tell. */
   #failed: StoreUnavailable | null = null
+  /** The files that were opened, by the names under which the next process will look for them. */
+  #guarded: { name: string; inode: number | undefined }[] = []
 
   constructor(db: DatabaseSync, path: string) {
     this.#db = db
@@ -46,6 +48,11 @@ export class SqliteFile implements Database {
   bound(maxPages: number | null): void {
     this.#maxPages = maxPages
     if (maxPages !== null) this.pragma(`max_page_count = ${maxPages}`)
+  }
+
+  /** From now on nothing is written when the database or its log is no longer where it was opened. */
+  guard(): void {
+    this.#guarded = [this.#path, `${this.#path}-wal`].map((name) => ({ name, inode: inodeOf(name) }))
   }
 
   all<Row>(sql: string, ...params: Value[]): Row[] {
@@ -62,6 +69,7 @@ export class SqliteFile implements Database {
 
   transaction<Result>(work: () => Result): Result {
     if (this.#failed) throw this.#failed
+    this.#checkFiles()
     this.#exec('BEGIN IMMEDIATE')
     try {
       const result = work()
@@ -114,6 +122,18 @@ export class SqliteFile implements Database {
     this.#db.close()
   }
 
+  /** A file that was deleted or replaced still takes what we write, and it is gone when we close it. */
+  #checkFiles(): void {
+    const gone = this.#guarded.find(({ name, inode }) => inodeOf(name) !== inode)
+    if (!gone) return
+    // Of the log nothing is lost yet: it is moved into the database while we still hold it.
+    this.checkpoint()
+    this.#failed = new StoreUnavailable(
+      `${gone.name} was deleted or replaced while it was in use; nothing is written any more`,
+    )
+    throw this.#failed
+  }
+
   #prepare(sql: string): StatementSync {
     const known = this.#statements.get(sql)
     if (known) return known
@@ -139,4 +159,8 @@ export class SqliteFile implements Database {
       throw this.#failed
     }
   }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
 }

@@ -29,6 +29,10 @@ export function openFile({ path, maxPages }: FileOptions): SqliteFile {
   let db: DatabaseSync | undefined
   try {
     makeFolder(dirname(path))
+    checkWritable(path)
+    // SQLite would begin a new database and delete the log.
+    if (!existsSync(path) && existsSync(`${path}-wal`))
+      throw new Error('it is not there, and its log (the same name with -wal) is; put it back, or move the log away')
     db = new DatabaseSync(path, { timeout: 0 })
     return prepare(db, path, maxPages)
   } catch (error) {
@@ -67,6 +71,7 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): Sqlit
     voidLeases(file)
     forgetSpools(file)
   })
+  file.guard()
   return file
 }
 
@@ -75,7 +80,7 @@ function checkPages(file: SqliteFile, path: string): void {
   const bytes = Number(file.pragma('page_count')) * Number(file.pragma('page_size'))
   if (bytes > mostChecked) return
   const found = file.pragma('quick_check(1)')
-  if (found !== 'ok') throw new Error(damaged(String(found), path))
+  if (found !== 'ok') throw new Error(damaged(String(found).replace(/^\*\*\*.*\n/, ''), path))
 }
 
 function damaged(how: string, path: string): string {
@@ -99,21 +104,15 @@ function explain(error: unknown, path: string): string {
     case codes.notADatabase:
     case codes.corrupt:
       return damaged(message, path)
-    case codes.cantOpen:
-    case codes.readOnly:
-      return whyNotWritable(path) ?? message
     default:
       return message
   }
 }
 
-function whyNotWritable(path: string): string | null {
-  try {
-    if (existsSync(path) && !statSync(path).isFile()) return 'it is not a file'
-    accessSync(existsSync(path) ? path : dirname(path), constants.R_OK | constants.W_OK)
-    accessSync(dirname(path), constants.W_OK)
-    return null
-  } catch (error) {
-    return (error as Error).message
-  }
+/** SQLite would open what it may only read, and call the first write an I/O error. */
+function checkWritable(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found && !found.isFile()) throw new Error('it is not a file')
+  if (found) accessSync(path, constants.R_OK | constants.W_OK)
+  accessSync(dirname(path), constants.W_OK)
 }

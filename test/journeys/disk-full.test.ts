@@ -1,9 +1,9 @@
 /** The disk fills up: new mail is refused in time, what is here goes on being delivered, and nothing acknowledged is lost. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { mountMemory, unmount } from '../support/disks.ts'
 import { fakePostmark, postmarkToken } from '../support/fake-vendors/postmark.ts'
 import { json } from '../support/fake-vendors/vendor.ts'
 import { SmtpClient } from '../support/smtp-client.ts'
@@ -11,12 +11,6 @@ import { eventually, newFolder, remove, waypostProcess } from '../support/waypos
 
 const mail = { from: 'ann@example.com', to: 'bob@example.org', subject: 'Hello', text: 'Hi.' }
 const letter = 'From: ann@example.com\r\nTo: bob@example.org\r\n\r\nHi.\r\n'
-
-/** A small disk of its own on that folder; why not, where this machine does not let us. */
-function mountDisk(folder: string, megabytes: number): string | null {
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder])
-  return status === 0 ? null : `no disk of its own to be had: ${error?.message ?? stderr.toString().trim()}`
-}
 
 /** Leaves only so many bytes of the disk free. */
 function fill(folder: string, free: number): void {
@@ -38,10 +32,10 @@ function room(folder: string): number {
 
 test('a full disk', async (t) => {
   const folder = newFolder()
-  const unmounted = mountDisk(folder, 96)
+  const unmounted = mountMemory(folder, 96)
   if (unmounted !== null) {
     remove(folder)
-    return t.skip(unmounted)
+    return t.skip(`no disk of its own to be had: ${unmounted}`)
   }
   const vendor = await fakePostmark()
   const gateway = await waypostProcess(
@@ -142,7 +136,7 @@ routes: [{ name: default, use: vendor }]
     rmSync(join(folder, 'ballast'), { force: true })
     await gateway.stop()
     await vendor.close()
-    spawnSync('umount', [folder])
+    unmount(folder)
     remove(folder)
   }
 })

@@ -1,6 +1,6 @@
 /** Stores that cannot be used: taken by another gateway, damaged, somebody else's, not writable. Each time: no start, and why. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
@@ -89,17 +89,11 @@ test('a database of another program is refused', async () => {
   }
 })
 
-test('a store that cannot be written is refused with the reason', async (t) => {
+test('a folder in the place of the store is refused', async () => {
   const other = newFolder()
   try {
-    // A folder in its place cannot be opened by anybody, root included.
     mkdirSync(join(other, 'waypost.db'))
-    assert.match(await refused(other), /waypost\.db/)
-    if (process.getuid?.() === 0) return t.diagnostic('root may write everywhere: the read-only folder was not tried')
-    remove(join(other, 'waypost.db'))
-    chmodSync(other, 0o500)
-    assert.match(await refused(other), /waypost\.db.*(writ|permission)/is)
-    chmodSync(other, 0o700)
+    assert.match(await refused(other), /waypost\.db: it is not a file/)
   } finally {
     remove(other)
   }

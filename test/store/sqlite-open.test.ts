@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { migrations } from '../../src/store/sql.ts'
 import { openSqlite } from '../../src/store/sqlite-node.ts'
+import { mountMemory, remount, unmount } from '../support/disks.ts'
 import { temporary } from './contract.ts'
-import { accepted } from './mail.ts'
+import { accepted, start } from './mail.ts'
 
 /** A store with a few messages in it, closed. */
 async function filled(test: TestContext): Promise<string> {
@@ -61,4 +65,111 @@ describe('opening', () => {
     other.close()
     await assertRefused(path, /not one of Waypost/)
   })
+
+  it('refuses a database with some bits flipped, or has an answer to every question', async (test) => {
+    const path = await filled(test)
+    const sound = await readFile(path)
+    const flips = fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(7)), { minLength: 100, maxLength: 100 })
+    let refused = 0
+    const look = fc.asyncProperty(flips, async (flipped) => {
+      const damaged = Buffer.from(sound)
+      for (const [at, bit] of flipped) damaged[at]! ^= 1 << bit
+      await rm(`${path}-wal`, { force: true })
+      await writeFile(path, damaged)
+      try {
+        const store = await openSqlite({ path })
+        // Whatever the answers are: what the pages hold is not checked, only that they hold together.
+        await Promise.allSettled([
+          store.claim({ now: start, leaseUntil: start + 1, limit: 50, priority: 'low' }),
+          store.depth(),
+        ])
+        await store.close()
+      } catch (error) {
+        refused++
+        assert.match((error as Error).message, /^cannot open the store .*waypost\.db: /)
+        assert.ok(damaged.equals(await readFile(path)), 'not a byte was changed')
+      }
+    })
+    await fc.assert(look, { numRuns: 15, endOnFailure: true })
+    assert.ok(refused > 5, `${refused}`)
+  })
+
+  it('refuses a log without its database, which SQLite would delete', async (test) => {
+    const path = await filled(test)
+    await writeFile(`${path}-wal`, 'some log')
+    await rename(path, `${path}.moved`)
+    await assert.rejects(openSqlite({ path }), /waypost\.db: it is not there, and its log .* is; put it back/)
+    assert.equal(await readFile(`${path}-wal`, 'utf8'), 'some log')
+  })
+
+  it('refuses while another process holds a lock, and is not held up', async (test) => {
+    const path = await filled(test)
+    const other = new DatabaseSync(path)
+    other.exec('BEGIN IMMEDIATE')
+    await assert.rejects(openSqlite({ path }), /waypost\.db: another process/)
+    other.exec('ROLLBACK')
+    other.close()
+    const store = await openSqlite({ path })
+    const late = new DatabaseSync(path, { timeout: 0 })
+    assert.throws(() => late.exec('BEGIN IMMEDIATE'), /locked/)
+    late.close()
+    await accepted(store)
+    await store.close()
+  })
+
+  it('refuses a disk that is read-only', async (test) => {
+    const folder = await temporary(test)
+    const unmounted = mountMemory(folder, 16)
+    if (unmounted !== null) return test.skip(unmounted)
+    try {
+      const path = join(folder, 'waypost.db')
+      remount(folder, 'ro')
+      await assert.rejects(openSqlite({ path }), /waypost\.db: EROFS: read-only file system/)
+      remount(folder, 'rw')
+      await (await openSqlite({ path })).close()
+      remount(folder, 'ro')
+      await assertRefused(path, /waypost\.db: EROFS: read-only file system/)
+    } finally {
+      unmount(folder)
+    }
+  })
+
+  it('refuses a file or a folder that it may not write', async (test) => {
+    const path = await filled(test)
+    // Root may write everything, so it is somebody else who tries.
+    const somebody = process.getuid!() === 0 ? { uid: 65534, gid: 65534 } : {}
+    const child = fileURLToPath(new URL('./child.ts', import.meta.url))
+    const said = () => spawnSync(process.execPath, [child, path], { ...somebody, encoding: 'utf8' }).stderr
+    const before = await readFile(path)
+    await chmod(dirname(path), 0o777)
+    await chmod(path, 0o444)
+    assert.match(said(), /waypost\.db: EACCES: permission denied, access '.*waypost\.db'/)
+    await chmod(path, 0o666)
+    await chmod(dirname(path), 0o555)
+    assert.match(said(), /waypost\.db: EACCES: permission denied, access '/)
+    await chmod(dirname(path), 0o777)
+    assert.ok(before.equals(await readFile(path)))
+  })
+})
+
+describe('a file that is taken away while it is in use', () => {
+  for (const [which, suffix] of [
+    ['the log', '-wal'],
+    ['the database', ''],
+  ] as const) {
+    it(`ends the taking in: ${which}`, async (test) => {
+      const path = join(await temporary(test), 'waypost.db')
+      const store = await openSqlite({ path })
+      const ids = await Promise.all(Array.from({ length: 20 }, () => accepted(store)))
+      await rename(path + suffix, `${path}.moved`)
+      const failed = { name: 'StoreUnavailable', message: /was deleted or replaced while it was in use/ }
+      await assert.rejects(accepted(store), failed)
+      await assert.rejects(accepted(store), failed)
+      await store.close()
+      if (suffix === '') await rename(`${path}.moved`, path)
+      const again = await openSqlite({ path })
+      for (const id of ids) assert.ok(await again.message(id, 'acme'), 'what was acknowledged is there')
+      await again.close()
+    })
+  }
 })

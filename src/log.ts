@@ -1,0 +1,40 @@
+/** Where the gateway's own log goes. */
+import { destination, type Logger, pino } from 'pino'
+
+/** Bytes of log lines that are kept for a reader who has stopped reading; later ones are dropped. */
+const mostUnread = 16 << 20
+/** How long a process that ends waits for a slow reader. */
+const lastWords = 1000
+
+/**
+ * One line of JSON per change of state, on standard output. A closed pipe, a full disk or a reader that has stopped reading loses
+ * log lines, never mail, and holds nobody up: neither memory grows without end, nor does the process stay when it is to end.
+ */
+export function createLog(): Logger {
+  // Other commands end with their reader; a gateway goes on.
+  process.stdout.removeAllListeners('error').on('error', () => {})
+  let failing = false
+  let deadline = Number.POSITIVE_INFINITY
+  const retryEAGAIN = () => performance.now() < deadline
+  // Where nobody sits and reads, lines leave together: a write for each was a tenth of what a message costs.
+  const together = process.stdout.isTTY ? { minLength: 0 } : { minLength: 4096, periodicFlush: 100 }
+  const out = destination({ fd: 1, sync: false, maxLength: mostUnread, retryEAGAIN, ...together })
+  out.on('error', () => {
+    failing = true
+  })
+  out.on('write', () => {
+    failing = false
+  })
+  // Before pino's own, which waits for ever for a reader, and for a full disk to have room.
+  process.prependListener('exit', () => {
+    deadline = performance.now() + lastWords
+    try {
+      if (!failing) out.flushSync()
+    } catch {
+      // Nobody reads.
+    }
+    out.destroy()
+  })
+  const formatters = { level: (level: string) => ({ level }) }
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
+}
