@@ -49,11 +49,10 @@ function looksAtHost(condition: Condition): boolean {
   return 'recipient.host' in condition.fields
 }
 
-function compile(condition: Condition, regex: RegexEngine): (facts: Facts) => boolean {
-  if ('all' in condition) {
-    const parts = condition.all.map((part) => compile(part, regex))
-    return (facts) => parts.every((part) => part(facts))
-  }
+type Matcher = (facts: Facts) => boolean
+
+function compile(condition: Condition, regex: RegexEngine): Matcher {
+  if ('all' in condition) return all(condition.all.map((part) => compile(part, regex)))
   if ('any' in condition) {
     const parts = condition.any.map((part) => compile(part, regex))
     return (facts) => parts.some((part) => part(facts))
@@ -62,15 +61,21 @@ function compile(condition: Condition, regex: RegexEngine): (facts: Facts) => bo
     const part = compile(condition.not, regex)
     return (facts) => !part(facts)
   }
-  const tests = Object.entries(condition.fields).map(([field, test]) => {
-    const read = reader(field)
-    const holds = compileTest(test, /^(from|recipient)/.test(field), regex)
-    return (facts: Facts) => {
-      const value = read(facts)
-      return typeof value === 'object' ? value.some(holds) : value !== undefined && holds(value)
-    }
-  })
-  return (facts) => tests.every((test) => test(facts))
+  return all(
+    Object.entries(condition.fields).map(([field, test]): Matcher => {
+      const read = reader(field)
+      const holds = compileTest(test, /^(from|recipient)/.test(field), regex)
+      return (facts) => {
+        const value = read(facts)
+        return typeof value === 'object' ? value.some(holds) : value !== undefined && holds(value)
+      }
+    }),
+  )
+}
+
+/** Most conditions ask one thing, which then needs no list. */
+function all(parts: readonly Matcher[]): Matcher {
+  return parts.length === 1 ? parts[0]! : (facts) => parts.every((part) => part(facts))
 }
 
 /** How a field is read from the facts; fields with several values (tags, repeated headers) match when any of them does. */

@@ -1,6 +1,8 @@
 /** The order in which a rule's tree of providers is tried, and why. */
 import type { Use } from './policy.ts'
 
+type Split = Extract<Use, { split: unknown }>['split']
+
 export interface Candidate {
   provider: string
   /** What ranked it: cost per thousand, milliseconds, share of success, or its place; the reasons say which. */
@@ -24,49 +26,56 @@ export interface RankFacts {
 
 /** Providers in the order in which they are to be tried; a provider named twice keeps its first place. */
 export function rank(use: Use, facts: RankFacts): Candidate[] {
+  const candidates: Candidate[] = []
+  order(use, facts, candidates)
   const seen = new Set<string>()
-  return order(use, facts).filter(({ provider }) => !seen.has(provider) && seen.add(provider))
+  for (const { provider } of candidates) seen.add(provider)
+  if (seen.size === candidates.length) return candidates
+  return candidates.filter(({ provider }) => seen.delete(provider))
 }
 
-/** The candidates are this call's own: what ranks them is written into them, for copies cost more than all the rest. */
-function order(use: Use, facts: RankFacts): Candidate[] {
-  if ('provider' in use) return [{ provider: use.provider, score: 0, reasons: [] }]
-  if ('first' in use) {
-    const candidates: Candidate[] = []
-    for (const part of use.first) {
-      for (const candidate of order(part, facts)) {
-        candidates.push(candidate)
-        ranked(candidate, candidates.length, `number ${candidates.length} of first`)
-      }
-    }
-    return candidates
-  }
-  if ('best' in use) {
+/**
+ * Puts the candidates of `use` after those that are there. They are this call's own: what ranks them is written into them, for
+ * this runs for every message, and copies cost more than all the rest.
+ */
+function order(use: Use, facts: RankFacts, into: Candidate[]): void {
+  const start = into.length
+  if ('provider' in use) {
+    into.push({ provider: use.provider, score: 0, reasons: [] })
+  } else if ('first' in use) {
+    for (const part of use.first) order(part, facts, into)
+    for (let at = start; at < into.length; at++) ranked(into[at]!, at - start + 1, `number ${at - start + 1} of first`)
+  } else if ('best' in use) {
     const { of, by } = use.best
-    const parts = of.map((part) => {
-      const candidates = order(part, facts)
+    const parts: { candidates: Candidate[]; weight: number }[] = []
+    for (const part of of) {
+      const candidates: Candidate[] = []
+      order(part, facts, candidates)
       const head = candidates[0]
       const { weight, score, reason } = measure(by, head ? facts.figures(head.provider) : null)
       for (const candidate of candidates) ranked(candidate, score, reason)
-      return { candidates, weight }
-    })
-    return parts.sort((a, b) => a.weight - b.weight).flatMap(({ candidates }) => candidates)
-  }
-  const { weights, sticky } = use.split
+      parts.push({ candidates, weight })
+    }
+    parts.sort((a, b) => a.weight - b.weight)
+    for (const { candidates } of parts) into.push(...candidates)
+  } else draw(use.split, facts, into)
+}
+
+function draw({ weights, sticky }: Split, facts: RankFacts, into: Candidate[]): void {
   const seed = hashed(`${sticky === 'recipient' ? facts.recipient : facts.messageId}\n`)
   const names = Object.keys(weights)
   let total = 0
   for (const name of names) total += weights[name]!
-  const drawn = names.map((provider) => ({ provider, score: rendezvous(hashed(provider, seed), weights[provider]!) }))
-  return drawn
-    .sort((a, b) => b.score - a.score)
-    .map(({ provider, score }, place) => ({
-      provider,
-      score,
-      reasons: [
-        `${place === 0 ? 'drawn from' : 'next in'} a split with ${weights[provider]} of ${total}, the same for this ${sticky}`,
-      ],
-    }))
+  const drawn = names.map((provider): Candidate => {
+    const weight = weights[provider]!
+    const share = `a split with ${weight} of ${total}, the same for this ${sticky}`
+    return { provider, score: rendezvous(hashed(provider, seed), weight), reasons: [share] }
+  })
+  drawn.sort((a, b) => b.score - a.score)
+  for (const [place, candidate] of drawn.entries()) {
+    candidate.reasons[0] = `${place === 0 ? 'drawn from' : 'next in'} ${candidate.reasons[0]}`
+    into.push(candidate)
+  }
 }
 
 function ranked(candidate: Candidate, score: number, reason: string): void {
