@@ -42,7 +42,8 @@ export function answering<Question>(answer: (question: Question) => Promise<unkn
       process.send!({ to: number, error: (error as Error).stack })
     }
   })
-  process.on('disconnect', () => process.exit())
+  // Whoever asked is gone.
+  for (const end of ['disconnect', 'error']) process.on(end, () => process.exit())
 }
 
 /** Milliseconds on a clock that all processes of a machine share (`CLOCK_MONOTONIC`). */
