@@ -17,7 +17,7 @@ export function createLog(): Logger {
   let deadline = Number.POSITIVE_INFINITY
   const retryEAGAIN = () => performance.now() < deadline
   // Where nobody sits and reads, lines leave together: a write for each was a tenth of what a message costs.
-  const together = process.stdout.isTTY ? { minLength: 0 } : { minLength: 4096, periodicFlush: 100 }
+  const together = process.stdout.isTTY ? { minLength: 0 } : { minLength: 16_000, periodicFlush: 100 }
   const out = destination({ fd: 1, sync: false, maxLength: mostUnread, retryEAGAIN, ...together })
   out.on('error', () => {
     failing = true

@@ -12,7 +12,8 @@ export const message = { from: 'me@example.com', to: 'you@example.org', subject:
 /** As SMTP takes it. */
 export const mail = `From: me@example.com\r\nTo: you@example.org\r\nSubject: Five kilobytes\r\n\r\n${text}`
 
-type Job = { messages: number } & (
+/** @property later the mail is to be sent an hour later: it is taken in, and nothing more */
+type Job = { messages: number; later?: boolean } & (
   | { kind: 'smtp'; port: number; reconnect: boolean }
   | { kind: 'http'; url: string; type?: string }
 )
@@ -45,11 +46,13 @@ answering<Job>(async (job) => {
   const began = now()
   const tally = new Tally()
   const load = { messages: job.messages, connections, answered: tally.add.bind(tally) }
+  const sendAt = job.later ? new Date(Date.now() + 3_600_000).toISOString() : undefined
   if (job.kind === 'smtp') {
     const { port, reconnect } = job
-    await smtpLoad({ host: '127.0.0.1', port, reconnect, from: message.from, to: message.to, mail }, load)
+    const given = sendAt === undefined ? mail : `X-Waypost-Send-At: ${sendAt}\r\n${mail}`
+    await smtpLoad({ host: '127.0.0.1', port, reconnect, from: message.from, to: message.to, mail: given }, load)
   } else {
-    await httpLoad({ url: job.url, message: { ...message, type: job.type } }, load)
+    await httpLoad({ url: job.url, message: { ...message, type: job.type, sendAt } }, load)
   }
   return { ...tally.summary(), began }
 })
