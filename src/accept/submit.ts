@@ -83,14 +83,14 @@ export interface DoorRules {
 }
 
 /** A place in the pump, held for mail that is being accepted. It is used or given back. */
-export interface Slot {
+interface Slot {
   leaseUntil: number
   start(claim: Claim): void
   free(): void
 }
 
 /** Where accepted mail goes on: straight into a free place while nothing waits before it, else it is claimed in its turn. */
-export interface Onward {
+interface Onward {
   slot(priority: Priority): Slot | null
   /** Mail waits. */
   wake(): void

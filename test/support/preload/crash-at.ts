@@ -22,7 +22,7 @@ function reach(point: string): void {
 /** What a transaction has done, told by statements that only this step runs. */
 const steps = {
   accept: /^INSERT INTO message\b/,
-  lease: /^(?:UPDATE|INSERT INTO) delivery\b(?=.*\bleased\b)(?=.*\bclaims\b)/s,
+  lease: /^(?:UPDATE|INSERT INTO) delivery\b(?=.*\bdue_at\b)(?=.*\bclaims\b)/s,
   attempt: /^INSERT INTO attempt\b/,
   settle: /^UPDATE attempt SET ended_at\b/,
 }
