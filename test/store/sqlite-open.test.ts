@@ -10,7 +10,7 @@ import { migrations } from '../../src/store/sql.ts'
 import { openSqlite } from '../../src/store/sqlite-node.ts'
 import { mountMemory, remount, unmount } from '../support/disks.ts'
 import { temporary } from './contract.ts'
-import { accepted, start } from './mail.ts'
+import { accepted, arrival, bytes, contentOf, start } from './mail.ts'
 
 /** A store with a few messages in it, closed. */
 async function filled(test: TestContext): Promise<string> {
@@ -48,6 +48,64 @@ describe('opening', () => {
     }
     await writeFile(path, sound)
     await (await openSqlite({ path })).close()
+  })
+
+  it('converts a file of the first schema: what waited is sent, what was under way is known to be, content is whole', async (test) => {
+    const path = join(await temporary(test), 'waypost.db')
+    const old = new DatabaseSync(path)
+    old.exec('PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL')
+    old.exec('CREATE TABLE migration (version INTEGER PRIMARY KEY) STRICT; INSERT INTO migration VALUES (1)')
+    for (const statement of migrations[0]!) old.exec(statement)
+    const add = (seq: number, status: string, leased: number) => {
+      const { message, recipients, content } = arrival({ content: bytes(`mail ${seq}`) })
+      const { id } = message
+      const { email } = recipients[0]!
+      const run = (sql: string, ...values: (string | number | Uint8Array)[]) => void old.prepare(sql).run(...values)
+      run(
+        `INSERT INTO message VALUES (?, ?, 'acme', 'transactional', ?, ?, ?, 1, ?)`,
+        seq,
+        id,
+        status,
+        start,
+        id,
+        JSON.stringify(message),
+      )
+      run(`INSERT INTO recipient VALUES (?, 0, ?, ?, NULL, NULL, '{}')`, seq, email, status)
+      run('INSERT INTO content (spool, piece, bytes) VALUES (?, 0, ?)', id, content as Uint8Array)
+      run(
+        `INSERT INTO delivery (message, recipients, phase, priority, due_at, leased, claims, tries, avoid)
+         VALUES (?, '[0]', 'send', 1, ?, ?, ?, 0, '[]')`,
+        seq,
+        start,
+        leased,
+        leased,
+      )
+      return id
+    }
+    const ids = [add(1, 'queued', 0), add(2, 'sending', 1)]
+    old.close()
+
+    const store = await openSqlite({ path })
+    const seen = await Promise.all(ids.map((id) => store.message(id, 'acme')))
+    assert.deepEqual(
+      seen.map((view) => [view!.status, view!.recipients[0]!.status]),
+      [
+        ['queued', 'queued'],
+        ['sending', 'sending'],
+      ],
+    )
+    const claims = await store.claim({ now: start, leaseUntil: start + 1, limit: 9, priority: 'low' })
+    assert.deepEqual(
+      claims.map((claim) => [claim.message.id, claim.claims]).sort(),
+      [
+        [ids[0], 1],
+        [ids[1], 2],
+      ].sort(),
+    )
+    assert.deepEqual(await contentOf(store, ids[1]!), [bytes('mail 2')])
+    const { rows } = await store.messages({ tenant: 'acme', recipient: 'ann@example.org', limit: 9 })
+    assert.equal(rows.length, 2)
+    await store.close()
   })
 
   it('refuses a schema that is newer than it knows', async (test) => {
