@@ -148,6 +148,10 @@ export const migrations: readonly (readonly string[])[] = [
     // What is under way, which nobody else writes down.
     `ALTER TABLE delivery DROP COLUMN leased`,
     `CREATE INDEX delivery_claimed ON delivery (message) WHERE claims > 0`,
+    // How long mail has waited is asked for every few seconds, and a campaign may wait for tomorrow.
+    `ALTER TABLE delivery ADD COLUMN scheduled INTEGER NOT NULL DEFAULT 0`,
+    `UPDATE delivery SET scheduled = 1 WHERE message IN (SELECT message FROM mail WHERE envelope ->> '$.sendAt' IS NOT NULL)`,
+    `CREATE INDEX delivery_waiting ON delivery (message) WHERE phase = 'send' AND scheduled = 0`,
     `UPDATE recipient SET status = 'queued' WHERE status = 'sending'`,
     `UPDATE message SET status = 'queued' WHERE status = 'sending'`,
   ],

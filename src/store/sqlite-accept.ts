@@ -7,7 +7,7 @@ import type { Accepted, Arrival, Claim, NewEvent } from './store.ts'
 
 /** An arrival on its way: its message as the text it is kept as, its content whole beside it or under the name of its spool. */
 export type ArrivalHead = Omit<Arrival, 'content' | 'message'> & {
-  message: Pick<Message, 'id' | 'tenant' | 'type' | 'acceptedAt' | 'priority' | 'tags'>
+  message: Pick<Message, 'id' | 'tenant' | 'type' | 'acceptedAt' | 'sendAt' | 'priority' | 'tags'>
   envelope: string
   spool: string | null
   leaseUntil: number | null
@@ -90,11 +90,12 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
 /** @returns what makes a claim of it, when a lease was asked for */
 function firstDelivery(db: Database, seq: number, { message, dueAt, leaseUntil }: ArrivalHead, recipients: number[]) {
   const { id } = db.get<{ id: number }>(
-    `INSERT INTO delivery (message, recipients, phase, priority, due_at, claims, tries, avoid)
-     VALUES (?, ?, 'send', ?, ?, ?, 0, '[]') RETURNING id`,
+    `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, claims, tries, avoid)
+     VALUES (?, ?, 'send', ?, ?, ?, ?, 0, '[]') RETURNING id`,
     seq,
     JSON.stringify(recipients),
     ranks[message.priority],
+    message.sendAt === null ? 0 : 1,
     leaseUntil ?? dueAt,
     leaseUntil === null ? 0 : 1,
   )!

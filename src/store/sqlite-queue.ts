@@ -137,13 +137,14 @@ export function record(db: Database, attempt: AttemptStart): boolean {
 interface SettledRow {
   message: number
   priority: number
+  scheduled: number
   expire_at: number | null
   tenant: string
 }
 
 export function settle(db: Database, settlement: Settlement): boolean {
   const ours = db.get<SettledRow>(
-    `SELECT d.message, d.priority, d.expire_at, m.tenant FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+    `SELECT d.message, d.priority, d.scheduled, d.expire_at, m.tenant FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
      WHERE d.id = ? AND d.claims = ?`,
     settlement.delivery,
     settlement.claims,
@@ -174,7 +175,7 @@ export function settle(db: Database, settlement: Settlement): boolean {
   const { keep, add } = settlement.next
   if (keep.length === 0) db.run('DELETE FROM delivery WHERE id = ?', settlement.delivery)
   else db.run('UPDATE delivery SET recipients = ? WHERE id = ?', JSON.stringify(keep), settlement.delivery)
-  for (const plan of add) addDelivery(db, ours.message, ours.priority, plan, ours.expire_at)
+  for (const plan of add) addDelivery(db, ours.message, ours, plan, ours.expire_at)
   if (settlement.recipients.length > 0) refreshStatus(db, ours.message)
   return true
 }
@@ -183,17 +184,18 @@ export function settle(db: Database, settlement: Settlement): boolean {
 export function addDelivery(
   db: Database,
   message: number,
-  rank: number,
+  { priority, scheduled }: Pick<SettledRow, 'priority' | 'scheduled'>,
   plan: DeliveryPlan,
   expireAt: number | null,
 ): void {
   db.run(
-    `INSERT INTO delivery (message, recipients, phase, priority, due_at, tries, avoid, unknown, expire_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, tries, avoid, unknown, expire_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     message,
     JSON.stringify(plan.recipients),
     plan.phase,
-    rank,
+    priority,
+    scheduled,
     plan.dueAt,
     plan.tries,
     JSON.stringify(plan.avoid),
@@ -234,10 +236,8 @@ export function depth(db: Database): Record<Priority, number> {
 export function oldest(db: Database): number | null {
   // Walks the index by message, the oldest first, and ends at the first that fits.
   const row = db.get<{ acceptedAt: number }>(
-    `SELECT m.accepted_at AS acceptedAt FROM delivery AS d CROSS JOIN mail ON mail.message = d.message
-       CROSS JOIN message AS m ON m.seq = d.message
-      WHERE d.phase = 'send' AND mail.envelope ->> '$.sendAt' IS NULL
-      ORDER BY d.message LIMIT 1`,
+    `SELECT m.accepted_at AS acceptedAt FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+      WHERE d.phase = 'send' AND d.scheduled = 0 ORDER BY d.message LIMIT 1`,
   )
   return row?.acceptedAt ?? null
 }

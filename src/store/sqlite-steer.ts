@@ -89,7 +89,8 @@ function retry(db: Database, steered: SteeredMessage, now: number): Recipient[] 
     avoid: [],
     unknown: null,
   }
-  addDelivery(db, seq, ranks[message.priority], plan, Math.max(message.expireAt, now + lifetime))
+  const like = { priority: ranks[message.priority], scheduled: message.sendAt === null ? 0 : 1 }
+  addDelivery(db, seq, like, plan, Math.max(message.expireAt, now + lifetime))
   return [...hastened, ...again]
 }
 

@@ -83,11 +83,11 @@ export function storeOver({ call, close }: Caller): Store {
   return {
     async accept(arrival, leaseUntil) {
       const { content, message, ...rest } = arrival
-      const { id, tenant, type, acceptedAt, priority, tags } = message
+      const { id, tenant, type, acceptedAt, sendAt, priority, tags } = message
       const whole = content instanceof Uint8Array ? content : null
       const head: ArrivalHead = {
         ...rest,
-        message: { id, tenant, type, acceptedAt, priority, tags },
+        message: { id, tenant, type, acceptedAt, sendAt, priority, tags },
         envelope: JSON.stringify(message),
         spool: content instanceof Uint8Array ? null : content.spool,
         leaseUntil: leaseUntil ?? null,
