@@ -26,12 +26,31 @@ export interface RankFacts {
 
 /** Providers in the order in which they are to be tried; a provider named twice keeps its first place. */
 export function rank(use: Use, facts: RankFacts): Candidate[] {
+  const candidates = ordered(use, facts)
+  // The providers of a tree are always the same: whether one comes twice is found once.
+  let repeats = repeating.get(use)
+  if (repeats === undefined) {
+    repeats = new Set(candidates.map(({ provider }) => provider)).size < candidates.length
+    repeating.set(use, repeats)
+  }
+  if (!repeats) return candidates
+  const seen = new Set<string>()
+  return candidates.filter(({ provider }) => !seen.has(provider) && seen.add(provider))
+}
+
+const repeating = new WeakMap<Use, boolean>()
+
+function leaf(provider: string): Candidate {
+  return { provider, score: 0, reasons: none }
+}
+
+/** Shared by all that nothing has ranked yet. */
+const none: string[] = []
+
+function ordered(use: Use, facts: RankFacts): Candidate[] {
   const candidates: Candidate[] = []
   order(use, facts, candidates)
-  const seen = new Set<string>()
-  for (const { provider } of candidates) seen.add(provider)
-  if (seen.size === candidates.length) return candidates
-  return candidates.filter(({ provider }) => seen.delete(provider))
+  return candidates
 }
 
 /**
@@ -41,7 +60,7 @@ export function rank(use: Use, facts: RankFacts): Candidate[] {
 function order(use: Use, facts: RankFacts, into: Candidate[]): void {
   const start = into.length
   if ('provider' in use) {
-    into.push({ provider: use.provider, score: 0, reasons: [] })
+    into.push(leaf(use.provider))
   } else if ('first' in use) {
     for (const part of use.first) order(part, facts, into)
     for (let at = start; at < into.length; at++) ranked(into[at]!, at - start + 1, `number ${at - start + 1} of first`)
@@ -49,15 +68,14 @@ function order(use: Use, facts: RankFacts, into: Candidate[]): void {
     const { of, by } = use.best
     const parts: { candidates: Candidate[]; weight: number }[] = []
     for (const part of of) {
-      const candidates: Candidate[] = []
-      order(part, facts, candidates)
+      const candidates = 'provider' in part ? [leaf(part.provider)] : ordered(part, facts)
       const head = candidates[0]
       const { weight, score, reason } = measure(by, head ? facts.figures(head.provider) : null)
       for (const candidate of candidates) ranked(candidate, score, reason)
       parts.push({ candidates, weight })
     }
     parts.sort((a, b) => a.weight - b.weight)
-    for (const { candidates } of parts) into.push(...candidates)
+    for (const { candidates } of parts) for (const candidate of candidates) into.push(candidate)
   } else draw(use.split, facts, into)
 }
 
@@ -80,7 +98,8 @@ function draw({ weights, sticky }: Split, facts: RankFacts, into: Candidate[]): 
 
 function ranked(candidate: Candidate, score: number, reason: string): void {
   candidate.score = score
-  candidate.reasons.push(reason)
+  // An array made whole is a tenth of the size of one that is pushed to.
+  candidate.reasons = candidate.reasons.length === 0 ? [reason] : [...candidate.reasons, reason]
 }
 
 /** What a provider weighs (less is better), the score shown, and the words for it. Nobody measured yet comes first: that is how it gets measured. */
