@@ -28,18 +28,24 @@ export function contentOf(
       return content ? whole(content) : { form, size: message.size, bytes: () => gather(load()), stream: load }
     }
     const kept = content ?? (await gather(load()))
+    // Our own JSON, as we wrote it: nothing is converted.
+    if (form === 'parts' && message.form === 'parts') return { form, parts: partsIn(kept) }
     return convert(async () => {
       // The libraries for this are loaded only here: most mail travels in the form in which it came.
       if (message.form === 'raw') {
         const { parse } = await import('../mail/parse.ts')
         return { form: 'parts', parts: readable(await parse(kept), message) }
       }
-      const parts = JSON.parse(new TextDecoder().decode(kept)) as Parts
-      if (form === 'parts') return { form, parts }
       const { compose } = await import('../mail/compose.ts')
-      return whole(await compose(message, parts))
+      return whole(await compose(message, partsIn(kept)))
     })
   }
+}
+
+const utf8 = new TextDecoder()
+
+function partsIn(kept: Uint8Array): Parts {
+  return JSON.parse(utf8.decode(kept))
 }
 
 /** Raw mail with no readable From has one all the same: what was settled on when it was accepted. */

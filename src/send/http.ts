@@ -3,17 +3,13 @@
  * five seconds, an answer the handoff's deadline and 1 MiB; redirects are not followed, for they would carry mail and secrets
  * to wherever the answer points. It never retries.
  */
-import type { Readable } from 'node:stream'
 import type { Agent } from 'undici'
-import type { Adapter, Fetch, Handoff, HttpAnswer, HttpExchange, SdkCall } from '../mail/adapter.ts'
-import { diagnostic, forAll, type Outcome, type Outcomes } from '../mail/outcome.ts'
-import { unanswered } from './classify.ts'
+import type { Adapter, Fetch, Handoff, HttpExchange, SdkCall } from '../mail/adapter.ts'
+import { diagnostic, forAll, type Outcomes } from '../mail/outcome.ts'
+import { type Call, type Carried, type Deadline, exchange } from './http-exchange.ts'
 import { withoutSecrets } from './secrets.ts'
 
 const connectTimeout = 5_000
-const longestAnswer = 1_048_576
-/** Small enough that a request of any weight is not all handed to the socket at once, large enough to cost nothing. */
-const pieceLength = 65_536
 
 export interface HttpCarrier {
   /** One call; an outcome for every recipient. Throws only for a bug (an adapter that cannot write its own request). */
@@ -29,8 +25,8 @@ export interface HttpCarrier {
  *   trust, instead of the system's.
  */
 export function httpCarrier(settings: { connections?: number; ca?: string } = {}): HttpCarrier {
-  let opened: Promise<Pool> | undefined
-  const pool = () => {
+  let opened: Promise<Agent> | undefined
+  const pool: Opening = () => {
     opened ??= open(settings)
     return opened
   }
@@ -38,7 +34,7 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
   return {
     async send(way, handoff, options) {
       const carried = await (way.kind === 'http'
-        ? carry(pool, await way.request(handoff, options), handoff)
+        ? carry(pool, way.request(handoff, options), handoff)
         : carryForSdk(pool, (fetch) => way.call(handoff, options, fetch), handoff))
       if ('answer' in carried) return way.outcomes(handoff, withoutSecrets(carried.answer, options), options)
       return forAll(
@@ -54,92 +50,27 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
       }
     },
     async close() {
-      await (await opened)?.agent.destroy()
+      await (await opened)?.destroy()
     },
   }
 }
 
-interface Pool {
-  agent: Agent
-  request: typeof import('undici').request
-}
-type Opening = () => Promise<Pool>
+type Opening = () => Promise<Agent>
 
 /** With the first call: the library weighs 7 MB, which who speaks SMTP alone need not carry. */
-async function open(settings: { connections?: number; ca?: string }): Promise<Pool> {
-  const { Agent, request } = await import('undici')
-  const agent = new Agent({
+async function open(settings: { connections?: number; ca?: string }): Promise<Agent> {
+  const { Agent } = await import('undici')
+  return new Agent({
     connections: settings.connections ?? 128,
     pipelining: 1,
     allowH2: false,
     connect: { timeout: connectTimeout, ...(settings.ca === undefined ? {} : { ca: settings.ca }) },
   })
-  return { agent, request }
 }
 
-type Carried = { answer: HttpAnswer } | { outcome: Outcome }
-type Deadline = Pick<Handoff, 'signal' | 'timeout'>
-interface Call {
-  method: string
-  url: string
-  headers: Record<string, string>
-  body: string | Uint8Array
-}
-
-async function carry(pool: Opening, call: Call, deadline: Deadline): Promise<Carried> {
-  const body = typeof call.body === 'string' ? Buffer.from(call.body) : call.body
-  let handedOver = false
-  function* pieces() {
-    for (let start = 0; start < body.length; start += pieceLength) {
-      handedOver = start + pieceLength >= body.length
-      yield body.subarray(start, start + pieceLength)
-    }
-  }
-  try {
-    const { agent, request } = await pool()
-    const response = await request(call.url, {
-      dispatcher: agent,
-      method: call.method as 'POST',
-      headers: {
-        'user-agent': 'waypost',
-        ...call.headers,
-        ...(body.length > 0 ? { 'content-length': String(body.length) } : {}),
-      },
-      // undici takes any iterable, and pulls the next piece only when the socket has room; its types know streams only.
-      body: body.length > 0 ? (pieces() as unknown as Readable) : null,
-      signal: deadline.signal,
-      headersTimeout: deadline.timeout,
-      bodyTimeout: deadline.timeout,
-    })
-    const { text, cut } = await read(response.body)
-    const status = response.statusCode
-    // A success whose body did not come whole may say anything; a refusal is one already by its status.
-    if (cut !== null && status < 300)
-      return { outcome: unanswered(deadline.signal.aborted ? overdue(deadline) : cut, true) }
-    return { answer: { status, headers: flat(response.headers), body: text } }
-  } catch (error) {
-    return { outcome: unanswered(deadline.signal.aborted ? overdue(deadline) : error, handedOver) }
-  }
-}
-
-/** Reads at most `longestAnswer`; `cut` says why the rest did not come. */
-async function read(body: AsyncIterable<Uint8Array>): Promise<{ text: string; cut: Error | null }> {
-  const pieces: Uint8Array[] = []
-  let length = 0
-  let cut: Error | null = null
-  try {
-    for await (const piece of body) {
-      length += piece.length
-      if (length > longestAnswer) {
-        cut = new Error(`the answer is longer than ${longestAnswer} bytes`)
-        break
-      }
-      pieces.push(piece)
-    }
-  } catch (error) {
-    cut = error instanceof Error ? error : new Error(String(error))
-  }
-  return { text: Buffer.concat(pieces).toString('utf8'), cut }
+async function carry(pool: Opening, call: Call | Promise<Call>, deadline: Deadline): Promise<Carried> {
+  const request = await call
+  return exchange(await pool(), request, deadline)
 }
 
 /** Lets an SDK make the call with a `fetch` of ours, and keeps what came over the wire. */
@@ -170,20 +101,10 @@ function fetchOver(pool: Opening, deadline: Deadline, seen?: (carried: Carried) 
     const headers = Object.fromEntries(asked.headers)
     delete headers['content-length']
     const body = new Uint8Array(await asked.arrayBuffer())
-    const carried = await carry(pool, { method: asked.method, url: asked.url, headers, body }, deadline)
+    const carried = await exchange(await pool(), { method: asked.method, url: asked.url, headers, body }, deadline)
     seen?.(carried)
     if ('outcome' in carried) throw new TypeError('no answer came')
     const { status, body: text, headers: answered } = carried.answer
     return new Response(status === 204 || status === 205 || status === 304 ? null : text, { status, headers: answered })
   }
-}
-
-function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]))
-}
-
-function overdue(deadline: Deadline): Error {
-  const timedOut = deadline.signal.reason instanceof Error && deadline.signal.reason.name === 'TimeoutError'
-  const text = timedOut ? `no answer within ${deadline.timeout} ms` : 'the call was broken off'
-  return Object.assign(new Error(text), { code: timedOut ? 'ETIMEDOUT' : 'ABORTED' })
 }
