@@ -33,8 +33,8 @@ export function addBench(waypost: Command, terminal: Terminal): void {
       .description(
         `Puts load on a running gateway and shows how it bore it: messages a second, waits, and what was refused.
 
-The mails are real ones. They are pinned to a provider of the adapter inbox, where they stay in the gateway; without such a
-provider nothing is sent. With --deliver they leave by whatever routes the gateway has, to --to: many equal mails, which cost
+The mails are real ones. They are pinned to a provider of the adapter inbox, where they stay in the gateway; without such a \
+provider nothing is sent. With --deliver they leave by whatever routes the gateway has, to --to: many equal mails, which cost \
 money and reputation. Ctrl-C ends early and shows what was measured.`,
       )
       .option('--messages <n>', 'how many', count(100_000_000), 10_000)
