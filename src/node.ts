@@ -148,8 +148,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   /** What is done by hand is told like everything else. */
   const store: Store = {
     ...opened,
-    accept: (arrival) => checked(opened.accept(arrival)),
-    keep: (spool, piece) => checked(opened.keep(spool, piece)),
+    accept: (...given) => checked(opened.accept(...given)),
+    keep: (...given) => checked(opened.keep(...given)),
     async steer(id, tenant, what, now) {
       const changed = await opened.steer(id, tenant, what, now)
       if (changed) {
