@@ -60,7 +60,7 @@ export default adapter<Options>({
     addressing: { raw: 'envelope', parts: 'headers' },
     returnPath: 'domain',
     smtpUtf8: false,
-    idempotencyWindow: null,
+    idempotency: null,
   },
   send: {
     kind: 'sdk',

@@ -42,7 +42,7 @@ export default adapter<Options>({
     addressing: 'headers',
     returnPath: 'fixed',
     smtpUtf8: false,
-    idempotencyWindow: null,
+    idempotency: null,
   },
   send: {
     kind: 'sdk',

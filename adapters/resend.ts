@@ -1,23 +1,56 @@
 /**
  * Resend: JSON over HTTP, with an idempotency key that it honours for a day, so that an unknown can be asked again safely.
- * https://resend.com/docs/api-reference/emails/send-email and …/errors
+ * https://resend.com/docs/api-reference/emails/send-email, …/errors and https://resend.com/docs/webhooks
+ * Unverified: SMTP's ports 2465 and 2587; whether tags can be set by SMTP.
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
-import { addressesIn, byStatus, deferred, jsonObject, refusedRecipients, rejected, wait } from '../src/mail/answer.ts'
-import type { Message, Parts } from '../src/mail/message.ts'
-import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import {
+  addressesIn,
+  byStatus,
+  deferred,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+  wait,
+} from '../src/mail/answer.ts'
+import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import type { Message } from '../src/mail/message.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
+import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
+import { standardSecret, standardWebhook } from '../src/mail/signature.ts'
+import {
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  object,
+  ourId,
+  type ProviderEvent,
+  type ProviderEventType,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
-const options = z.strictObject({
-  apiKey: z.string().min(1).describe('An API key with sending access: re_…'),
-  baseUrl: z
-    .url({ protocol: /^https?$/ })
-    .default('https://api.resend.com')
-    .describe('Where the API is'),
-})
+const common = {
+  apiKey: credential('An API key with sending access: re_…'),
+  webhookSecret: webhookSecret('the signing secret of the webhook: whsec_…'),
+}
+const options = z.strictObject({ ...common, baseUrl: baseUrl('https://api.resend.com') })
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
+  tells: ['accepted', 'delivered', 'deferred', 'bounced', 'complained', 'opened', 'clicked', 'rejected', 'suppressed'],
+  secrets: ['webhookSecret'],
+  setup: 'Webhooks, Add Webhook: choose every email.* event',
+  verify: (call, { webhookSecret = '' }) => standardWebhook(call, standardSecret(webhookSecret)),
+  read,
+}
 
 export default adapter<Options>({
   name: 'resend',
@@ -38,33 +71,33 @@ export default adapter<Options>({
     addressing: 'headers',
     returnPath: 'fixed',
     smtpUtf8: false,
-    idempotencyWindow: 24 * 3_600_000,
+    idempotency: { by: 'Idempotency-Key', window: 24 * 3_600_000, replay: 'the first answer' },
   },
   send: { kind: 'http', request, outcomes },
+  webhook,
+  smtp: overSmtp({
+    name: 'resend',
+    title: 'Resend, over SMTP',
+    options: z.strictObject({ ...common, ...smtpSettings('smtp.resend.com') }),
+    features: { maxBytes: 40_000_000, maxRecipients: 50 },
+    login: ({ apiKey }) => ({ user: 'resend', pass: apiKey }),
+    webhook,
+  }),
 })
 
 function request(handoff: Handoff, options: Options): HttpRequest {
-  if (handoff.content.form !== 'parts') throw new TypeError('resend takes parts')
-  return {
-    method: 'POST',
-    url: `${options.baseUrl.replace(/\/+$/, '')}/emails`,
-    headers: {
-      authorization: `Bearer ${options.apiKey}`,
-      'content-type': 'application/json',
-      'idempotency-key': handoff.idempotencyKey,
-      // Without one Resend answers 403.
-      'user-agent': 'waypost',
-    },
-    body: JSON.stringify(email(handoff, handoff.content.parts)),
+  const headers = {
+    authorization: `Bearer ${options.apiKey}`,
+    'idempotency-key': handoff.idempotencyKey,
+    // Without one Resend answers 403.
+    'user-agent': 'waypost',
   }
+  return postJson(options.baseUrl, '/emails', headers, email(handoff))
 }
 
-function email(handoff: Handoff, parts: Parts): Record<string, unknown> {
+function email(handoff: Handoff): Record<string, unknown> {
+  const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
-  const headers: Record<string, string> = {}
-  // An object holds a name once; a header given twice becomes one with both values.
-  for (const [name, value] of parts.headers) headers[name] = name in headers ? `${headers[name]}, ${value}` : value
-  headers['Message-ID'] = handoff.message.messageId
   return {
     from: formatMailbox(parts.from),
     to: to.map(formatMailbox),
@@ -75,7 +108,7 @@ function email(handoff: Handoff, parts: Parts): Record<string, unknown> {
     subject: parts.subject || ' ',
     ...(parts.html ? { html: parts.html } : {}),
     ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),
-    headers,
+    headers: { ...headerObject(parts.headers), 'Message-ID': handoff.message.messageId },
     tags: tags(handoff.message),
     ...(parts.attachments.length > 0
       ? {
@@ -103,11 +136,7 @@ function tags(message: Message): { name: string; value: string }[] {
 
 function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   const body = jsonObject(answer)
-  const all = (outcome: Outcome) =>
-    forAll(
-      handoff.recipients.map((recipient) => recipient.email),
-      outcome,
-    )
+  const all = (outcome: Outcome) => everyone(handoff, outcome)
   if (answer.status < 300 && typeof body?.id === 'string') {
     return all({ kind: 'accepted', providerMessageId: body.id })
   }
@@ -150,4 +179,43 @@ function waitAsked({ headers }: HttpAnswer): number | undefined {
 
 function withWords(outcome: Outcome, said: ReturnType<typeof diagnostic>): Outcome {
   return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
+}
+
+const types: Record<string, ProviderEventType> = {
+  'email.sent': 'accepted',
+  'email.delivered': 'delivered',
+  'email.delivery_delayed': 'deferred',
+  'email.bounced': 'bounced',
+  'email.complained': 'complained',
+  'email.opened': 'opened',
+  'email.clicked': 'clicked',
+  'email.failed': 'rejected',
+  'email.suppressed': 'suppressed',
+}
+
+/** One event a call; `data.to` names everyone it is about. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const type = types[text(event.type) ?? '']
+    const data = object(event.data)
+    if (type === undefined || data === null) return []
+    const bounce = object(data.bounce)
+    const to = Array.isArray(data.to) ? data.to : [data.to]
+    return to.map((recipient) => ({
+      type,
+      at: instant(object(data.click)?.timestamp) ?? instant(event.created_at),
+      recipient: text(recipient),
+      messageId: ourId(object(data.tags)?.waypost),
+      providerMessageId: text(data.email_id),
+      key: keyOf(call.headers['svix-id'] ?? call.headers['webhook-id'], recipient),
+      ...(type === 'bounced' ? { bounce: bounce?.type === 'Permanent' ? ('hard' as const) : ('soft' as const) } : {}),
+      detail: line(
+        bounce?.subType,
+        bounce?.message,
+        object(data.failed)?.reason,
+        object(data.suppressed)?.message,
+        object(data.click)?.link,
+      ),
+    }))
+  })
 }

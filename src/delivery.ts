@@ -235,7 +235,7 @@ export class Delivery {
     const unknown = this.#claim.unknown!
     const recipients = this.recipients()
     const provider = standings.provider(unknown.provider)
-    const window = provider?.adapter.features.idempotencyWindow ?? null
+    const window = provider?.adapter.features.idempotency?.window ?? null
     const candidate: Candidate = { provider: unknown.provider, score: 0, reasons: ['it may have taken this already'] }
     const plan: StoredPlan = { route: 'reconcile', policy: '', candidates: [candidate], rejected: [] }
 
@@ -313,7 +313,7 @@ export class Delivery {
     avoid: string[],
   ): Call {
     const adapter = this.#parts.standings.provider(provider)?.adapter
-    const askable = adapter?.features.idempotencyWindow != null ? 'key' : adapter?.reconcile ? 'question' : null
+    const askable = adapter?.features.idempotency ? 'key' : adapter?.reconcile ? 'question' : null
     return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, absent: false, avoid }
   }
 

@@ -1,7 +1,8 @@
 /** Suppressions: the addresses that get no mail of a tenant. Seeing them, adding one by hand, and lifting one. */
 import { z } from '@hono/zod-openapi'
 import { AddressError, canonical, suppressionKey } from '../mail/address.ts'
-import { type Suppression, suppressionReasons } from '../store/store.ts'
+import { suppressionReasons } from '../mail/suppression.ts'
+import type { Suppression } from '../store/store.ts'
 import { mediaType, readBody } from './body.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'

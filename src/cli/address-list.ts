@@ -1,6 +1,7 @@
 /** A file of addresses to suppress: one a line, or CSV with a heading `email` and, where there is one, `reason`. */
 import { AddressError, canonical } from '../mail/address.ts'
-import { type Suppression, suppressionReasons } from '../store/store.ts'
+import { suppressionReasons } from '../mail/suppression.ts'
+import type { Suppression } from '../store/store.ts'
 import { csvRows } from './csv.ts'
 
 type Reason = Suppression['reason']

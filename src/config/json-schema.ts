@@ -1,6 +1,6 @@
 /** The JSON Schema that editors read, made from the very schemas that check a config. */
 import { z } from 'zod'
-import type { Adapters } from '../mail/adapter.ts'
+import type { Adapter, Adapters } from '../mail/adapter.ts'
 import { strict } from './providers.ts'
 import { configSchema, provider } from './schema.ts'
 
@@ -14,17 +14,32 @@ export async function jsonSchema(adapters: Adapters): Promise<Json> {
   const schema = convert(configSchema)
   const common = convert(provider)
   const definitions: Record<string, Json> = { ...(schema.definitions as Record<string, Json>) }
-  for (const [name, load] of adapters) {
-    const adapter = await load()
+  const define = (key: string, adapter: Adapter, via: Json | null) => {
     const { definitions: own, ...options } = convert(strict(adapter.options))
     Object.assign(definitions, own)
-    const properties = { ...(common.properties as Json), ...(options.properties as Json) }
-    properties.adapter = { const: name, description: adapter.title }
-    definitions[`adapter-${name}`] = {
+    const { via: _, ...shared } = common.properties as Json
+    const properties: Json = { ...shared, ...(options.properties as Json), ...(via ? { via } : {}) }
+    properties.adapter = { const: adapter.name, description: adapter.title }
+    definitions[key] = {
       type: 'object',
       properties,
       required: ['adapter', ...((options.required as string[] | undefined) ?? [])],
       additionalProperties: false,
+    }
+  }
+  for (const [name, load] of adapters) {
+    const adapter = await load()
+    if (!adapter.smtp) {
+      define(`adapter-${name}`, adapter, null)
+      continue
+    }
+    define(`adapter-${name}-api`, adapter, { const: 'api', description: adapter.title })
+    define(`adapter-${name}-smtp`, adapter.smtp, { const: 'smtp', description: adapter.smtp.title })
+    definitions[`adapter-${name}`] = {
+      if: { properties: { via: { const: 'smtp' } }, required: ['via'] },
+      // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
+      then: { $ref: `#/definitions/adapter-${name}-smtp` },
+      else: { $ref: `#/definitions/adapter-${name}-api` },
     }
   }
   definitions.provider = {

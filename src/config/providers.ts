@@ -27,7 +27,16 @@ export async function readProvider(
     problem({ path: [...path, 'adapter'], at: 'value', message })
     return null
   }
-  const adapter = await load()
+  const loaded = await load()
+  const adapter = given.via === 'smtp' ? loaded.smtp : loaded
+  if (given.via !== undefined && !loaded.smtp) {
+    problem({
+      path: [...path, 'via'],
+      at: 'value',
+      message: `does nothing: there is one way to ${given.adapter}; leave it out`,
+    })
+  }
+  if (!adapter) return null
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => !commonKeys.includes(key)))
   const options = strict(adapter.options).safeParse(own, { error: words })
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)

@@ -77,6 +77,10 @@ export const type = z.strictObject({
 /** What every provider may say, whatever its adapter; the rest are the adapter's own settings. */
 export const provider = z.looseObject({
   adapter: z.string().describe('Which vendor or protocol it speaks'),
+  via: z
+    .enum(['api', 'smtp'])
+    .optional()
+    .describe('How a vendor that can be reached in two ways is: by its API, the default, or by its SMTP server'),
   cost: z
     .strictObject({ perThousand: z.number().min(0).prefault(0).describe('Money per 1,000 recipients') })
     .prefault({})

@@ -5,6 +5,8 @@
 import type { ZodType } from 'zod'
 import type { Form, Message, Parts, Recipient } from './message.ts'
 import type { Outcomes } from './outcome.ts'
+import type { SuppressionReason } from './suppression.ts'
+import type { Webhook } from './webhook.ts'
 
 /** What one attempt hands to an adapter. */
 export interface Handoff {
@@ -45,8 +47,18 @@ export interface Features {
   returnPath: 'any' | 'domain' | 'fixed'
   /** Addresses beyond ASCII (RFC 6531). */
   smtpUtf8: boolean
-  /** The vendor honours `idempotencyKey` for this many milliseconds; null when a second call would be a second mail. */
-  idempotencyWindow: number | null
+  /** The vendor honours `idempotencyKey`; null when a second call would be a second mail. */
+  idempotency: Idempotency | null
+}
+
+/** How a vendor knows a call that is made again. */
+export interface Idempotency {
+  /** Where the key stands: `Idempotency-Key` for a header of that name. */
+  by: string
+  /** For how many milliseconds it is remembered. */
+  window: number
+  /** What a second call with the same key and body is answered. */
+  replay: string
 }
 
 /**
@@ -163,6 +175,21 @@ export interface Adapter<Options = unknown> {
    * vendor that has no such question leaves this out.
    */
   reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
+  /** The vendor's calls that tell us what became of mail. */
+  webhook?: Webhook<Options>
+  /** Every address on the vendor's own suppression lists. Throws with words for people when the vendor does not give them. */
+  suppressions?(options: Options, fetch: Fetch): AsyncIterable<VendorSuppression>
+  /** The same vendor by SMTP, where the config says `via: smtp`. */
+  // biome-ignore lint/suspicious/noExplicitAny: it has options of its own
+  smtp?: Adapter<any>
+}
+
+/** An address that a vendor mails no more. */
+export interface VendorSuppression {
+  email: string
+  reason: SuppressionReason
+  /** Null where the vendor does not say since when. */
+  at: number | null
 }
 
 /** Adapters by name; each is loaded when it is asked for. */
@@ -179,7 +206,7 @@ export const asItIs = {
   addressing: 'envelope',
   returnPath: 'any',
   smtpUtf8: true,
-  idempotencyWindow: null,
+  idempotency: null,
 } as const satisfies Partial<Features>
 
 /** Keeps an adapter's option type while checking its shape; use it as `export default adapter({...})`. */

@@ -1,5 +1,5 @@
 /** Reading a vendor's answer: what all vendors share. Each adapter says first what its own codes mean, and asks here for the rest. */
-import type { HttpAnswer } from './adapter.ts'
+import type { Handoff, HttpAnswer } from './adapter.ts'
 import type { Recipient } from './message.ts'
 import { type Cause, type Diagnostic, diagnostic, forAll, type Outcome, type Outcomes } from './outcome.ts'
 
@@ -16,6 +16,14 @@ export function jsonObject(answer: Pick<HttpAnswer, 'body'>): Record<string, unk
   } catch {
     return null
   }
+}
+
+/** The same outcome for everyone of a call. */
+export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: Outcome): Outcomes {
+  return forAll(
+    recipients.map(({ email }) => email),
+    outcome,
+  )
 }
 
 /**

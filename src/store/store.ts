@@ -8,6 +8,7 @@
 import type { MailEvent } from '../mail/event.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
+import type { SuppressionReason } from '../mail/suppression.ts'
 
 /** The store has no room: answer 452 or 507. */
 export class StoreFull extends Error {
@@ -138,13 +139,11 @@ export type Accepted =
   /** The key was used with another digest: nothing was stored. */
   | { kind: 'conflict' }
 
-export const suppressionReasons = ['bounce', 'complaint', 'unsubscribe', 'manual'] as const
-
 export interface Suppression {
   tenant: string
   /** From `suppressionKey`. */
   key: string
-  reason: (typeof suppressionReasons)[number]
+  reason: SuppressionReason
   /** The provider that told, or `api`. */
   source: string
   at: number

@@ -1,12 +1,19 @@
 /** What the data of one vendor looks like, and the mail that the tests hand over. */
-import type { Adapter, Content, Handoff } from '../../src/mail/adapter.ts'
+import type { Adapter, Content, Fetch, Handoff } from '../../src/mail/adapter.ts'
 import type { Message, Parts, Recipient } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
+import type { HookCall, ProviderEvent } from '../../src/mail/webhook.ts'
 import type { FakeVendor, Reply, Taken } from '../support/fake-vendors/vendor.ts'
+
+/** Answers that every vendor is asked for. */
+export const everyVendor = ['throttled', 'credential', 'credit', 'recipient', 'identity'] as const
+export type About = (typeof everyVendor)[number]
 
 /** What the vendor says, and what that means: `deferred/provider 2000`, with the wait in milliseconds where one is asked. */
 export type Case = Reply & {
   says: string
+  /** Too many calls; a wrong key; no credit left; an address that it refuses; a From that is not set up there. */
+  about?: About
   /** For everyone of a call to Ann and Bob. */
   all?: string
   ann?: string
@@ -15,15 +22,106 @@ export type Case = Reply & {
   lone?: string
 }
 
-export interface VendorData {
+interface Common {
   // biome-ignore lint/suspicious/noExplicitAny: each vendor has options of its own
   adapter: Adapter<any>
+  /** Where it has a webhook. */
+  hooks?: HookData
+  /** Where it is an SMTP preset, or has one beside its API. */
+  smtp?: SmtpData
+}
+
+/** A vendor called over HTTP. */
+export interface VendorData extends Common {
   vendor(): Promise<FakeVendor>
+  /** What a config would say of it, with the desk's credentials. */
   options(baseUrl: string): unknown
   secret: string
   cases: Case[]
-  /** Asserts that the vendor got all of `letter`, for the message that `handoff` makes. */
+  /** Of `everyVendor`, what this one has no answer for, and how that is known. */
+  silent?: Partial<Record<About, string>>
+  /** Who the letter is to, where a call does not take two: Ann alone. Ann and Bob otherwise. */
+  people?: string[]
+  /** Asserts that the vendor got all of `letter` (as `fitting` gives it), for the message that `handoff` makes. */
   faithful(taken: Taken): void
+  /** Sends the same mail through the vendor's official SDK. */
+  sdk?(baseUrl: string): Promise<unknown>
+  /** What of a request is to be valid by `openapi/<name>.json`; the body as JSON otherwise. */
+  openapi?(taken: Taken): unknown
+}
+
+/** A vendor that speaks SMTP alone. */
+export interface SmtpVendorData extends Common {
+  smtp: SmtpData
+}
+
+export type Fixture = VendorData | SmtpVendorData
+
+export interface SmtpData {
+  /** What a config would say beside `host` and `port`. */
+  options: Record<string, unknown>
+  /** Where it connects when those are not said. */
+  server: [host: string, port: number]
+  /** Whom it logs in as; null where it need not. */
+  user: string | null
+  /** Headers that it adds for `message`. */
+  headers?: Record<string, string>
+}
+
+export interface HookData {
+  /** Options beside those for sending, with secrets under which `call` is genuine. */
+  options: Record<string, unknown>
+  /** A call as the vendor makes it. `body` is one of the cases'. */
+  call(body: unknown): HookCall | Promise<HookCall>
+  /** The same call as others would make it: each must be refused. */
+  forgeries(genuine: HookCall): { how: string; forged: HookCall }[] | Promise<{ how: string; forged: HookCall }[]>
+  /** What proves it stands in the body, so that it is genuine without any header. */
+  signedInBody?: boolean
+  cases: { says: string; body: unknown; events: Omit<ProviderEvent, 'key'>[] }[]
+  /** For what checking has to fetch. */
+  fetch?: Fetch
+}
+
+/** A call that bears JSON. */
+export function jsonCall(body: unknown, headers: Record<string, string> = {}, query = ''): HookCall {
+  return {
+    method: 'POST',
+    url: `https://mail.example.com/hooks/it${query}`,
+    query: new URLSearchParams(query),
+    headers: { 'content-type': 'application/json', ...headers },
+    body: new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)),
+    at: hookTime,
+  }
+}
+
+/** The secret of vendors that sign nothing, and their calls. */
+export const hookSecret = 'a-secret-of-our-own'
+export const addressHooks: Pick<HookData, 'options' | 'call' | 'forgeries'> = {
+  options: { webhookSecret: hookSecret },
+  call: (body) => jsonCall(body, {}, `?secret=${hookSecret}`),
+  forgeries: (genuine) =>
+    ['', '?secret=', '?secret=a-secret-of-our-owm', `?secret=${hookSecret}x`].map((query) => ({
+      how: `the address with ${query || 'nothing'}`,
+      forged: { ...genuine, query: new URLSearchParams(query) },
+    })),
+}
+
+/** When calls come: 2026-11-25, 12:00 UTC. */
+export const hookTime = Date.UTC(2026, 10, 25, 12)
+
+/** Forgeries of a call whose signature is over its body and over when it was made. */
+export function tampered(genuine: HookCall): { how: string; forged: HookCall }[] {
+  const flipped = Uint8Array.from(genuine.body)
+  flipped[flipped.length >> 1]! ^= 1
+  return [
+    { how: 'a bit of the body is another', forged: { ...genuine, body: flipped } },
+    { how: 'it comes an hour late', forged: { ...genuine, at: genuine.at + 3_600_000 } },
+  ]
+}
+
+/** An event with what most say nothing of filled in. */
+export function told(event: Partial<ProviderEvent> & Pick<ProviderEvent, 'type'>): Omit<ProviderEvent, 'key'> {
+  return { at: null, recipient: null, messageId: null, providerMessageId: null, detail: null, ...event }
 }
 
 export const letter: Parts = {
@@ -92,6 +190,15 @@ export function recipients(...emails: string[]): Recipient[] {
     providerMessageId: null,
     dsn: {},
   }))
+}
+
+/** The letter without what the vendor cannot carry, which the gateway would not hand to it. */
+export function fitting({ adapter: { features } }: Pick<Common, 'adapter'>): Content {
+  const refused = (name: string) =>
+    features.headersRefused.some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)))
+  const attachments = letter.attachments.filter(({ inline }) => features.attachments && (features.inline || !inline))
+  const headers = letter.headers.filter(([name]) => !refused(name.toLowerCase()))
+  return { form: 'parts', parts: { ...letter, attachments, headers } }
 }
 
 /** The letter to Ann and Bob, unless told otherwise. */

@@ -3,6 +3,7 @@
  * `node test/adapters/matrix.ts` writes it there; a test fails while it is not what it should be.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { z } from 'zod'
 import type { Adapter, Features } from '../../src/mail/adapter.ts'
 
 const folder = new URL('../../adapters/', import.meta.url)
@@ -15,11 +16,33 @@ export async function matrixInReadme(): Promise<{ is: string; should: string }> 
     files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: Adapter }).default),
   )
   const is = await readFile(readme, 'utf8')
-  const should = is.replace(
-    /(<!-- matrix -->\n)[\s\S]*(<!-- \/matrix -->)/,
-    (_, begin, end) => begin + matrix(adapters) + end,
-  )
+  const should = within(within(is, 'matrix', matrix(adapters)), 'settings', settings(adapters))
   return { is, should }
+}
+
+/** The text with another piece between the marks of that name. */
+function within(text: string, mark: string, piece: string): string {
+  const marked = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*(<!-- /${mark} -->)`)
+  return text.replace(marked, (_, begin, end) => begin + piece + end)
+}
+
+/** Every adapter's own settings, one row each, with `via: smtp` apart. */
+function settings(adapters: readonly Adapter[]): string {
+  const rows = adapters.flatMap((adapter) => [
+    ...settingsOf(`\`${adapter.name}\``, adapter),
+    ...(adapter.smtp ? settingsOf(`\`${adapter.name}\`, \`via: smtp\``, adapter.smtp) : []),
+  ])
+  return `| adapter | setting | what it is |\n| --- | --- | --- |\n${rows.join('')}`
+}
+
+function settingsOf(who: string, adapter: Adapter): string[] {
+  const schema = z.toJSONSchema(adapter.options, { io: 'input', unrepresentable: 'any' })
+  return Object.entries(schema.properties ?? {}).map(([name, setting]) => {
+    const { description = '', default: usual } = setting as { description?: string; default?: unknown }
+    const must = schema.required?.includes(name) ? ' (required)' : ''
+    const told = usual === undefined ? description : `${description.replace(/\.?$/, '.')} Default: \`${usual}\``
+    return `| ${who} | \`${name}\`${must} | ${told.replaceAll('|', '\\|').replaceAll('\n', ' ')} |\n`
+  })
 }
 
 const columns: [title: string, cell: (adapter: Adapter) => string][] = [
@@ -48,6 +71,9 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ['SMTPUTF8', ({ features }) => (features.smtpUtf8 ? 'yes' : 'no')],
   ['headers refused', ({ features }) => features.headersRefused.map((name) => `\`${name}\``).join(' ')],
   ['after an unknown', (adapter) => afterUnknown(adapter)],
+  ['by SMTP too', ({ smtp }) => (smtp ? '`via: smtp`' : '')],
+  ['tells', ({ webhook }) => webhook?.tells.join(', ') ?? ''],
+  ['its suppressions', ({ suppressions }) => (suppressions ? 'can be read' : '')],
 ]
 
 function matrix(adapters: readonly Adapter[]): string {
@@ -65,9 +91,13 @@ function mailsBy({ addressing }: Features): string {
 }
 
 function afterUnknown(adapter: Adapter): string {
-  const window = adapter.features.idempotencyWindow
-  if (window !== null) return `the same key for ${window / 3_600_000} h`
+  const { idempotency } = adapter.features
+  if (idempotency) return `the same ${idempotency.by} for ${hours(idempotency.window)}: ${idempotency.replay}`
   return adapter.reconcile ? 'ask the vendor' : 'wait'
+}
+
+function hours(milliseconds: number): string {
+  return milliseconds < 3_600_000 ? `${milliseconds / 60_000} min` : `${milliseconds / 3_600_000} h`
 }
 
 if (import.meta.main) await writeFile(readme, (await matrixInReadme()).should)

@@ -52,7 +52,7 @@ export const features: Features = {
   addressing: 'envelope',
   returnPath: 'any',
   smtpUtf8: true,
-  idempotencyWindow: null,
+  idempotency: null,
 }
 
 export function provider(name: string, changes: Partial<Provider> & { features?: Partial<Features> } = {}): Provider {

@@ -59,7 +59,8 @@ async function takeMime(asked: Asked, made: string): Promise<Reply> {
 }
 
 function queued(id: string, recipients: string[], subject: string, fields: Record<string, unknown>): Reply {
-  const takes = { id: id.replace(/^<|>$/g, ''), recipients, subject, fields }
+  const hidden = [fields.bcc ?? []].flat().flatMap(mailboxes)
+  const takes = { id: id.replace(/^<|>$/g, ''), recipients, hidden, subject, fields }
   return { ...json(200, { id, message: 'Queued. Thank you.' }), takes }
 }
 

@@ -75,7 +75,7 @@ function take(asked: Asked, inactive: Set<string>): Reply {
       : `Message OK, but will not deliver to these inactive addresses: ${dropped.join(', ')}. Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.`
   return {
     ...json(200, { To: mail.To, SubmittedAt: new Date().toISOString(), MessageID: id, ErrorCode: 0, Message: message }),
-    takes: { id, recipients: kept, subject: mail.Subject ?? '', fields: mail },
+    takes: { id, recipients: kept, hidden: mailboxes(mail.Bcc), subject: mail.Subject ?? '', fields: mail },
   }
 }
 

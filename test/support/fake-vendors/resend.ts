@@ -89,7 +89,10 @@ function take(asked: Asked): Reply {
     if (typeof value !== 'string') return refuse(422, 'validation_error', 'Invalid `headers` field.')
   }
   const id = randomUUID()
-  return { ...json(200, { id }), takes: { id, recipients, subject: mail.subject, fields: mail } }
+  return {
+    ...json(200, { id }),
+    takes: { id, recipients, hidden: mailboxes(mail.bcc), subject: mail.subject, fields: mail },
+  }
 }
 
 function refuse(statusCode: number, name: string, message: string): Reply {

@@ -52,6 +52,7 @@ function take(asked: Asked, id: string): Reply {
     )
   }
   const recipients: string[] = []
+  const hidden: string[] = (mail.personalizations?.[0]?.bcc ?? []).map((address: Address) => address.email)
   for (const [i, personalization] of mail.personalizations.entries()) {
     if (!personalization.to?.length) return refuse(400, 'The to array is required', `personalizations.${i}.to`)
     for (const role of ['to', 'cc', 'bcc']) {
@@ -106,7 +107,7 @@ function take(asked: Asked, id: string): Reply {
     status: 202,
     headers: { 'x-message-id': id },
     body: '',
-    takes: { id, recipients, subject: mail.subject, fields: mail },
+    takes: { id, recipients, hidden, subject: mail.subject, fields: mail },
   }
 }
 

@@ -16,8 +16,12 @@ export interface Asked {
 export interface Taken {
   /** The vendor's own id for it. */
   id: string
+  /** By address, where it gives each recipient one. */
+  ids?: Record<string, string>
   /** Bare addresses: to, cc and bcc. */
   recipients: string[]
+  /** Those of them that no other recipient sees. */
+  hidden: string[]
   subject: string
   /** As the vendor read it: its own fields, in its own shape. */
   fields: Record<string, unknown>

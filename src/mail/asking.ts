@@ -1,0 +1,48 @@
+/** Writing a vendor's request: what all that take JSON share. */
+import type { Handoff, HttpRequest } from './adapter.ts'
+import type { Mailbox, Parts } from './message.ts'
+
+/** The mail as parts. @throws TypeError when it was handed over as raw mail, which the gateway never does for an adapter of parts */
+export function partsOf({ content }: Pick<Handoff, 'content'>): Parts {
+  if (content.form !== 'parts') throw new TypeError('this vendor takes parts')
+  return content.parts
+}
+
+/** A JSON call to `path` under the API's address. */
+export function postJson(baseUrl: string, path: string, headers: Record<string, string>, body: unknown): HttpRequest {
+  return {
+    method: 'POST',
+    url: baseUrl.replace(/\/+$/, '') + path,
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+    body: JSON.stringify(body),
+  }
+}
+
+/**
+ * Custom headers as an object, for vendors that take one. It holds a name once, so a header given twice becomes one with both
+ * values, comma between.
+ */
+export function headerObject(headers: Parts['headers']): Record<string, string> {
+  const all: Record<string, string> = {}
+  for (const [name, value] of headers) {
+    const known = Object.keys(all).find((one) => one.toLowerCase() === name.toLowerCase())
+    if (known === undefined) all[name] = value
+    else all[known] += `, ${value}`
+  }
+  return all
+}
+
+/** A mailbox as `{email, name}`, without a name where it has none. */
+export function emailAndName({ email, name }: Mailbox): { email: string; name?: string } {
+  return name ? { email, name } : { email }
+}
+
+/** A content type without its parameters, which some vendors refuse. */
+export function bareType(contentType: string): string {
+  return contentType.split(';')[0]!.trim()
+}
+
+/** Text in base64, for a vendor's header or JSON: UTF-8 underneath. */
+export function textInBase64(text: string): string {
+  return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
+}

@@ -1,0 +1,61 @@
+/** A vendor's submission server as a provider: the SMTP carrier with the vendor's host, login and headers filled in. */
+import type { ZodType } from 'zod'
+import { type Adapter, asItIs, type Features, type Handoff, type SmtpRelay } from './adapter.ts'
+import type { Webhook } from './webhook.ts'
+
+/** What `smtpSettings` gives. */
+interface Server {
+  host: string
+  port: number
+  secure?: boolean | undefined
+  verify: boolean
+  connections: number
+}
+
+interface Preset<Options extends Server> {
+  name: string
+  title: string
+  options: ZodType<Options>
+  /** Where it differs from a relay that hands mail on as it is, under the vendor's own return-path. */
+  features: Pick<Features, 'maxBytes' | 'maxRecipients'> & Partial<Features>
+  /** What to log in with; null where the server knows us by our address. */
+  login(options: NoInfer<Options>): { user: string; pass: string } | null
+  /** Headers that steer the vendor: tags, metadata, and our message id. */
+  headers?(handoff: Handoff, options: NoInfer<Options>): readonly (readonly [string, string])[]
+  webhook?: Webhook<NoInfer<Options>>
+}
+
+const implicit: ReadonlySet<number> = new Set([443, 465, 2465, 8465])
+
+/** The adapter that a preset makes. */
+export function overSmtp<Options extends Server>(preset: Preset<Options>): Adapter<Options> {
+  const { name, title, options, features, login, headers, webhook } = preset
+  return {
+    name,
+    title,
+    options,
+    features: { ...asItIs, forms: ['raw'], returnPath: 'fixed', smtpUtf8: false, ...features },
+    send: {
+      kind: 'smtp',
+      target: (given): SmtpRelay => ({
+        host: given.host,
+        port: given.port,
+        tls: (given.secure ?? implicit.has(given.port)) ? 'implicit' : 'required',
+        verify: given.verify,
+        connections: given.connections,
+        ...login(given),
+        ...(headers ? { headers: (handoff) => headers(handoff, given) } : {}),
+      }),
+    },
+    ...(webhook ? { webhook } : {}),
+  }
+}
+
+/** Our message id and the mail's metadata as a header of JSON, for vendors that hand one back with their events. */
+export function metadataJson({ message }: Pick<Handoff, 'message'>): string {
+  // A header is ASCII; JSON can be.
+  return JSON.stringify({ ...message.metadata, waypost: message.id }).replace(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

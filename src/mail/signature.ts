@@ -1,0 +1,97 @@
+/** Checking who made a call: signatures by the platform's own cryptography, compared in constant time. */
+import type { HookCall } from './webhook.ts'
+
+type Hash = 'SHA-1' | 'SHA-256' | 'SHA-512'
+
+const utf8 = new TextEncoder()
+
+function bytesOf(data: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  return typeof data === 'string' ? utf8.encode(data) : new Uint8Array(data)
+}
+
+/** Bytes one after another. */
+export function joined(...parts: (string | Uint8Array)[]): Uint8Array {
+  const all = parts.map(bytesOf)
+  const whole = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of all) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+/** HMAC (RFC 2104). An empty secret signs nothing: it throws. */
+export async function hmac(hash: Hash, secret: string | Uint8Array, data: string | Uint8Array): Promise<Uint8Array> {
+  const algorithm = { name: 'HMAC', hash }
+  const key = await crypto.subtle.importKey('raw', bytesOf(secret), algorithm, false, ['sign'])
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, bytesOf(data)))
+}
+
+/** A digest of the data. */
+export async function digest(hash: Hash, data: string | Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest(hash, bytesOf(data)))
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+export function base64(bytes: Uint8Array): string {
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
+/** The bytes of a base64 text, with or without padding; null when it is none. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  try {
+    return Uint8Array.from(atob(text.trim()), (char) => char.charCodeAt(0))
+  } catch {
+    return null
+  }
+}
+
+/** Whether two texts are the same, in a time that does not tell where they differ. */
+export function same(a: string, b: string): boolean {
+  const [left, right] = [utf8.encode(a), utf8.encode(b)]
+  let differ = left.length ^ right.length
+  for (let at = 0; at < left.length; at++) differ |= left[at]! ^ (right[at % Math.max(1, right.length)] ?? 0)
+  return differ === 0
+}
+
+/** Whether the address that was called bears the secret: `?secret=…`, for vendors that sign nothing. */
+export function secretInAddress(call: Pick<HookCall, 'query'>, secret: string | undefined): boolean {
+  return secret !== undefined && secret !== '' && same(call.query.get('secret') ?? '', secret)
+}
+
+/** Whether the call bears these Basic credentials (RFC 7617). */
+export function basicCredentials(call: Pick<HookCall, 'headers'>, user = '', password = ''): boolean {
+  const expected = `Basic ${base64(utf8.encode(`${user}:${password}`))}`
+  return password !== '' && same(call.headers.authorization ?? '', expected)
+}
+
+/** How far a signed time may lie from ours, in milliseconds: a call that was listened to is not to be played again for long. */
+const tolerance = 5 * 60_000
+
+/** Whether a unix time in seconds, as text, is close enough to when the call came. */
+export function timely(seconds: string | undefined, at: number): boolean {
+  return /^\d{1,12}$/.test(seconds ?? '') && Math.abs(Number(seconds) * 1000 - at) <= tolerance
+}
+
+/**
+ * A signature as Standard Webhooks define it (https://www.standardwebhooks.com), under `webhook-` or Svix's own `svix-` headers.
+ * @param key its bytes; for `whsec_…` secrets, what `standardSecret` gives
+ */
+export async function standardWebhook(call: HookCall, key: Uint8Array | null): Promise<boolean> {
+  const header = (name: string) => call.headers[`webhook-${name}`] ?? call.headers[`svix-${name}`]
+  const [id, time, signatures] = [header('id'), header('timestamp'), header('signature')]
+  if (!key?.length || !id || !signatures || !timely(time, call.at)) return false
+  const expected = `v1,${base64(await hmac('SHA-256', key, joined(`${id}.${time}.`, call.body)))}`
+  return signatures.split(' ').filter((given) => same(given, expected)).length > 0
+}
+
+/** The key in a `whsec_…` secret. */
+export function standardSecret(secret: string): Uint8Array | null {
+  return fromBase64(secret.replace(/^whsec_/, ''))
+}
