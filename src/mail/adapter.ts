@@ -4,7 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { Form, Message, Parts, Recipient } from './message.ts'
-import type { Outcomes } from './outcome.ts'
+import type { Outcome, Outcomes } from './outcome.ts'
 import type { SuppressionReason } from './suppression.ts'
 import type { Webhook } from './webhook.ts'
 
@@ -99,6 +99,17 @@ export interface SdkCall<Options> {
   kind: 'sdk'
   call(handoff: Handoff, options: Options, fetch: Fetch): Promise<unknown>
   outcomes(handoff: Handoff, answer: HttpAnswer, options: Options): Outcomes
+}
+
+/** Thrown by `call` when it could not come to sending (a token that was refused): the outcome for everyone, which is never *unknown*. */
+export class NotSent extends Error {
+  override name = 'NotSent'
+  readonly outcome: Exclude<Outcome, { kind: 'accepted' | 'delivered' | 'unknown' }>
+
+  constructor(outcome: NotSent['outcome']) {
+    super(outcome.diagnostic.reason)
+    this.outcome = outcome
+  }
 }
 
 /** The carrier's `fetch`: within the handoff's deadline, no redirects, at most 1 MiB of answer. */

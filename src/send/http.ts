@@ -4,7 +4,7 @@
  * to wherever the answer points. It never retries.
  */
 import type { Agent } from 'undici'
-import type { Adapter, Fetch, Handoff, HttpExchange, SdkCall } from '../mail/adapter.ts'
+import { type Adapter, type Fetch, type Handoff, type HttpExchange, NotSent, type SdkCall } from '../mail/adapter.ts'
 import { diagnostic, forAll, type Outcomes } from '../mail/outcome.ts'
 import { type Call, type Carried, type Deadline, exchange } from './http-exchange.ts'
 import { withoutSecrets } from './secrets.ts'
@@ -87,6 +87,7 @@ async function carryForSdk(
       }),
     )
   } catch (error) {
+    if (error instanceof NotSent) return { outcome: error.outcome }
     // Only of interest when the SDK refused what it was given and made no call.
     carried ??= { outcome: { kind: 'rejected', cause: 'message', diagnostic: diagnostic('SDK', String(error)) } }
   }

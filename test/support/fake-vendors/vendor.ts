@@ -65,17 +65,19 @@ export interface FakeVendor {
 
 /**
  * Starts a fake vendor on a free port of the loopback. `desk` reads a request and says what the vendor would; `took` is told of
- * what the vendor took, before it answers.
+ * what the vendor took, before it answers. Paths that are `aside` (where a token is fetched) always go well, and count for nothing.
  */
 export async function fakeVendor(
   desk: (asked: Asked) => Reply | Promise<Reply>,
   took: (taken: Taken) => void = () => {},
+  aside: (path: string) => boolean = () => false,
 ): Promise<FakeVendor> {
   const script: Behaviour[] = []
   let always: Behaviour | null = null
   const server = createServer((request, response) => {
-    vendor.calls++
-    void serve(request, response, script.shift() ?? always).catch(() => response.destroy())
+    const scripted = !aside(new URL(request.url ?? '/', 'http://vendor.test').pathname)
+    if (scripted) vendor.calls++
+    void serve(request, response, scripted ? (script.shift() ?? always) : null).catch(() => response.destroy())
   })
 
   async function serve(request: IncomingMessage, response: ServerResponse, wrong: Behaviour | null) {
