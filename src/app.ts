@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Hono } from 'hono'
 import { answer, api, type HttpParts } from './accept/endpoint.ts'
+import { type Hooks, hooking } from './accept/hooks.ts'
 import { sending } from './accept/http.ts'
 import { operating } from './accept/operating.ts'
 import { reading } from './accept/reading.ts'
@@ -10,6 +11,8 @@ import { Refusal } from './accept/refusals.ts'
 import { suppressing } from './accept/suppressions.ts'
 
 export interface AppParts extends HttpParts {
+  /** What takes vendors' events in. */
+  hooks: Hooks
   /** Prometheus text. */
   metrics: () => Promise<string>
   /** Null when ready, else why not: `/readyz` answers 503 with it. */
@@ -28,6 +31,7 @@ export function app(parts: AppParts): Hono {
   reading(http, parts)
   operating(http, parts)
   suppressing(http, parts)
+  hooking(http, parts)
 
   http.on(
     {

@@ -159,6 +159,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       const suppressed = await store.suppressed(
         message.tenant,
         submission.recipients.map(({ email }) => email),
+        message.type,
       )
       const shared = new Map<string, Explanation['plans'][number]>()
       for (const { email } of submission.recipients) {

@@ -20,6 +20,8 @@ export interface Metrics {
   /** Recipients canceled by hand. */
   canceled(recipients: number): void
   attempt(provider: string, outcomes: Outcomes, latencyMs: number): void
+  /** A call from a vendor: what became of its events, or why it was refused. */
+  hook(provider: string, what: Record<'fresh' | 'known' | 'parked', number> | { refused: string }): void
   text(): Promise<string>
 }
 
@@ -41,6 +43,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     name: 'waypost_attempts_total',
     help: 'Recipients attempted, by provider, outcome and cause',
     labelNames: ['provider', 'outcome', 'cause'],
+    registers,
+  })
+  const hooks = new Counter({
+    name: 'waypost_hook_events_total',
+    help: 'What vendors told us: events that were new, known before or parked, and calls that were refused (forged, unreadable, nobody)',
+    labelNames: ['provider', 'result'],
     registers,
   })
   const seconds = new Histogram({
@@ -108,6 +116,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const outcome of outcomes.values()) {
         attempts.inc({ provider, outcome: outcome.kind, cause: 'cause' in outcome ? outcome.cause : '' })
       }
+    },
+    hook(provider, what) {
+      if ('refused' in what) return hooks.inc({ provider, result: what.refused })
+      for (const [result, count] of Object.entries(what)) if (count > 0) hooks.inc({ provider, result }, count)
     },
     text: () => registry.metrics(),
   }

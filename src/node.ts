@@ -1,10 +1,9 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
-import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
@@ -35,6 +34,8 @@ import { smtpCarrier } from './send/smtp.ts'
 import { Standings, type Turn } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
+import { createInbound } from './track/inbound.ts'
+import { watchFile } from './watch-file.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -48,6 +49,8 @@ const stopWithin = 25_000
 /** Free disk is looked at this often. */
 const diskCheck = 5_000
 const sweepEvery = 3_600_000
+/** Events that came before their mail was known are looked at this often. */
+const parkedCheck = 2_000
 /** Messages deleted in one step: mail waits for no longer than that takes. */
 const sweepAtOnce = 100
 const keepKeys = 24 * 3_600_000
@@ -188,7 +191,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     providers: () => standings.views(),
     configCurrent: () => configProblem === null,
   })
-  const report = (message: Message, events: readonly NewEvent[]) => {
+  const report = (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => {
     metrics.events(events)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
       log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
@@ -228,7 +231,20 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     accepted: report,
     onward: { slot: (priority) => pump?.slot(priority) ?? null, wake: () => pump?.wake() },
   })
+  const inbound = createInbound({
+    store,
+    clock,
+    provider: (name) => standings.provider(name),
+    unsubscribes: (type) => config.types[type]?.unsubscribes === true,
+    fetch: http.fetch(10_000),
+    heard: report,
+    called(provider, what) {
+      metrics.hook(provider, what)
+      if ('refused' in what) log.warn({ provider, why: what.refused }, 'a call to /hooks was refused')
+    },
+  })
   const web = app({
+    hooks: inbound,
     config: () => config,
     door,
     store,
@@ -294,7 +310,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
+  const lookAgain = () =>
+    inbound
+      .lookAgain()
+      .catch((error) => log.error({ err: error }, 'events that wait for their mail could not be looked at'))
+  const timers = [
+    setInterval(() => void checkDisk(), diskCheck),
+    setInterval(() => void sweep(), sweepEvery),
+    setInterval(lookAgain, parkedCheck),
+  ]
   const checkDisk = async () => {
     const { bavail, bsize } = await statfs(dirname(path))
     // Postfix's rule: room for one and a half of the largest message, and here for what is in flight besides.
@@ -379,19 +403,3 @@ const turns: Record<Parameters<Turn>[1], string> = {
 
 /** What a reload cannot change. */
 const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])
-
-/** Calls back after the file changed: editors write a file anew, so its folder is watched, and bursts count once. */
-function watchFile(file: string, changed: () => void): { close(): void } {
-  let timer: NodeJS.Timeout | undefined
-  const watcher = watch(dirname(resolve(file)), (_event, name) => {
-    if (name !== basename(file)) return
-    clearTimeout(timer)
-    timer = setTimeout(changed, 100)
-  })
-  return {
-    close() {
-      clearTimeout(timer)
-      watcher.close()
-    },
-  }
-}

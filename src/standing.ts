@@ -3,7 +3,7 @@
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Provider, ProviderView } from './mail/provider.ts'
+import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
 import { type Health, observe, unmeasured } from './route/health.ts'
 import type { Standing } from './route/plan.ts'
@@ -246,6 +246,7 @@ export class Standings {
         success: live.health.success,
         latencyMs: live.health.latencyMs,
         inFlight: live.inFlight,
+        hook: hookOf(provider),
       }
     })
   }
@@ -257,6 +258,14 @@ export class Standings {
 
 function roomAt({ adapter, options }: Provider): number {
   return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
+}
+
+function hookOf({ name, adapter, options }: Provider): HookView | null {
+  const { webhook } = adapter
+  if (!webhook) return null
+  const missing = webhook.secrets.filter((secret) => (options as Record<string, unknown>)[secret] === undefined)
+  const path = `/hooks/${encodeURIComponent(name)}`
+  return { path, secretInAddress: webhook.inAddress === true, missing, setup: webhook.setup }
 }
 
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */

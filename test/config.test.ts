@@ -37,13 +37,13 @@ describe('a config with nothing but a provider and a route', async () => {
 
   it('knows the three types and what they are owed', async () => {
     const retry = { first: 30_000, max: hour }
-    const common = { reconcileFor: 15 * minute, retry, labels: [] }
+    const common = { reconcileFor: 15 * minute, retry, unsubscribes: false, labels: [] }
     assert.deepEqual(
       { ...config.types },
       {
         otp: { name: 'otp', expire: 10 * minute, onUnknown: 'failover', priority: 'high', ...common },
         transactional: { name: 'transactional', expire: day, onUnknown: 'reconcile', priority: 'normal', ...common },
-        marketing: { name: 'marketing', expire: 3 * day, onUnknown: 'hold', priority: 'low', ...common },
+        marketing: { name: 'marketing', expire: 3 * day, onUnknown: 'hold', priority: 'low', ...common, unsubscribes: true },
       },
     )
   })
@@ -63,6 +63,7 @@ describe('a config with nothing but a provider and a route', async () => {
       limits: { perSecond: null, perDay: null },
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1 },
+      unsubscribes: false,
       labels: [],
     })
   })
@@ -124,6 +125,7 @@ describe('types', () => {
       reconcileFor: 15 * minute,
       priority: 'high',
       retry: { first: 10_000, max: 20 * minute },
+      unsubscribes: false,
       labels: [],
     })
     assert.deepEqual(types.receipts, {
@@ -133,6 +135,7 @@ describe('types', () => {
       reconcileFor: 15 * minute,
       priority: 'normal',
       retry: { first: 10_000, max: 2 * hour },
+      unsubscribes: false,
       labels: [],
     })
   })

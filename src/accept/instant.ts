@@ -1,4 +1,5 @@
 /** Points in time as the API writes them. */
+import { z } from '@hono/zod-openapi'
 
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
 
@@ -17,3 +18,13 @@ export function parseInstant(text: string): number | null {
 export function formatInstant(at: number): string {
   return new Date(at).toISOString()
 }
+
+/** One as it comes in: RFC 3339, as milliseconds. */
+export const time = z
+  .string()
+  .transform((text, context) => {
+    const at = parseInstant(text)
+    if (at === null) context.addIssue('Not a date-time of RFC 3339.')
+    return at ?? z.NEVER
+  })
+  .openapi({ type: 'string', format: 'date-time' })

@@ -4,7 +4,7 @@ import { readAddress } from '../mail/address.ts'
 import { messageStatuses, type Parts } from '../mail/message.ts'
 import type { MessageView, Steer } from '../store/store.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
-import { parseInstant } from './instant.ts'
+import { time } from './instant.ts'
 import { next, paged, pageOf, paging, present } from './paging.ts'
 import { answerHeaders } from './problem.ts'
 import { Refusal } from './refusals.ts'
@@ -18,15 +18,6 @@ import {
   shownEvent,
   shownMessage,
 } from './views.ts'
-
-const time = z
-  .string()
-  .transform((text, context) => {
-    const at = parseInstant(text)
-    if (at === null) context.addIssue('Not a date-time of RFC 3339.')
-    return at ?? z.NEVER
-  })
-  .openapi({ type: 'string', format: 'date-time' })
 
 const address = z
   .string()

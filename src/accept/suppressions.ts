@@ -5,7 +5,7 @@ import { suppressionReasons } from '../mail/suppression.ts'
 import type { Suppression } from '../store/store.ts'
 import { mediaType, readBody } from './body.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
-import { formatInstant } from './instant.ts'
+import { formatInstant, time } from './instant.ts'
 import { checkText, parseJson } from './json.ts'
 import { next, paged, paging, present } from './paging.ts'
 import { answerHeaders, fieldErrors, fieldProblems } from './problem.ts'
@@ -16,6 +16,10 @@ const reason = z.enum(suppressionReasons)
 const suppression = z
   .object({
     email: z.string().openapi({ description: 'In lower case: every case of it is suppressed.' }),
+    type: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The type of mail that it gets no more of; null for every type.' }),
     reason,
     source: z.string().openapi({ description: 'The provider that told, or `api`.' }),
     at: z.string().openapi({ format: 'date-time' }),
@@ -23,14 +27,34 @@ const suppression = z
   .openapi('Suppression')
 const suppressions = z.object({ suppressions: z.array(suppression), next }).openapi('SuppressionList')
 const filters = z.strictObject({ reason: reason.optional(), ...paging })
-const wanted = z.strictObject({ reason: reason.default('manual') }).openapi('NewSuppression')
+const typeName = z.string().min(1).max(100)
+const wanted = z
+  .strictObject({
+    reason: reason.default('manual'),
+    type: typeName
+      .optional()
+      .openapi({ description: 'The type of mail that it gets no more of; every type otherwise.' }),
+    source: z.string().min(1).max(100).default('api').openapi({ description: 'Who told, for lists from elsewhere.' }),
+    at: time.optional().openapi({ description: 'Since when; now otherwise.' }),
+  })
+  .openapi('NewSuppression')
+const which = z.strictObject({ type: typeName.optional() })
 
 const path = '/v1/suppressions/{email}'
 /** Bytes; what a body may say takes thirty. */
-const largestBody = 1000
+const largestBody = 2000
 
 /** Adds the endpoints of suppressions. */
-export function suppressing(api: Api, { store, clock }: HttpParts): void {
+export function suppressing(api: Api, { store, clock, config }: HttpParts): void {
+  /** @throws Refusal `invalid` for a type that no mail could have */
+  const checkType = (type: string) => {
+    const known = config().types
+    if (type === '' || type in known) return
+    throw fieldProblems('invalid', [
+      { pointer: '/type', detail: `There is no such type. Types: ${Object.keys(known).join(', ')}.` },
+    ])
+  }
+
   api.on(
     {
       method: 'get',
@@ -58,8 +82,8 @@ export function suppressing(api: Api, { store, clock }: HttpParts): void {
       refusals: ['invalid_address', 'not_found'],
     },
     async (ask) => {
-      const found = await store.suppression(ask.sender.tenant, keyIn(ask))
-      if (found === null) throw notThere()
+      const [found] = await store.suppression(ask.sender.tenant, keyIn(ask))
+      if (found === undefined) throw notThere()
       return answer(200, shown(found))
     },
   )
@@ -71,7 +95,7 @@ export function suppressing(api: Api, { store, clock }: HttpParts): void {
       scope: 'manage',
       summary: 'Suppress an address',
       description:
-        'No mail goes to it from now on, nor any that waits already. What was said of it before is replaced.',
+        'No mail goes to it from now on, nor any that waits already; with `type`, none of that type. What was said of it before is replaced.',
       body: { 'application/json': { schema: wanted } },
       bodyOptional: true,
       answers: {
@@ -82,8 +106,9 @@ export function suppressing(api: Api, { store, clock }: HttpParts): void {
     },
     async (ask) => {
       const key = keyIn(ask)
-      const { reason } = await readWanted(ask.c.req.raw)
-      const entry: Suppression = { tenant: ask.sender.tenant, key, reason, source: 'api', at: clock() }
+      const { reason, type = '', source, at = clock() } = await readWanted(ask.c.req.raw)
+      checkType(type)
+      const entry: Suppression = { tenant: ask.sender.tenant, key, type, reason, source, at }
       const fresh = await store.suppress([entry])
       return answer(fresh > 0 ? 201 : 200, shown(entry))
     },
@@ -95,19 +120,21 @@ export function suppressing(api: Api, { store, clock }: HttpParts): void {
       path,
       scope: 'manage',
       summary: 'Lift a suppression',
-      description: 'Mail goes to it again. What was suppressed meanwhile stays so.',
+      description:
+        'Mail goes to it again; with `type`, what holds for that type alone is lifted. What was suppressed meanwhile stays so.',
+      query: which,
       answers: { 204: { description: 'It is lifted' } },
       refusals: ['invalid_address', 'not_found'],
     },
     async (ask) => {
-      if ((await store.unsuppress(ask.sender.tenant, [keyIn(ask)])) === 0) throw notThere()
+      if ((await store.unsuppress(ask.sender.tenant, [keyIn(ask)], present(ask.query))) === 0) throw notThere()
       return new Response(null, { status: 204, headers: answerHeaders })
     },
   )
 }
 
-function shown({ key, reason, source, at }: Suppression): z.infer<typeof suppression> {
-  return { email: key, reason, source, at: formatInstant(at) }
+function shown({ key, type, reason, source, at }: Suppression): z.infer<typeof suppression> {
+  return { email: key, type: type || null, reason, source, at: formatInstant(at) }
 }
 
 function notThere(): Refusal {

@@ -114,6 +114,17 @@ export const providerState = z
     success: z.number().nullable(),
     latencyMs: z.number().nullable(),
     inFlight: z.number(),
+    hook: z
+      .object({
+        path: z.string().openapi({ example: '/hooks/relay-eu' }),
+        secretInAddress: z
+          .boolean()
+          .openapi({ description: 'The address must bear `?secret=…`: the vendor signs nothing.' }),
+        missing: z.array(z.string()).openapi({ description: 'Settings without which every call is refused.' }),
+        setup: z.string(),
+      })
+      .nullable()
+      .openapi({ description: 'Where its vendor sends events; null when it sends none.' }),
   })
   .openapi('Provider')
 

@@ -1,4 +1,4 @@
-/** A file of addresses to suppress: one a line, or CSV with a heading `email` and, where there is one, `reason`. */
+/** A file of addresses to suppress: one a line, or CSV with a heading `email` and perhaps `reason`, `type`, `source`, `at`. */
 import { AddressError, canonical } from '../mail/address.ts'
 import { suppressionReasons } from '../mail/suppression.ts'
 import type { Suppression } from '../store/store.ts'
@@ -6,8 +6,17 @@ import { csvRows } from './csv.ts'
 
 type Reason = Suppression['reason']
 
+/** What a line says of an address; `source` and `at` as an export wrote them. */
+export interface ListedAddress {
+  email: string
+  reason?: Reason
+  type?: string
+  source?: string
+  at?: string
+}
+
 export interface AddressList {
-  entries: { email: string; reason?: Reason }[]
+  entries: ListedAddress[]
   wrong: { line: number; detail: string }[]
 }
 
@@ -15,10 +24,10 @@ export interface AddressList {
 export function readAddresses(text: string, reason?: Reason): AddressList {
   const list: AddressList = { entries: [], wrong: [] }
   const names = headings(text)
-  for (const { line, email, said } of names.includes('email') ? tableRows(text, names) : lines(text)) {
+  for (const { line, email, said, ...more } of names.includes('email') ? tableRows(text, names) : lines(text)) {
     try {
       const why = reason ?? readReason(said)
-      list.entries.push({ email: canonical(email), ...(why === undefined ? {} : { reason: why }) })
+      list.entries.push({ email: canonical(email), ...(why === undefined ? {} : { reason: why }), ...more })
     } catch (error) {
       if (!(error instanceof AddressError || error instanceof RangeError)) throw error
       list.wrong.push({ line, detail: error.message })
@@ -32,6 +41,9 @@ interface Row {
   email: string
   /** The reason it gives; empty for none. */
   said: string
+  type?: string
+  source?: string
+  at?: string
 }
 
 /** What stands in the cells of the first line. */
@@ -41,10 +53,15 @@ function headings(text: string): string[] {
 }
 
 function tableRows(text: string, names: readonly string[]): Row[] {
-  const [email, reason] = [names.indexOf('email'), names.indexOf('reason')]
   return csvRows(text)
     .slice(1)
-    .map(({ line, cells }) => ({ line, email: cells[email] ?? '', said: cells[reason] ?? '' }))
+    .map(({ line, cells }) => {
+      const cell = (name: string) => cells[names.indexOf(name)] ?? ''
+      const more = Object.fromEntries(
+        ['type', 'source', 'at'].map((name) => [name, cell(name)]).filter(([, said]) => said),
+      )
+      return { line, email: cell('email'), said: cell('reason'), ...more }
+    })
 }
 
 function lines(text: string): Row[] {

@@ -15,6 +15,7 @@ interface ProviderAnswer {
   perDay: number | null
   success: number | null
   latencyMs: number | null
+  hook: { path: string; secretInAddress: boolean; missing: string[]; setup: string } | null
 }
 
 export function addProviders(waypost: Command, terminal: Terminal): void {
@@ -27,11 +28,30 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
     .description(
       'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000.',
     )
-    .addHelpText('after', examples('providers', 'providers list --json'))
+    .addHelpText('after', examples('providers', 'providers list --json', 'providers hooks'))
     .action(async (flags: GatewayFlags) => {
       const answer = await get<{ providers: ProviderAnswer[] }>(flags, '/v1/providers')
       if (flags.json) terminal.out(json(answer))
       else table(terminal, headings, answer.providers.map(row))
+    })
+
+  withGateway(providers.command('hooks'))
+    .description(
+      'Shows where each vendor is to send its events, for its setup page, and what must be configured before they are taken. Where the gateway is reached under another address from outside, that one goes in front.',
+    )
+    .addHelpText('after', examples('providers hooks', 'providers hooks --url https://mail.example.com'))
+    .action(async (flags: GatewayFlags) => {
+      const { providers } = await get<{ providers: ProviderAnswer[] }>(flags, '/v1/providers')
+      const hooks = providers.flatMap(({ name, hook }) =>
+        hook ? [{ name, ...hook, address: address(flags.url, hook) }] : [],
+      )
+      if (flags.json) return terminal.out(json({ hooks }))
+      const rows = hooks.map(({ name, address, missing, setup }) => [
+        name,
+        address,
+        missing.length > 0 ? { text: `set ${missing.join(' and ')} first`, style: 'yellow' as const } : setup,
+      ])
+      table(terminal, ['NAME', 'ADDRESS', 'AT THE VENDOR'], rows)
     })
 
   for (const [what, description, done] of steps) {
@@ -43,6 +63,10 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
         terminal.out(flags.json ? json(answer) : `${plain(name)} ${done}`)
       })
   }
+}
+
+function address(url: string, hook: NonNullable<ProviderAnswer['hook']>): string {
+  return `${url.replace(/\/+$/, '')}${hook.path}${hook.secretInAddress ? '?secret=<its webhookSecret>' : ''}`
 }
 
 const steps = [

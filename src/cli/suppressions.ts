@@ -4,16 +4,18 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AddressError, canonical } from '../mail/address.ts'
 import { suppressionReasons } from '../mail/suppression.ts'
 import type { Suppression } from '../store/store.ts'
-import { type AddressList, readAddresses } from './address-list.ts'
+import { readAddresses } from './address-list.ts'
 import { get, put, remove } from './api.ts'
 import { csvLine } from './csv.ts'
 import { Failure, Refused } from './failure.ts'
 import { count, examples, type GatewayFlags, gather, withGateway } from './flags.ts'
-import { progressBar } from './progress.ts'
+import { addPull } from './pull.ts'
+import { pathOf, putAll } from './put-all.ts'
 import { json, plain, type Terminal, table } from './terminal.ts'
 
 interface SuppressionAnswer {
   email: string
+  type: string | null
   reason: string
   source: string
   at: string
@@ -41,6 +43,7 @@ export function addSuppressions(waypost: Command, terminal: Terminal): void {
     .description('Suppresses addresses, in every case of them. Needs a key with scope manage.')
     .argument('<email...>', 'the addresses', readEmail)
     .addOption(reasonOption('why (default: manual)'))
+    .option('--type <type>', 'only mail of this type (default: all mail)')
     .addHelpText('after', examples('suppressions add ann@example.org bob@example.org --reason unsubscribe'))
     .action((emails: string[], flags: ReasonFlags) => add(emails, flags, terminal))
 
@@ -52,7 +55,7 @@ export function addSuppressions(waypost: Command, terminal: Terminal): void {
 
   withGateway(suppressions.command('import'))
     .description(
-      'Suppresses all addresses of a file: one a line, or CSV with a heading "email" and perhaps "reason". Lines that are wrong are told and left out. Needs a key with scope manage.',
+      'Suppresses all addresses of a file: one a line, or CSV with a heading "email" and perhaps "reason", "type", "source" and "at" (as an export has them). Lines that are wrong are told and left out. Needs a key with scope manage.',
     )
     .argument('<file>', 'the file; - is standard input')
     .addOption(reasonOption('why, whatever the file says'))
@@ -61,6 +64,8 @@ export function addSuppressions(waypost: Command, terminal: Terminal): void {
       examples('suppressions import list.csv', 'suppressions import - --reason bounce < bounces.csv'),
     )
     .action((file: string, flags: ReasonFlags) => takeIn(file, flags, terminal))
+
+  addPull(suppressions, terminal)
 
   withGateway(suppressions.command('export'))
     .description('Writes all suppressions as CSV, which "import" takes.')
@@ -82,10 +87,6 @@ function readEmail(text: string, before: string[] | undefined): string[] {
   }
 }
 
-function pathOf(email: string): string {
-  return `/v1/suppressions/${encodeURIComponent(email)}`
-}
-
 function page(flags: GatewayFlags, filters: Filters): Promise<Page> {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(filters)) if (value !== undefined) query.set(name, String(value))
@@ -96,18 +97,28 @@ async function list(flags: GatewayFlags & Filters, terminal: Terminal): Promise<
   const { reason, limit, cursor } = flags
   const answer = await page(flags, { reason, limit, cursor })
   if (flags.json) return terminal.out(json(answer))
-  const rows = answer.suppressions.map(({ email, reason, source, at }) => [email, reason, source, at])
-  table(terminal, ['EMAIL', 'REASON', 'SOURCE', 'AT'], rows)
+  const rows = answer.suppressions.map(({ email, reason, source, at, type }) => [
+    email,
+    reason,
+    source,
+    at,
+    type ?? 'all',
+  ])
+  table(terminal, ['EMAIL', 'REASON', 'SOURCE', 'AT', 'TYPE'], rows)
   if (answer.next !== null) terminal.err(`There are more: --cursor ${plain(answer.next)}`)
 }
 
-async function add(emails: readonly string[], flags: ReasonFlags, terminal: Terminal): Promise<void> {
-  const { reason } = flags
+async function add(
+  emails: readonly string[],
+  flags: ReasonFlags & { type?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const { reason, type } = flags
   const suppressions: SuppressionAnswer[] = []
   for (const email of emails) {
-    const { answer } = await put<SuppressionAnswer>(flags, pathOf(email), { reason })
+    const { answer } = await put<SuppressionAnswer>(flags, pathOf(email), { reason, type })
     suppressions.push(answer)
-    if (!flags.json) terminal.out(`${plain(email)} gets no mail now.`)
+    if (!flags.json) terminal.out(`${plain(email)} gets no ${type === undefined ? '' : `${plain(type)} `}mail now.`)
   }
   if (flags.json) terminal.out(json({ suppressions }))
 }
@@ -129,9 +140,6 @@ async function lift(emails: readonly string[], flags: GatewayFlags, terminal: Te
   if (absent.length > 0) throw new Failure(`not suppressed: ${absent.map(plain).join(', ')}`)
 }
 
-/** Requests under way at a time: each is a commit, and the store makes one of those that come together. */
-const atOnce = 16
-
 async function takeIn(file: string, flags: ReasonFlags, terminal: Terminal): Promise<void> {
   const name = file === '-' ? 'standard input' : file
   const { entries, wrong } = readAddresses(await readList(file, terminal), flags.reason)
@@ -141,30 +149,6 @@ async function takeIn(file: string, flags: ReasonFlags, terminal: Terminal): Pro
   else terminal.out(`${added} added${known > 0 ? `, ${known} suppressed before` : ''}.`)
   if (wrong.length > 0)
     throw new Failure(`${plain(name)} has ${wrong.length === 1 ? 'a wrong line' : `${wrong.length} wrong lines`}.`)
-}
-
-async function putAll(entries: AddressList['entries'], flags: GatewayFlags, terminal: Terminal) {
-  const bar = progressBar(terminal, entries.length)
-  const counts = { added: 0, known: 0 }
-  // One for all workers: when one of them fails, it ends for the others too.
-  const queue = (function* () {
-    yield* entries
-  })()
-  const workers = Array.from({ length: atOnce }, async () => {
-    for (const { email, reason } of queue) {
-      const { created } = await put(flags, pathOf(email), { reason })
-      counts[created ? 'added' : 'known']++
-      bar.step()
-    }
-  })
-  const failed = (await Promise.allSettled(workers)).find((end) => end.status === 'rejected')
-  bar.end()
-  if (failed?.reason instanceof Failure) {
-    const done = `${counts.added + counts.known} of ${entries.length} were done; it can be imported again`
-    throw new Failure(`${failed.reason.message}\n${done}`)
-  }
-  if (failed) throw failed.reason
-  return counts
 }
 
 async function readList(file: string, terminal: Terminal): Promise<string> {
@@ -184,14 +168,14 @@ async function readList(file: string, terminal: Terminal): Promise<string> {
 async function writeOut(flags: ReasonFlags, terminal: Terminal): Promise<void> {
   const { reason } = flags
   const suppressions: SuppressionAnswer[] = []
-  if (!flags.json) terminal.out('email,reason,source,at')
+  if (!flags.json) terminal.out('email,reason,source,at,type')
   let cursor: string | undefined
   do {
     const answer = await page(flags, { reason, limit: 200, cursor })
     if (flags.json) suppressions.push(...answer.suppressions)
     else
-      for (const { email, reason, source, at } of answer.suppressions)
-        terminal.out(csvLine([email, reason, source, at]))
+      for (const { email, reason, source, at, type } of answer.suppressions)
+        terminal.out(csvLine([email, reason, source, at, type ?? '']))
     cursor = answer.next ?? undefined
   } while (cursor !== undefined)
   if (flags.json) terminal.out(json({ suppressions }))

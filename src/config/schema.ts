@@ -71,6 +71,12 @@ export const type = z.strictObject({
     .strictObject({ first: retry.first.optional(), max: retry.max.optional() })
     .optional()
     .describe('Overrides the retry of all types'),
+  unsubscribes: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether an unsubscribe that a provider tells of suppresses the address for this type; true for marketing',
+    ),
   labels: z.array(name).optional().describe('Only providers that bear all of these labels may carry it'),
 })
 

@@ -15,22 +15,29 @@ export interface MailType {
   reconcileFor: number
   priority: Priority
   retry: RetrySchedule
+  /** An unsubscribe that a provider tells of suppresses the address for this type. */
+  unsubscribes: boolean
   /** Only providers that bear all of these labels may carry it. */
   labels: string[]
 }
 
-type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority'>
+type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes'>
 
 const minute = 60_000
 const reconcileFor = 15 * minute
 
 /** A new type starts from `transactional`. */
-const transactional: Owed = { expire: 24 * 60 * minute, onUnknown: 'reconcile', priority: 'normal' }
+const transactional: Owed = {
+  expire: 24 * 60 * minute,
+  onUnknown: 'reconcile',
+  priority: 'normal',
+  unsubscribes: false,
+}
 
 const builtIn: Readonly<Record<string, Owed>> = {
-  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high' },
+  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false },
   transactional,
-  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low' },
+  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true },
 }
 
 /**
@@ -49,6 +56,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       reconcileFor: own.reconcileFor ?? reconcileFor,
       priority: own.priority ?? base.priority,
       retry: { first: own.retry?.first ?? retry.first, max: own.retry?.max ?? retry.max },
+      unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
     }
   }

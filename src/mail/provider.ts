@@ -37,4 +37,17 @@ export interface ProviderView {
   success: number | null
   latencyMs: number | null
   inFlight: number
+  /** Where its vendor sends events; null when it sends none. */
+  hook: HookView | null
+}
+
+/** What its vendor's setup page is told. */
+export interface HookView {
+  /** Under the gateway's address: `/hooks/relay-eu`. */
+  path: string
+  /** The address must bear `?secret=…`, for the vendor signs nothing. */
+  secretInAddress: boolean
+  /** Settings that are still missing; until then every call is refused. */
+  missing: string[]
+  setup: string
 }

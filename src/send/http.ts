@@ -16,6 +16,8 @@ export interface HttpCarrier {
   send<Options>(way: HttpExchange<Options> | SdkCall<Options>, handoff: Handoff, options: Options): Promise<Outcomes>
   /** Asks an adapter's vendor what became of an unknown; null when there is no telling now, for whatever reason. */
   reconcile(adapter: Adapter, handoff: Omit<Handoff, 'content'>, options: unknown): Promise<Outcomes | 'absent' | null>
+  /** For what an adapter asks besides mail, each call within so many milliseconds. */
+  fetch(timeout: number): Fetch
   /** Ends idle connections; calls under way are cut off. */
   close(): Promise<void>
 }
@@ -49,6 +51,8 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
         return null
       }
     },
+    fetch: (timeout) => (input, init) =>
+      fetchOver(pool, { signal: AbortSignal.timeout(timeout), timeout })(input, init),
     async close() {
       await (await opened)?.destroy()
     },

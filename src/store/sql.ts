@@ -155,6 +155,39 @@ export const migrations: readonly (readonly string[])[] = [
     `UPDATE recipient SET status = 'queued' WHERE status = 'sending'`,
     `UPDATE message SET status = 'queued' WHERE status = 'sending'`,
   ],
+  [
+    // What vendors told, by the key that makes each event one of a kind there: told again, it is known.
+    `CREATE TABLE heard (
+      provider TEXT NOT NULL,
+      key TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      PRIMARY KEY (provider, key)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE INDEX heard_age ON heard (at)`,
+    // Events of mail that is not known here, or not yet.
+    `CREATE TABLE parked (
+      provider TEXT NOT NULL,
+      key TEXT NOT NULL,
+      since INTEGER NOT NULL,
+      due_at INTEGER NOT NULL,
+      event TEXT NOT NULL,
+      PRIMARY KEY (provider, key)
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE INDEX parked_due ON parked (due_at)`,
+    // An address may be suppressed for one type of mail, or ('') for all.
+    `CREATE TABLE suppression_by_type (
+      tenant TEXT NOT NULL,
+      key TEXT NOT NULL,
+      type TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      source TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      PRIMARY KEY (tenant, key, type)
+    ) STRICT, WITHOUT ROWID`,
+    `INSERT INTO suppression_by_type SELECT tenant, key, '', reason, source, at FROM suppression`,
+    `DROP TABLE suppression`,
+    `ALTER TABLE suppression_by_type RENAME TO suppression`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

@@ -45,7 +45,7 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
       message.acceptedAt,
     )
   }
-  const gone = new Set(suppressed(db, message.tenant, emailsOf(arrival)))
+  const gone = new Set(suppressed(db, message.tenant, emailsOf(arrival), message.type))
   const recipients = arrival.recipients.map((one) =>
     gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one,
   )

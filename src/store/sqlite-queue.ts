@@ -18,6 +18,7 @@ interface DueRow {
   unknown: string | null
   expire_at: number | null
   tenant: string
+  type: string
   envelope: string
   content: Uint8Array | null
 }
@@ -45,7 +46,7 @@ export function claim(
   for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
     const due = db.all<DueRow>(
       `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.avoid, d.unknown, d.expire_at,
-         m.tenant, mail.envelope, CASE d.phase WHEN 'send' THEN mail.content END AS content
+         m.tenant, m.type, mail.envelope, CASE d.phase WHEN 'send' THEN mail.content END AS content
        FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message CROSS JOIN mail ON mail.message = d.message
        WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
       rank,
@@ -79,6 +80,7 @@ function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
     db,
     row.tenant,
     all.map(({ email }) => email),
+    row.type,
   )
   return {
     id: row.id,
@@ -159,7 +161,9 @@ export function settle(db: Database, settlement: Settlement): boolean {
       settlement.attempt.id,
     )
   }
+  const known = alreadyTold(db, ours.message)
   for (const { index, status, provider, providerMessageId } of settlement.recipients) {
+    if (known.has(index)) continue
     db.run(
       `UPDATE recipient SET status = ?, provider = coalesce(?, provider),
          provider_message_id = coalesce(?, provider_message_id) WHERE message = ? AND idx = ?`,
@@ -175,9 +179,21 @@ export function settle(db: Database, settlement: Settlement): boolean {
   const { keep, add } = settlement.next
   if (keep.length === 0) db.run('DELETE FROM delivery WHERE id = ?', settlement.delivery)
   else db.run('UPDATE delivery SET recipients = ? WHERE id = ?', JSON.stringify(keep), settlement.delivery)
-  for (const plan of add) addDelivery(db, ours.message, ours, plan, ours.expire_at)
+  for (const plan of add) {
+    const recipients = plan.recipients.filter((index) => !known.has(index))
+    if (recipients.length > 0) addDelivery(db, ours.message, ours, { ...plan, recipients }, ours.expire_at)
+  }
   if (settlement.recipients.length > 0) refreshStatus(db, ours.message)
   return true
+}
+
+/** Whose fate the vendor told us before we had settled the call that made it: that stands. */
+function alreadyTold(db: Database, message: number): Set<number> {
+  const rows = db.all<{ idx: number }>(
+    `SELECT idx FROM recipient WHERE message = ? AND status IN ('sent', 'delivered', 'suppressed', 'bounced', 'complained')`,
+    message,
+  )
+  return new Set(rows.map(({ idx }) => idx))
 }
 
 /** @param expireAt when this delivery is given up, where that is no longer the message's own time */

@@ -103,7 +103,7 @@ function attemptsOf(db: Database, message: number): AttemptView[] {
 }
 
 /** The messages to an address, by the index's buckets (see `sql.ts`). */
-const withRecipient = `
+export const withRecipient = `
   WITH RECURSIVE bucket (number) AS (
     SELECT max(seq) >> 9 FROM message UNION ALL
     SELECT number - 1 FROM bucket WHERE number > (SELECT min(seq) >> 9 FROM message))

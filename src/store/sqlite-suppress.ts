@@ -1,25 +1,27 @@
-/** Suppressions: who gets no mail of a tenant, and why. */
+/** Suppressions: who gets no mail of a tenant, or none of one type, and why. */
 import { suppressionKey } from '../mail/address.ts'
 import { cursorAfter, textOf } from './cursor.ts'
 import type { Database, Value } from './database.ts'
 import { page } from './sqlite-read.ts'
 import type { Page, Suppression, SuppressionQuery } from './store.ts'
 
-/** Those of the addresses that are suppressed. */
-export function suppressed(db: Database, tenant: string, emails: readonly string[]): string[] {
-  return emails.filter((email) => suppression(db, tenant, suppressionKey(email)) !== null)
+/** Those of the addresses that are suppressed for this type of mail. */
+export function suppressed(db: Database, tenant: string, emails: readonly string[], type: string): string[] {
+  const sql = `SELECT 1 FROM suppression WHERE tenant = ? AND key = ? AND type IN ('', ?)`
+  return emails.filter((email) => db.get(sql, tenant, suppressionKey(email), type) !== undefined)
 }
 
-/** The newest reason for an address is the one kept. */
+/** The newest reason for an address and a type is the one kept. */
 export function suppress(db: Database, suppressions: readonly Suppression[]): number {
   let fresh = 0
-  for (const { tenant, key, reason, source, at } of suppressions) {
-    if (suppression(db, tenant, key) === null) fresh++
+  for (const { tenant, key, type, reason, source, at } of suppressions) {
+    if (!db.get('SELECT 1 FROM suppression WHERE tenant = ? AND key = ? AND type = ?', tenant, key, type)) fresh++
     db.run(
-      `INSERT INTO suppression (tenant, key, reason, source, at) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (tenant, key) DO UPDATE SET reason = excluded.reason, source = excluded.source, at = excluded.at`,
+      `INSERT INTO suppression (tenant, key, type, reason, source, at) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (tenant, key, type) DO UPDATE SET reason = excluded.reason, source = excluded.source, at = excluded.at`,
       tenant,
       key,
+      type,
       reason,
       source,
       at,
@@ -28,20 +30,34 @@ export function suppress(db: Database, suppressions: readonly Suppression[]): nu
   return fresh
 }
 
-export function unsuppress(db: Database, tenant: string, keys: readonly string[]): number {
-  return db.all(
-    'DELETE FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?)) RETURNING key',
+export function unsuppress(
+  db: Database,
+  tenant: string,
+  keys: readonly string[],
+  only: { type?: string; source?: string } = {},
+): number {
+  const lifted = db.all<{ key: string }>(
+    `DELETE FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))
+       AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4) RETURNING key`,
     tenant,
     JSON.stringify(keys),
-  ).length
+    only.type ?? null,
+    only.source ?? null,
+  )
+  return new Set(lifted.map(({ key }) => key)).size
 }
 
-export function suppression(db: Database, tenant: string, key: string): Suppression | null {
-  const sql = 'SELECT tenant, key, reason, source, at FROM suppression WHERE tenant = ? AND key = ?'
-  return db.get<Suppression>(sql, tenant, key) ?? null
+const columns = 'tenant, key, type, reason, source, at'
+
+export function suppression(db: Database, tenant: string, key: string): Suppression[] {
+  return db.all<Suppression>(
+    `SELECT ${columns} FROM suppression WHERE tenant = ? AND key = ? ORDER BY type`,
+    tenant,
+    key,
+  )
 }
 
-/** By key, which never changes: an entry that is renewed while somebody pages is still met, and once. */
+/** By key and type, which never change: an entry that is renewed while somebody pages is still met, and once. */
 export function suppressions(db: Database, query: SuppressionQuery): Page<Suppression> {
   const where = ['tenant = ?']
   const params: Value[] = [query.tenant]
@@ -50,24 +66,26 @@ export function suppressions(db: Database, query: SuppressionQuery): Page<Suppre
     params.push(query.reason)
   }
   if (query.cursor !== undefined) {
-    where.push('key > ?')
-    params.push(keyOf(query.cursor))
+    where.push('(key, type) > (?, ?)')
+    params.push(...placeIn(query.cursor))
   }
   const rows = db.all<Suppression>(
-    `SELECT tenant, key, reason, source, at FROM suppression WHERE ${where.join(' AND ')} ORDER BY key LIMIT ?`,
+    `SELECT ${columns} FROM suppression WHERE ${where.join(' AND ')} ORDER BY key, type LIMIT ?`,
     ...params,
     query.limit + 1,
   )
   return page(
     rows,
     query.limit,
-    (row) => cursorAfter(row.key),
+    // No address has a space.
+    (row) => cursorAfter(`${row.key} ${row.type}`),
     (row) => row,
   )
 }
 
-function keyOf(cursor: string): string {
-  const key = textOf(cursor)
-  if (!key.includes('@') || suppressionKey(key) !== key) throw new RangeError('the cursor is not one of ours')
-  return key
+function placeIn(cursor: string): [key: string, type: string] {
+  const [key = '', type, ...more] = textOf(cursor).split(' ')
+  if (type === undefined || more.length > 0 || !key.includes('@') || suppressionKey(key) !== key)
+    throw new RangeError('the cursor is not one of ours')
+  return [key, type]
 }

@@ -17,6 +17,7 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
     before.keys,
     before.limit,
   )
+  forgetTold(db, before)
   const ended = db.all<{ seq: number; spool: string | null; tags: string }>(
     `SELECT m.seq, mail.spool, mail.envelope ->> '$.tags' AS tags FROM message AS m CROSS JOIN mail ON mail.message = m.seq
      WHERE m.accepted_at < ?
@@ -31,6 +32,20 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
     db.run('DELETE FROM message WHERE seq = ?', seq)
   }
   return Math.max(ended.length, keys.length)
+}
+
+/** What vendors told of mail that is gone need not be known again; an event that waited a day for its mail waits in vain. */
+function forgetTold(db: Database, before: { messages: number; keys: number; limit: number }): void {
+  db.run(
+    `DELETE FROM heard WHERE (provider, key) IN (SELECT provider, key FROM heard WHERE at < ? ORDER BY at LIMIT ?)`,
+    before.messages,
+    before.limit,
+  )
+  db.run(
+    `DELETE FROM parked WHERE (provider, key) IN (SELECT provider, key FROM parked WHERE since < ? LIMIT ?)`,
+    before.keys,
+    before.limit,
+  )
 }
 
 /** Deletes the spools that no message took: those who filled them are gone. Only before anyone else has the store. */

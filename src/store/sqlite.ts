@@ -1,6 +1,7 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
+import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
@@ -17,7 +18,21 @@ function setState(db: Database, key: string, value: string): void {
 }
 
 /** Those that change something, and must be committed before they are answered. */
-const writing = { accept, keep, drop, claim, record, settle, steer, suppress, unsuppress, setState, sweep }
+const writing = {
+  accept,
+  keep,
+  drop,
+  claim,
+  record,
+  settle,
+  steer,
+  suppress,
+  unsuppress,
+  hear,
+  parked,
+  setState,
+  sweep,
+}
 const reading = {
   nextDue,
   depth,
@@ -29,6 +44,8 @@ const reading = {
   suppressed,
   suppression,
   suppressions,
+  attribute,
+  nextParked,
   state,
   usage,
 }
@@ -122,11 +139,15 @@ export function storeOver({ call, close }: Caller): Store {
       }
     },
     steer: (id, tenant, what, now) => call('steer', id, tenant, what, now),
-    suppressed: async (tenant, emails) => new Set(await call('suppressed', tenant, emails)),
+    suppressed: async (tenant, emails, type) => new Set(await call('suppressed', tenant, emails, type)),
     suppression: (tenant, key) => call('suppression', tenant, key),
     suppressions: (query) => call('suppressions', query),
     suppress: (suppressions) => call('suppress', suppressions),
-    unsuppress: (tenant, keys) => call('unsuppress', tenant, keys),
+    unsuppress: (tenant, keys, only) => call('unsuppress', tenant, keys, only ?? {}),
+    attribute: (provider, references) => call('attribute', provider, references),
+    hear: (told) => call('hear', told),
+    parked: (now, limit) => call('parked', now, limit),
+    nextParked: () => call('nextParked'),
     state: (key) => call('state', key),
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (day) => call('usage', day),

@@ -9,6 +9,7 @@ import type { MailEvent } from '../mail/event.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { SuppressionReason } from '../mail/suppression.ts'
+import type { ProviderEvent } from '../mail/webhook.ts'
 
 /** The store has no room: answer 452 or 507. */
 export class StoreFull extends Error {
@@ -143,10 +144,58 @@ export interface Suppression {
   tenant: string
   /** From `suppressionKey`. */
   key: string
+  /** The type of mail that it gets no more of; `''` for every type. */
+  type: string
   reason: SuppressionReason
   /** The provider that told, or `api`. */
   source: string
   at: number
+}
+
+/** What an event brings along to say whose mail it is about. */
+export interface Reference {
+  messageId: string | null
+  providerMessageId: string | null
+  /** Canonical, as the vendor spells it; null for everyone of that call. */
+  recipient: string | null
+}
+
+/** The mail that an event is about, and whom of it. */
+export interface Place {
+  messageId: string
+  tenant: string
+  type: string
+  recipients: Pick<Recipient, 'index' | 'email'>[]
+}
+
+/** One event about one recipient, as a provider told it. */
+export interface Heard {
+  /** What makes it one of a kind, at its provider. */
+  key: string
+  messageId: string
+  recipient: number
+  /** The vendor's, and what followed; `sent` is written down only when it is news. */
+  events: NewEvent[]
+  /** What the recipient becomes by it, unless it is further already; null for what changes nothing. */
+  status: RecipientStatus | null
+  suppress: Suppression | null
+}
+
+export interface Parked {
+  provider: string
+  key: string
+  since: number
+  event: ProviderEvent
+}
+
+export interface Told {
+  provider: string
+  at: number
+  heard: Heard[]
+  /** Whose mail is not known (yet). */
+  park: { key: string; dueAt: number; event: ProviderEvent }[]
+  /** Keys of parked events that need not be kept any longer. */
+  unpark: string[]
 }
 
 export interface MessageView {
@@ -229,15 +278,30 @@ export interface Store {
    * changed, or null for no such message; 0 means too late.
    */
   steer(id: string, tenant: string, what: Steer, now: number): Promise<number | null>
-  /** Which of these canonical addresses are suppressed. */
-  suppressed(tenant: string, emails: readonly string[]): Promise<Set<string>>
-  suppression(tenant: string, key: string): Promise<Suppression | null>
-  /** By key, so that paging meets each entry once, whatever changes meanwhile. @throws RangeError for a cursor that is not ours */
+  /** Which of these canonical addresses are suppressed for this type of mail. */
+  suppressed(tenant: string, emails: readonly string[], type: string): Promise<Set<string>>
+  /** All that is said of an address, what holds for every type first. */
+  suppression(tenant: string, key: string): Promise<Suppression[]>
+  /** By key and type, so that paging meets each entry once, whatever changes meanwhile. @throws RangeError for a cursor that is not ours */
   suppressions(query: SuppressionQuery): Promise<Page<Suppression>>
-  /** The newest reason for an address is the one kept. Answers how many were not suppressed before. */
+  /** The newest reason for an address and a type is the one kept. Answers how many were not suppressed before. */
   suppress(suppressions: readonly Suppression[]): Promise<number>
-  /** Answers how many of the keys were suppressed. */
-  unsuppress(tenant: string, keys: readonly string[]): Promise<number>
+  /**
+   * Lifts what is said of these addresses: all of it, or what holds for one type (`''`: for every type alike), or what one source
+   * said. Answers how many of the keys were suppressed.
+   */
+  unsuppress(tenant: string, keys: readonly string[], only?: { type?: string; source?: string }): Promise<number>
+  /** Whose mail a provider's events are about: a place for each reference, null where there is no such mail. */
+  attribute(provider: string, references: readonly Reference[]): Promise<(Place | null)[]>
+  /**
+   * Writes down what a provider told, each event once however often it comes, and what follows from it for the recipient; and parks
+   * what could not be attributed. Never takes a status back. Answers those that are new.
+   */
+  hear(told: Told): Promise<Heard[]>
+  /** Events whose mail was not known when they came, that are due to be looked at again; each is put off by as long as it has waited. */
+  parked(now: number, limit: number): Promise<Parked[]>
+  /** When the next of those is due; null when there are none. */
+  nextParked(): Promise<number | null>
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>

@@ -122,5 +122,12 @@ export function endEvent(
 
 /** The suppression a bounce leads to. */
 export function suppressionOf(message: Message, recipient: Recipient, provider: string, at: number): Suppression {
-  return { tenant: message.tenant, key: suppressionKey(recipient.email), reason: 'bounce', source: provider, at }
+  return {
+    tenant: message.tenant,
+    key: suppressionKey(recipient.email),
+    type: '',
+    reason: 'bounce',
+    source: provider,
+    at,
+  }
 }

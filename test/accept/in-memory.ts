@@ -36,6 +36,7 @@ export const provider: ProviderView = {
   success: 1,
   latencyMs: 12,
   inFlight: 0,
+  hook: null,
 }
 
 /** A whole app over maps. `submissions` are those that were taken, in order; `refuse` makes the door say no. */
@@ -144,7 +145,12 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
   }
 
   const served = app({
-    config: () => ({ keys: options.keys ?? [], http: { maxSize: options.maxSize ?? 1_000_000 } }) as unknown as Config,
+    config: () =>
+      ({
+        keys: options.keys ?? [],
+        http: { maxSize: options.maxSize ?? 1_000_000 },
+        types: { transactional: {} },
+      }) as unknown as Config,
     door: {
       ready,
       submit,
@@ -164,6 +170,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
       resume: async (name) => drained.delete(name) || name === 'inbox',
       wake: () => void woken.push(now),
     },
+    hooks: { receive: async () => ({ kind: 'nobody', why: 'There is nobody.' }) },
     metrics: async () => 'waypost_up 1\n',
     notReady: () => state.notReady,
     clock: () => now,

@@ -47,7 +47,7 @@ describe('PUT /v1/suppressions/{email}', () => {
     const first = await ask('acme', 'PUT', '/Ann@EXÄMPLE.org')
     assert.equal(first.status, 201)
     const { at, ...said } = first.body
-    assert.deepEqual(said, { email: 'ann@xn--exmple-cua.org', reason: 'manual', source: 'api' })
+    assert.deepEqual(said, { email: 'ann@xn--exmple-cua.org', type: null, reason: 'manual', source: 'api' })
     assert.ok(Math.abs(Date.parse(at) - Date.now()) < 60_000)
     const second = await ask('acme', 'PUT', '/ANN@exämple.ORG', { body: '{"reason":"complaint"}' })
     assert.deepEqual([second.status, second.body.reason], [200, 'complaint'])
@@ -88,11 +88,13 @@ describe('PUT /v1/suppressions/{email}', () => {
     for (const [body, status, pointer] of [
       ['{"reason":"spite"}', 422, '/reason'],
       ['{"reason":null}', 422, '/reason'],
-      ['{"source":"me"}', 422, '/source'],
+      ['{"source":""}', 422, '/source'],
+      ['{"type":"nonsense"}', 422, '/type'],
+      ['{"at":"yesterday"}', 422, '/at'],
       ['{"__proto__":{}}', 422, '/__proto__'],
       ['[]', 422, ''],
       ['{', 400, undefined],
-      [`{"reason":"${'x'.repeat(1000)}"}`, 413, undefined],
+      [`{"reason":"${'x'.repeat(2000)}"}`, 413, undefined],
     ] as const) {
       const refused = await ask('acme', 'PUT', '/bad@y.test', { body })
       assert.deepEqual([refused.status, refused.body.errors?.[0].pointer], [status, pointer], body)
@@ -122,7 +124,7 @@ describe('GET /v1/suppressions', () => {
     const second = await ask('bolt', 'GET', `?limit=3&cursor=${first.body.next}`)
     assert.deepEqual([emails(second), second.body.next], [['d@y.test', 'e@y.test'], null])
     assert.deepEqual(emails(await ask('bolt', 'GET', '?reason=bounce')), ['a@y.test', 'b@y.test'])
-    assert.deepEqual(Object.keys(first.body.suppressions[0]), ['email', 'reason', 'source', 'at'])
+    assert.deepEqual(Object.keys(first.body.suppressions[0]), ['email', 'type', 'reason', 'source', 'at'])
   })
 
   it('refuses a cursor that is not ours, and what it does not know', async () => {

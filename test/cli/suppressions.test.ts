@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { withWaypost } from '../support/waypost.ts'
 import { gateway, waypost } from './running.ts'
 
-const entry = { email: 'ann@example.org', reason: 'bounce', source: 'relay', at: '2026-11-25T10:00:00.000Z' }
+const entry = { email: 'ann@example.org', type: null, reason: 'bounce', source: 'relay', at: '2026-11-25T10:00:00.000Z' }
 const rows = (out: string) => out.split('\n').map((line) => line.split('\t'))
 
 function file(test: TestContext, content: string | Uint8Array): string {
@@ -41,7 +41,7 @@ describe('waypost suppressions', () => {
       )
 
       const { out: csv } = await ran(['export'])
-      assert.match(csv, /^email,reason,source,at\n'\+plus@example\.org,complaint,api,2\S+Z\nann@/)
+      assert.match(csv, /^email,reason,source,at,type\n'\+plus@example\.org,complaint,api,2\S+Z,\nann@/)
       const removed = await ran(['remove', 'ANN@example.org', 'bob@example.org', '+plus@example.org'])
       assert.deepEqual(removed, {
         code: 1,
@@ -69,7 +69,7 @@ describe('waypost suppressions', () => {
     const args = ['suppressions', 'list', '--reason', 'bounce', '--limit', '1', '--cursor', 'c0', '--url', url]
     const { out, err } = await waypost(args)
     assert.equal(asked[0]?.path, '/v1/suppressions?reason=bounce&limit=1&cursor=c0')
-    assert.deepEqual(rows(out)[1], ['ann@example.org', 'bounce', 'a\ufffd[2Jb', '2026-11-25T10:00:00.000Z'])
+    assert.deepEqual(rows(out)[1], ['ann@example.org', 'bounce', 'a\ufffd[2Jb', '2026-11-25T10:00:00.000Z', 'all'])
     assert.equal(err, 'There are more: --cursor cur')
     assert.deepEqual(JSON.parse((await waypost([...args, '--json'])).out), answer)
   })
@@ -196,7 +196,7 @@ describe('waypost suppressions export', () => {
       out,
       `email,reason,source,at
 ann@example.org,bounce,relay,2026-11-25T10:00:00.000Z
-'=cmd@example.org,bounce,"'@SUM(A1),""x""",2026-11-25T10:00:00.000Z`,
+'=cmd@example.org,bounce,"'@SUM(A1),""x""",2026-11-25T10:00:00.000Z,`,
     )
     assert.deepEqual(
       asked.map(({ path }) => path),

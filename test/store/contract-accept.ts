@@ -45,7 +45,14 @@ export function acceptContract(fresh: Fresh): void {
 
     it('leaves at home who is on the suppression list, whatever case the address is in, and says so', async (test) => {
       const store = await fresh(test)
-      const entry = { tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start } as const
+      const entry = {
+        tenant: 'acme',
+        key: 'bob@example.org',
+        type: '',
+        reason: 'manual',
+        source: 'api',
+        at: start,
+      } as const
       await store.suppress([entry, { ...entry, tenant: '', key: 'ann@example.org' }])
       const to = ['ann@example.org', 'Bob@example.org', 'cy@example.org']
       const wanted = arrival({ to })
@@ -70,7 +77,14 @@ export function acceptContract(fresh: Fresh): void {
 
     it('leases the delivery to whoever hands it in, when asked to: the claim that would be read back', async (test) => {
       const store = await fresh(test)
-      const entry = { tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start } as const
+      const entry = {
+        tenant: 'acme',
+        key: 'bob@example.org',
+        type: '',
+        reason: 'manual',
+        source: 'api',
+        at: start,
+      } as const
       await store.suppress([entry])
       const to = ['ann@example.org', 'bob@example.org']
       const [leased, queued] = await Promise.all([
@@ -95,14 +109,18 @@ export function acceptContract(fresh: Fresh): void {
 
     it('leases nothing when nobody is left to be sent to', async (test) => {
       const store = await fresh(test)
-      await store.suppress([{ tenant: 'acme', key: 'ann@example.org', reason: 'bounce', source: 'ses', at: start }])
+      await store.suppress([
+        { tenant: 'acme', key: 'ann@example.org', type: '', reason: 'bounce', source: 'ses', at: start },
+      ])
       const answer = await store.accept(arrival(), start + minute)
       assert.equal(answer.kind === 'accepted' && answer.claim, null)
     })
 
     it('makes no delivery of a message whose recipients are all suppressed', async (test) => {
       const store = await fresh(test)
-      await store.suppress([{ tenant: 'acme', key: 'ann@example.org', reason: 'bounce', source: 'ses', at: start }])
+      await store.suppress([
+        { tenant: 'acme', key: 'ann@example.org', type: '', reason: 'bounce', source: 'ses', at: start },
+      ])
       const id = await accepted(store)
       assert.equal((await store.message(id, 'acme'))!.status, 'failed')
       assert.equal(await store.nextDue(), null)

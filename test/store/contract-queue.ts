@@ -71,7 +71,9 @@ export function queueContract(fresh: Fresh): void {
       await store.keep('a', bytes('two '))
       await store.keep('a', bytes('pieces'))
       await accepted(store, { content: { spool: 'a' } })
-      await store.suppress([{ tenant: 'acme', key: 'bob@example.org', reason: 'manual', source: 'api', at: start }])
+      await store.suppress([
+        { tenant: 'acme', key: 'bob@example.org', type: '', reason: 'manual', source: 'api', at: start },
+      ])
       const claims = await claimAll(store)
       assert.deepEqual(
         claims.map(({ suppressed }) => suppressed),
@@ -181,7 +183,9 @@ export function queueContract(fresh: Fresh): void {
             { index: 1, status: 'bounced', provider: 'postmark-main' },
           ],
           events: [event('sent', 'ann@example.org', start + 80), event('bounced', 'bob@example.org', start + 80)],
-          suppress: [{ tenant: 'acme', key: 'bob@example.org', reason: 'bounce', source: 'postmark-main', at: start }],
+          suppress: [
+            { tenant: 'acme', key: 'bob@example.org', type: '', reason: 'bounce', source: 'postmark-main', at: start },
+          ],
         }),
       )
       assert.equal(done, true)
@@ -206,7 +210,7 @@ export function queueContract(fresh: Fresh): void {
         rows.map((one) => one.type),
         ['bounced', 'sent', 'accepted'],
       )
-      assert.deepEqual(await store.suppressed('acme', ['bob@example.org']), new Set(['bob@example.org']))
+      assert.deepEqual(await store.suppressed('acme', ['bob@example.org'], 'otp'), new Set(['bob@example.org']))
       assert.equal(await store.nextDue(), null)
     })
 

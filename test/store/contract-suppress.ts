@@ -5,7 +5,7 @@ import type { Fresh } from './contract.ts'
 import { pages } from './contract-read.ts'
 import { start } from './mail.ts'
 
-const entry = { tenant: 'acme', key: 'ann@example.org', reason: 'manual', source: 'api', at: start } as const
+const entry = { tenant: 'acme', key: 'ann@example.org', type: '', reason: 'manual', source: 'api', at: start } as const
 
 function entries(...keys: string[]): Suppression[] {
   return keys.map((key) => ({ ...entry, key }))
@@ -18,12 +18,15 @@ export function suppressContract(fresh: Fresh): void {
       const bounce = { ...entry, reason: 'bounce', source: 'relay', at: start + 1 } as const
       assert.equal(await store.suppress([entry, bounce]), 1)
       const many = Array.from({ length: 500 }, (_, at) => `no${at}@example.org`)
-      assert.deepEqual(await store.suppressed('acme', [...many, 'ann@example.org']), new Set(['ann@example.org']))
-      assert.deepEqual(await store.suppressed('', ['ann@example.org']), new Set())
-      assert.deepEqual(await store.suppressed('acme', []), new Set())
-      assert.deepEqual(await store.suppression('acme', 'ann@example.org'), bounce)
-      assert.equal(await store.suppression('acme', 'bob@example.org'), null)
-      assert.equal(await store.suppression('', 'ann@example.org'), null)
+      assert.deepEqual(
+        await store.suppressed('acme', [...many, 'ann@example.org'], 'otp'),
+        new Set(['ann@example.org']),
+      )
+      assert.deepEqual(await store.suppressed('', ['ann@example.org'], 'otp'), new Set())
+      assert.deepEqual(await store.suppressed('acme', [], 'otp'), new Set())
+      assert.deepEqual(await store.suppression('acme', 'ann@example.org'), [bounce])
+      assert.deepEqual(await store.suppression('acme', 'bob@example.org'), [])
+      assert.deepEqual(await store.suppression('', 'ann@example.org'), [])
       assert.deepEqual((await store.suppressions({ tenant: '', limit: 10 })).rows, [])
     })
 
@@ -31,7 +34,7 @@ export function suppressContract(fresh: Fresh): void {
       const store = await fresh(test)
       await store.suppress([entry])
       assert.deepEqual(
-        await store.suppressed('acme', ['ANN@example.org', 'Ann@example.org', 'a.nn@example.org']),
+        await store.suppressed('acme', ['ANN@example.org', 'Ann@example.org', 'a.nn@example.org'], 'otp'),
         new Set(['ANN@example.org', 'Ann@example.org']),
       )
     })
@@ -43,8 +46,28 @@ export function suppressContract(fresh: Fresh): void {
       assert.equal(await store.unsuppress('acme', ['a@y.test', 'b@y.test', 'b@y.test', 'x@y.test', '%']), 2)
       assert.equal(await store.unsuppress('acme', ['a@y.test']), 0)
       assert.equal(await store.unsuppress('acme', []), 0)
-      assert.deepEqual(await store.suppressed('acme', ['a@y.test', 'c@y.test']), new Set(['c@y.test']))
-      assert.deepEqual(await store.suppressed('bolt', ['a@y.test']), new Set(['a@y.test']))
+      assert.deepEqual(await store.suppressed('acme', ['a@y.test', 'c@y.test'], 'otp'), new Set(['c@y.test']))
+      assert.deepEqual(await store.suppressed('bolt', ['a@y.test'], 'otp'), new Set(['a@y.test']))
+    })
+
+    it('may hold for one type of mail alone', async (test) => {
+      const store = await fresh(test)
+      const news = { ...entry, type: 'news', reason: 'unsubscribe', source: 'ses' } as const
+      assert.equal(await store.suppress([news]), 1)
+      const suppressed = async (type: string) => [...(await store.suppressed('acme', ['Ann@example.org'], type))]
+      assert.deepEqual([await suppressed('news'), await suppressed('otp')], [['Ann@example.org'], []])
+      assert.equal(await store.suppress([entry]), 1)
+      assert.deepEqual(await suppressed('otp'), ['Ann@example.org'])
+      assert.deepEqual(await store.suppression('acme', entry.key), [entry, news])
+      assert.equal(await store.unsuppress('acme', [entry.key], { type: 'otp' }), 0)
+      assert.equal(await store.unsuppress('acme', [entry.key], { source: 'postmark' }), 0)
+      assert.equal(await store.unsuppress('acme', [entry.key], { type: '' }), 1)
+      assert.deepEqual([await suppressed('news'), await suppressed('otp')], [['Ann@example.org'], []])
+      const read = await pages(async (cursor) => {
+        await store.suppress([entry])
+        return store.suppressions({ tenant: 'acme', limit: 1, ...(cursor === undefined ? {} : { cursor }) })
+      })
+      assert.deepEqual(read.flat(), [entry, news])
     })
 
     it('are read page by page, each once, also while they change', async (test) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, type TestContext } from 'node:test'
 import type { Store } from '../../src/store/store.ts'
 import { acceptContract } from './contract-accept.ts'
+import { hearContract } from './contract-hear.ts'
 import { queueContract } from './contract-queue.ts'
 import { readContract } from './contract-read.ts'
 import { restartContract } from './contract-restart.ts'
@@ -30,6 +31,7 @@ export function contract(name: string, open: Open): void {
     steerContract(fresh)
     readContract(fresh)
     suppressContract(fresh)
+    hearContract(fresh)
     sweepContract(fresh)
     restartContract(open)
   })
