@@ -314,7 +314,9 @@ export class Delivery {
   ): Call {
     const adapter = this.#parts.standings.provider(provider)?.adapter
     const askable = adapter?.features.idempotency ? 'key' : adapter?.reconcile ? 'question' : null
-    return { provider, attempt, alone: recipients.length === 1, culprits: false, next, askable, absent: false, avoid }
+    const believed = this.#parts.standings.believes(provider)
+    const alone = recipients.length === 1
+    return { provider, attempt, alone, culprits: false, next, askable, absent: false, believed, avoid }
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */

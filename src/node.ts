@@ -166,7 +166,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const poison = await Poison.open(store, marks)
   const standings = await Standings.open(store, clock, config.providers, (provider, what, breaker) => {
     const detail = breaker && { reason: breaker.reason, until: new Date(breaker.openUntil).toISOString() }
-    log[what === 'open' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
+    log[what === 'open' || what === 'doubted' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
   })
 
   let stopping = false
@@ -399,6 +399,8 @@ const turns: Record<Parameters<Turn>[1], string> = {
   closed: 'back in use: its breaker closed',
   drained: 'drained by an operator',
   resumed: 'resumed by an operator',
+  doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
+  believed: 'takes mail again: its word about recipients is believed',
 }
 
 /** What a reload cannot change. */

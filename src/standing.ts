@@ -1,6 +1,6 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
-import { domainOf } from './mail/address.ts'
+import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
@@ -8,6 +8,7 @@ import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
 import { type Health, observe, unmeasured } from './route/health.ts'
 import type { Standing } from './route/plan.ts'
 import { type Breaker, createBreaker, type SavedBreaker, type Verdict } from './send/breaker.ts'
+import { Rejections } from './send/rejections.ts'
 import type { Store } from './store/store.ts'
 
 /** All of a provider that changes while the process runs. */
@@ -18,6 +19,8 @@ interface Live {
   health: Health
   drained: boolean
   throttledUntil: number
+  /** Its word about recipients. A recipient's own MX has the last one, and is not asked about others. */
+  rejections: Rejections | null
   /** From domains that it said are not verified there, and until when to believe it. */
   notReady: Map<string, number>
   inFlight: number
@@ -36,7 +39,7 @@ const probePause = 1_000
 /** Told when a provider goes out of use or comes back. */
 export type Turn = (
   provider: string,
-  what: 'open' | 'closed' | 'drained' | 'resumed',
+  what: 'open' | 'closed' | 'drained' | 'resumed' | 'doubted' | 'believed',
   breaker: SavedBreaker | null,
 ) => void
 
@@ -101,6 +104,7 @@ export class Standings {
       health: unmeasured,
       drained,
       throttledUntil: 0,
+      rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
       inFlight: 0,
       room: roomAt(provider),
@@ -176,13 +180,17 @@ export class Standings {
    * Makes a call through the provider's breaker and learns from it. Null: the breaker opened, or a reload took the provider away,
    * since it was asked; nothing was sent.
    */
-  async call(name: string, message: Pick<Message, 'from'>, action: () => Promise<Outcomes>): Promise<Outcomes | null> {
+  async call(
+    name: string,
+    message: Pick<Message, 'from' | 'tenant'>,
+    action: () => Promise<Outcomes>,
+  ): Promise<Outcomes | null> {
     const live = this.#live.get(name)
     if (!live) return null
     const began = this.#clock()
     live.inFlight++
     try {
-      const called = await live.breaker.call(action)
+      const called = await live.breaker.call(async () => this.#understood(live, message, await action()))
       if (!called) return null
       const { outcomes, verdict } = called
       this.#learn(live, verdict, message, outcomes, this.#clock() - began)
@@ -190,6 +198,23 @@ export class Standings {
     } finally {
       live.inFlight--
     }
+  }
+
+  /** What a provider in trouble says of recipients is not believed, and what it said just before is taken back. */
+  #understood({ provider, rejections }: Live, { tenant }: Pick<Message, 'tenant'>, outcomes: Outcomes): Outcomes {
+    if (!rejections) return outcomes
+    const doubted = rejections.doubted
+    const read = rejections.read(tenant, outcomes)
+    if (rejections.doubted !== doubted) this.#turned(provider.name, doubted ? 'believed' : 'doubted', null)
+    for (const { tenant, email } of read.absolved) {
+      this.#store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
+    }
+    return read.outcomes
+  }
+
+  /** Whether its refusals of recipients are believed. */
+  believes(name: string): boolean {
+    return this.#live.get(name)?.rejections?.doubted !== true
   }
 
   #learn(live: Live, verdict: Verdict, message: Pick<Message, 'from'>, outcomes: Outcomes, latencyMs: number): void {

@@ -43,7 +43,14 @@ describe('a config with nothing but a provider and a route', async () => {
       {
         otp: { name: 'otp', expire: 10 * minute, onUnknown: 'failover', priority: 'high', ...common },
         transactional: { name: 'transactional', expire: day, onUnknown: 'reconcile', priority: 'normal', ...common },
-        marketing: { name: 'marketing', expire: 3 * day, onUnknown: 'hold', priority: 'low', ...common, unsubscribes: true },
+        marketing: {
+          name: 'marketing',
+          expire: 3 * day,
+          onUnknown: 'hold',
+          priority: 'low',
+          ...common,
+          unsubscribes: true,
+        },
       },
     )
   })
@@ -63,7 +70,6 @@ describe('a config with nothing but a provider and a route', async () => {
       limits: { perSecond: null, perDay: null },
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1 },
-      unsubscribes: false,
       labels: [],
     })
   })

@@ -30,6 +30,8 @@ export interface Call {
   askable: 'key' | 'question' | null
   /** The provider was asked, and knows nothing of it. */
   absent: boolean
+  /** Whether its word that a mailbox does not exist is believed. */
+  believed: boolean
   /** Grows by providers that may have taken the mail and must not get it again. */
   avoid: string[]
 }
@@ -64,7 +66,7 @@ export class Changes {
     const what = fate(outcome, call.alone)
     switch (what.kind) {
       case 'ended':
-        return this.#end(recipient, what.status, provider, outcome, what.suppress)
+        return this.#end(recipient, what.status, provider, outcome, what.suppress && call.believed)
       case 'elsewhere':
         if (what.refusal && next === null) return this.#end(recipient, 'bounced', provider, outcome, false)
         this.keep.push(recipient)

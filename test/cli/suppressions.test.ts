@@ -6,7 +6,13 @@ import { describe, it, type TestContext } from 'node:test'
 import { withWaypost } from '../support/waypost.ts'
 import { gateway, waypost } from './running.ts'
 
-const entry = { email: 'ann@example.org', type: null, reason: 'bounce', source: 'relay', at: '2026-11-25T10:00:00.000Z' }
+const entry = {
+  email: 'ann@example.org',
+  type: null,
+  reason: 'bounce',
+  source: 'relay',
+  at: '2026-11-25T10:00:00.000Z',
+}
 const rows = (out: string) => out.split('\n').map((line) => line.split('\t'))
 
 function file(test: TestContext, content: string | Uint8Array): string {
@@ -194,8 +200,8 @@ describe('waypost suppressions export', () => {
     assert.equal(code, 0)
     assert.equal(
       out,
-      `email,reason,source,at
-ann@example.org,bounce,relay,2026-11-25T10:00:00.000Z
+      `email,reason,source,at,type
+ann@example.org,bounce,relay,2026-11-25T10:00:00.000Z,
 '=cmd@example.org,bounce,"'@SUM(A1),""x""",2026-11-25T10:00:00.000Z,`,
     )
     assert.deepEqual(
