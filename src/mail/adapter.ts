@@ -38,8 +38,9 @@ export interface Features {
   inline: boolean
   /** Lower-case names of custom headers that the vendor refuses or rewrites, or a pattern over the lower-case name. */
   headersRefused: readonly (string | RegExp)[]
-  /** How many tags one message may carry there; more are a reason to go elsewhere. */
+  /** How many of a message's tags it carries; more are left out, and the plan says so. */
   maxTags: number
+  /** Whether it carries the message's metadata, besides our own id. */
   metadata: boolean
   /** Whom the vendor delivers to; by form for a vendor whose raw way differs (ask `addressingFor`). */
   addressing: Addressing | Readonly<Record<Form, Addressing>>

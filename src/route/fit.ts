@@ -48,9 +48,6 @@ export function unfit(needs: Needs, provider: Provider): string | null {
   }
   if (message.attachments > 0 && !features.attachments) return 'takes no attachments'
   if (message.inline > 0 && !features.inline) return 'takes no inline parts'
-  if (message.tags.length > features.maxTags) {
-    return `takes ${features.maxTags} tags at most, the message has ${message.tags.length}`
-  }
   if (message.returnPath === '' && features.returnPath !== 'any') {
     return 'sets its own return-path, which mail with the null reverse-path must not get (RFC 5321 section 4.5.5)'
   }
@@ -62,6 +59,17 @@ export function unfit(needs: Needs, provider: Provider): string | null {
     if (refused !== undefined) return `refuses the header ${refused}`
   }
   return null
+}
+
+/** What is merely wished and will be left out at this provider, for the record; null when nothing is. */
+export function leftOut({ tags, metadata }: Pick<Message, 'tags' | 'metadata'>, { adapter }: Provider): string | null {
+  const { features } = adapter
+  const wishes: string[] = []
+  if (tags.length > features.maxTags) {
+    wishes.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
+  }
+  if (!features.metadata && Object.keys(metadata).length > 0) wishes.push('metadata')
+  return wishes.length === 0 ? null : `leaves out ${wishes.join(' and ')}, which it cannot carry`
 }
 
 function refuses(refused: readonly (string | RegExp)[], name: string): boolean {

@@ -1,7 +1,7 @@
 /** The plan for one recipient: hard constraints first, then the rule that matches, then who is fit to try now. */
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
-import { Needs, unfit } from './fit.ts'
+import { leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import { type Candidate, type Figures, rank } from './rank.ts'
 
@@ -64,24 +64,28 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
     const never = unfit(needs, there.provider) ?? avoid.get(name)
     if (never) {
       rejected.push({ provider: name, reason: never })
-    } else if (there.closed) {
+      continue
+    }
+    if (there.closed) {
       rejected.push({ provider: name, reason: there.closed.reason })
       const until = Math.max(there.closed.until ?? now + lookAgain, now)
       waitUntil = Math.min(waitUntil ?? until, until)
-    } else if (there.probing && message.priority === 'high') {
-      probes.push({
-        ...candidate,
-        reasons: [...candidate.reasons, 'last: its breaker is half-open, and this mail is no probe'],
-      })
-    } else {
-      candidates.push(
-        there.probing
-          ? { ...candidate, reasons: [...candidate.reasons, 'as the probe of a half-open breaker'] }
-          : candidate,
-      )
+      continue
     }
+    const wishes = leftOut(message, there.provider)
+    const more = wishes === null ? [] : [wishes]
+    if (!there.probing) candidates.push(because(candidate, more))
+    else if (message.priority === 'high') probes.push(because(candidate, [...more, noProbe]))
+    else candidates.push(because(candidate, [...more, 'as the probe of a half-open breaker']))
   }
   return { route, policy: policy.version, candidates: [...candidates, ...probes], rejected, waitUntil }
+}
+
+const noProbe = 'last: its breaker is half-open, and this mail is no probe'
+
+/** A candidate with more reasons; the same one when there are none. */
+function because(candidate: Candidate, more: readonly string[]): Candidate {
+  return more.length === 0 ? candidate : { ...candidate, reasons: [...candidate.reasons, ...more] }
 }
 
 function choose(policy: CompiledPolicy, facts: PlanInput['facts'], standing: PlanInput['standing']) {

@@ -89,12 +89,20 @@ test('with none that could ever take it there is nothing to wait for', () => {
   assert.match(result.rejected[0]!.reason, /takes 10 bytes at most, the message has 1000/)
 })
 
+test('tags and metadata are wishes: what a vendor cannot carry of them is left out, and the plan says so', () => {
+  const poor = standing('a', { features: { maxTags: 1, metadata: false } })
+  const none = standing('b', { features: { maxTags: 0 } })
+  const result = planned(first('a', 'b'), [poor, none], { tags: ['x', 'y', 'z'], metadata: { order: '17' } })
+  assert.deepEqual(names(result), ['a', 'b'])
+  assert.equal(result.candidates[0]!.reasons.at(-1), 'leaves out 2 of 3 tags and metadata, which it cannot carry')
+  assert.equal(result.candidates[1]!.reasons.at(-1), 'leaves out tags, which it cannot carry')
+})
+
 test('what one vendor cannot carry rules out that vendor only', () => {
   const cases: [string, Partial<Message>, Parameters<typeof provider>[1], RegExp][] = [
     ['attachments', { attachments: 1 }, { features: { attachments: false } }, /no attachments/],
     ['inline parts', { inline: 1 }, { features: { inline: false } }, /no inline parts/],
     ['raw only', { rawOnly: true, form: 'raw' }, { features: { forms: ['parts'] } }, /no raw MIME/],
-    ['tags', { tags: ['a', 'b'] }, { features: { maxTags: 1 } }, /1 tags at most/],
     [
       'refused header',
       { headers: [['X-SG-ID', '1']] },

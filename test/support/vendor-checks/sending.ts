@@ -64,6 +64,12 @@ export function sendingChecks(data: VendorData): void {
     assert.ok(vendor.taken.at(-1)!.asked.body.length >= size * 0.75)
   })
 
+  test('carries as many tags as it takes, and the mail without the rest', async () => {
+    const many = handoff([ann])
+    many.message = { ...many.message, tags: Array.from({ length: 60 }, (_, at) => `tag-${at}`) }
+    assert.match(inWords((await send(many)).get(ann)), /^accepted /)
+  })
+
   test('tells only those of this call', async () => {
     await send(handoff([bob]))
     assert.deepEqual(vendor.taken.at(-1)?.recipients, [bob])
