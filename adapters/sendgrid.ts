@@ -2,7 +2,7 @@
  * SendGrid, through its own SDK. No idempotency key and no per-recipient answers; suppressed recipients are accepted and dropped
  * later. Its search of what was sent is a product of its own, so an unknown is not asked about.
  * https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send and …/for-developers/tracking-events/event
- * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped.
+ * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped; that a call made again is signed anew.
  */
 import sendgrid from '@sendgrid/mail'
 import { z } from 'zod'
