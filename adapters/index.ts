@@ -3,8 +3,11 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
+  elasticemail: () => import('./elasticemail.ts'),
+  emailsuccess: () => import('./emailsuccess.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
+  mysmtp: () => import('./mysmtp.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),

@@ -1,47 +1,84 @@
 /**
  * Mailgun, through its own SDK: raw mail by the `.mime` endpoint with its envelope, parts by the form fields. No idempotency key;
  * our own Message-ID is kept, and later found among the events.
- * https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages
+ * https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages and …/user-manual/webhooks/webhook-payloads
+ * Unverified: 402 and 413; `bounce-type`, which is not read for that reason; that a call made again is signed anew.
  */
 import Mailgun from 'mailgun.js'
 import type { Interfaces, MailgunMessageData } from 'mailgun.js/definitions'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
+import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
   deferred,
+  everyone,
   jsonObject,
   refusedRecipients,
   rejected,
   retryAfter,
   wait,
 } from '../src/mail/answer.ts'
+import { listed, listOf, suppression } from '../src/mail/listing.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
-import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
+import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
+import { hex, hmac, same, timely } from '../src/mail/signature.ts'
+import {
+  bareId,
+  bounceByStatus,
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  object,
+  ourId,
+  type ProviderEvent,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
 const hosts = { us: 'https://api.mailgun.net', eu: 'https://api.eu.mailgun.net' }
 
+const common = {
+  webhookSigningKey: webhookSecret("the account's HTTP webhook signing key, which is not the API key"),
+}
 const options = z
   .strictObject({
-    apiKey: z.string().min(1).describe("The account's API key, or a sending key of the domain"),
+    apiKey: credential("The account's API key, or a sending key of the domain"),
     domain: z
       .string()
       .regex(/^[A-Za-z0-9.-]+$/)
       .describe('The sending domain as Mailgun knows it: mg.example.com'),
     region: z.enum(['us', 'eu']).optional().describe('Where the domain lives: us or eu'),
-    baseUrl: z
-      .url({ protocol: /^https?$/ })
-      .optional()
-      .describe("Where the API is, instead of the region's host"),
+    ...common,
+    baseUrl: otherBaseUrl,
   })
-  .refine((value) => value.region === undefined || value.baseUrl === undefined, {
-    path: ['region'],
-    message: 'region does nothing beside baseUrl: leave one out',
-  })
+  .refine(...notBoth)
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookSigningKey?: string | undefined }> = {
+  tells: [
+    'accepted',
+    'delivered',
+    'deferred',
+    'bounced',
+    'suppressed',
+    'rejected',
+    'opened',
+    'clicked',
+    'unsubscribed',
+    'complained',
+  ],
+  secrets: ['webhookSigningKey'],
+  setup: 'Webhooks of the domain: add the address for every event type',
+  verify,
+  read,
+}
 
 export default adapter<Options>({
   name: 'mailgun',
@@ -73,19 +110,39 @@ export default adapter<Options>({
   },
   /** Any event of one of these recipients under our Message-ID tells that the call was taken. Kept for three days or more. */
   async reconcile(handoff, options, fetch) {
-    const messageId = bare(handoff.message.messageId)
-    const emails = handoff.recipients.map((recipient) => recipient.email)
+    const messageId = bareId(handoff.message.messageId)!
     const query = { 'message-id': messageId, limit: 300 }
     const answer = await client(options, fetch).request.query('get', `/v3/${options.domain}/events`, query)
     const items: unknown = answer.body?.items
     if (!Array.isArray(items)) throw new TypeError('no list of events')
-    const known = new Set(emails.map((email) => email.toLowerCase()))
+    const known = new Set(handoff.recipients.map(({ email }) => email.toLowerCase()))
     const ours = items.some(
       (event: { recipient?: unknown; event?: unknown } | null) =>
         event?.event !== 'rejected' && known.has(String(event?.recipient).toLowerCase()),
     )
-    return ours ? forAll(emails, { kind: 'accepted', providerMessageId: messageId }) : 'absent'
+    return ours ? everyone(handoff, { kind: 'accepted', providerMessageId: messageId }) : 'absent'
   },
+  webhook,
+  suppressions,
+  smtp: overSmtp({
+    name: 'mailgun',
+    title: 'Mailgun, over SMTP',
+    options: z.strictObject({
+      user: credential('An SMTP credential of the domain: postmaster@mg.example.com'),
+      pass: credential('Its password, which is not the API key'),
+      ...common,
+      ...smtpSettings('smtp.mailgun.org'),
+      host: hostName.default('smtp.mailgun.org').describe('The server; domains in the EU have smtp.eu.mailgun.org'),
+    }),
+    features: { maxBytes: 25_000_000, maxRecipients: 1000, headersRefused: [/^x-mailgun-/] },
+    login: ({ user, pass }) => ({ user, pass }),
+    headers: (handoff) => [
+      ['X-Mailgun-Variables', metadataJson(handoff)],
+      // A header is ASCII.
+      ...handoff.message.tags.filter((tag) => /^[ -~]+$/.test(tag)).map((tag) => ['X-Mailgun-Tag', tag] as const),
+    ],
+    webhook,
+  }),
 })
 
 /**
@@ -96,15 +153,14 @@ function client(options: Options, fetch: Fetch): Interfaces.IMailgunClient {
   const sdk = new Mailgun(FormData).client({
     username: 'api',
     key: options.apiKey,
-    url: options.baseUrl ?? hosts[options.region ?? 'us'],
+    url: base(options),
   })
-  const authorization = `Basic ${Buffer.from(`api:${options.apiKey}`).toString('base64')}`
   const provider: Interfaces.IRequestProvider = {
     async makeRequest(url, method, asked) {
       const { data, params } = asked as { data?: FormData; params?: URLSearchParams }
       const address = new URL(url)
       for (const [name, value] of params ?? []) address.searchParams.set(name, value)
-      const answer = await fetch(address, { method, headers: { authorization }, ...(data ? { body: data } : {}) })
+      const answer = await fetch(address, { method, headers: authorization(options), ...(data ? { body: data } : {}) })
       return { status: answer.status, body: await answer.json() }
     },
     setSubAccountHeader() {},
@@ -112,6 +168,14 @@ function client(options: Options, fetch: Fetch): Interfaces.IMailgunClient {
   }
   sdk.request.requestProvider = provider
   return sdk
+}
+
+function base({ baseUrl, region }: Options): string {
+  return (baseUrl ?? hosts[region ?? 'us']).replace(/\/+$/, '')
+}
+
+function authorization({ apiKey }: Options) {
+  return { authorization: `Basic ${Buffer.from(`api:${apiKey}`).toString('base64')}` }
 }
 
 async function mime(handoff: Handoff, bytes: () => Promise<Uint8Array>): Promise<MailgunMessageData> {
@@ -169,14 +233,12 @@ function upload(file: Parts['attachments'][number], name: string): File {
 }
 
 function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
-  const all = (outcome: Outcome) =>
-    forAll(
-      handoff.recipients.map((recipient) => recipient.email),
-      outcome,
-    )
+  const all = (outcome: Outcome) => everyone(handoff, outcome)
   const body = jsonObject(answer)
   if (answer.status < 300) {
-    if (typeof body?.id === 'string') return all({ kind: 'accepted', providerMessageId: bare(body.id) })
+    // Answers write the Message-ID with angle brackets, events without.
+    const id = bareId(body?.id)
+    if (id !== null) return all({ kind: 'accepted', providerMessageId: id })
     // What the API says at a path that is none.
     if (answer.body.includes('Mailgun Magnificent API')) return all(rejected('account', diagnostic(200, answer.body)))
     return all(byStatus(answer, null))
@@ -201,7 +263,101 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   return all(byStatus(answer, message))
 }
 
-/** Answers write the Message-ID with angle brackets, events without. */
-function bare(messageId: string): string {
-  return messageId.replace(/^<|>$/g, '')
+/** The signature is over a time and a token, and stands in the body beside the event. */
+async function verify(call: HookCall, { webhookSigningKey }: { webhookSigningKey?: string | undefined }) {
+  let signature: Record<string, unknown> | null | undefined
+  try {
+    signature = object(hookObjects(call)[0]?.signature)
+  } catch {
+    return false
+  }
+  const [time, token, given] = [text(signature?.timestamp), text(signature?.token), text(signature?.signature)]
+  if (!webhookSigningKey || time === null || token === null || given === null || !timely(time, call.at)) return false
+  return same(given, hex(await hmac('SHA-256', webhookSigningKey, time + token)))
+}
+
+/** One event a call. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((envelope) => {
+    const event = object(envelope['event-data'])
+    const what = event && meaning(event)
+    if (!event || !what) return []
+    const headers = object(object(event.message)?.headers)
+    const status = object(event['delivery-status'])
+    return {
+      ...what,
+      at: instant(event.timestamp),
+      // Mail that was rejected has no recipient yet.
+      recipient: text(event.recipient) ?? addressesIn(text(headers?.to) ?? '')[0] ?? null,
+      messageId: ourId(object(event['user-variables'])?.waypost),
+      providerMessageId: bareId(headers?.['message-id']),
+      // An id is of its day alone, and the token of a call is another when it is made again.
+      key: keyOf(event.id, event.event, event.timestamp, event.recipient).slice(0, 500),
+      detail: line(
+        event.reason,
+        status?.code,
+        status?.message,
+        status?.description,
+        object(event.reject)?.reason,
+        event.url,
+      ),
+    }
+  })
+}
+
+function meaning(event: Record<string, unknown>): Pick<ProviderEvent, 'type' | 'bounce'> | undefined {
+  switch (event.event) {
+    case 'accepted':
+    case 'delivered':
+    case 'opened':
+    case 'clicked':
+    case 'unsubscribed':
+    case 'complained':
+    case 'rejected':
+      return { type: event.event }
+    case 'blocked':
+      return { type: 'rejected' }
+    case 'failed':
+      return event.severity === 'temporary' ? { type: 'deferred' } : failed(event)
+  }
+}
+
+/** Mailgun's own codes: 605, 606 and 607 for an address on its lists, 625 for a list of bad quality, 602 for too many tries. */
+function failed(event: Record<string, unknown>): Pick<ProviderEvent, 'type' | 'bounce'> {
+  const status = object(event['delivery-status'])
+  const code = Number(status?.code)
+  if (/^suppress-/.test(text(event.reason) ?? '') || [605, 606, 607].includes(code)) return { type: 'suppressed' }
+  if (code === 625) return { type: 'rejected' }
+  if (event.reason === 'old' || code === 602) return { type: 'bounced', bounce: 'soft' }
+  return { type: 'bounced', bounce: bounceByStatus(text(status?.['enhanced-code'])) }
+}
+
+/** The domain's lists. An unsubscription from some tags leaves the rest of our mail welcome. */
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
+  const lists = [
+    ['bounces', 'bounce'],
+    ['complaints', 'complaint'],
+    ['unsubscribes', 'unsubscribe'],
+  ] as const
+  for (const [list, reason] of lists) {
+    for await (const entry of entries(`${base(options)}/v3/${options.domain}/${list}`, authorization(options), fetch)) {
+      const tags = Array.isArray(entry.tags) ? entry.tags : []
+      if (tags.length === 0 || tags.includes('*')) yield* suppression(entry.address, reason, entry.created_at)
+    }
+  }
+}
+
+/** A page says where the next is; the last is followed by an empty one. */
+async function* entries(address: string, headers: Record<string, string>, fetch: Fetch) {
+  let query = '?limit=1000'
+  for (const seen = new Set<string>(); !seen.has(query); ) {
+    seen.add(query)
+    const page = object(await listed(fetch, address + query, headers))
+    const items = listOf(page?.items)
+    yield* items
+    const next = text(object(page?.paging)?.next)
+    if (items.length === 0 || next === null || !URL.canParse(next)) return
+    // Only what it says of the page: our credentials go where we were told to go.
+    query = new URL(next).search
+  }
 }

@@ -1,29 +1,81 @@
 /**
  * Postmark, through its own SDK. One tag a message; our own Message-ID is kept on request.
- * https://postmarkapp.com/developer/api/email-api and …/developer/api/overview (error codes)
+ * https://postmarkapp.com/developer/api/email-api, …/developer/api/overview (error codes) and …/developer/webhooks/webhooks-overview
+ * Unverified: X-PM-KeepID by SMTP; that a stream's list of suppressions always comes whole (no pages are documented).
  */
 import { ServerClient } from 'postmark'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
+import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
-import { addressesIn, byStatus, deferred, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
+import {
+  addressesIn,
+  byStatus,
+  deferred,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+} from '../src/mail/answer.ts'
+import { partsOf } from '../src/mail/asking.ts'
+import { listed, listOf, suppression } from '../src/mail/listing.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
+import { baseUrl, credential, hostName, smtpSettings } from '../src/mail/settings.ts'
+import { basicCredentials } from '../src/mail/signature.ts'
+import type { SuppressionReason } from '../src/mail/suppression.ts'
+import {
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  object,
+  ourId,
+  type ProviderEvent,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
-const options = z.strictObject({
-  serverToken: z.string().trim().min(1).describe('The token of one Postmark server (not of the account)'),
+const common = {
+  serverToken: credential('The token of one Postmark server (not of the account)'),
   messageStream: z
     .string()
     .min(1)
     .default('outbound')
     .describe('The message stream to send on: outbound, or the id of a broadcast stream'),
-  baseUrl: z
-    .url({ protocol: /^https?$/ })
-    .default('https://api.postmarkapp.com')
-    .describe('Where the API is'),
-})
+  webhookUser: z
+    .string()
+    .regex(/^[^:]+$/, 'must not be empty, nor have a colon')
+    .optional()
+    .describe('For events in: the user name of the Basic auth credentials that the webhook was given'),
+  webhookPassword: z
+    .string()
+    .min(16, 'must have 16 characters at least, for whoever guesses it can tell us what became of mail')
+    .optional()
+    .describe('For events in: their password'),
+}
+const options = z.strictObject({ ...common, baseUrl: baseUrl('https://api.postmarkapp.com') })
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookUser?: string | undefined; webhookPassword?: string | undefined }> = {
+  tells: [
+    'delivered',
+    'deferred',
+    'bounced',
+    'rejected',
+    'suppressed',
+    'complained',
+    'opened',
+    'clicked',
+    'unsubscribed',
+  ],
+  secrets: ['webhookUser', 'webhookPassword'],
+  setup: 'the message stream, Webhooks: choose every event, and give Basic auth credentials of your own',
+  verify: (call, { webhookUser, webhookPassword }) => basicCredentials(call, webhookUser, webhookPassword),
+  read,
+}
 
 export default adapter<Options>({
   name: 'postmark',
@@ -47,8 +99,7 @@ export default adapter<Options>({
   send: {
     kind: 'sdk',
     call(handoff, options, fetch) {
-      if (handoff.content.form !== 'parts') throw new TypeError('postmark takes parts')
-      return client(options, fetch, handoff.timeout).sendEmail(email(handoff, handoff.content.parts, options))
+      return client(options, fetch, handoff.timeout).sendEmail(email(handoff, options))
     },
     outcomes,
   },
@@ -67,10 +118,41 @@ export default adapter<Options>({
     })
     const ours = found.Messages.find((candidate) => candidate.Metadata?.waypost === messageId)
     if (!ours) return 'absent'
-    const emails = handoff.recipients.map((recipient) => recipient.email)
-    return forAll(emails, { kind: 'accepted', providerMessageId: ours.MessageID })
+    return everyone(handoff, { kind: 'accepted', providerMessageId: ours.MessageID })
   },
+  webhook,
+  suppressions,
+  smtp: overSmtp({
+    name: 'postmark',
+    title: 'Postmark, over SMTP',
+    options: z.strictObject({
+      ...common,
+      ...smtpSettings('smtp.postmarkapp.com'),
+      host: hostName
+        .default('smtp.postmarkapp.com')
+        .describe('The server; broadcast streams have smtp-broadcasts.postmarkapp.com'),
+    }),
+    features: { maxBytes: 10_000_000, maxRecipients: 50, headersRefused: [/^x-pm-/] },
+    login: ({ serverToken }) => ({ user: serverToken, pass: serverToken }),
+    headers: ({ message }, { messageStream }) => [
+      ['X-PM-Message-Stream', messageStream],
+      ['X-PM-KeepID', 'true'],
+      ...message.tags
+        .filter(ascii)
+        .slice(0, 1)
+        .map((tag) => ['X-PM-Tag', tag.slice(0, 900)] as const),
+      ...Object.entries(metadata(message))
+        .filter(([key, value]) => /^[\w-]+$/.test(key) && ascii(value))
+        .map(([key, value]) => [`X-PM-Metadata-${key}`, value] as const),
+    ],
+    webhook,
+  }),
 })
+
+/** What a header can bear as it is. */
+function ascii(value: string): boolean {
+  return /^[\x20-\x7e]+$/.test(value)
+}
 
 /** A client holds nothing that is worth keeping: the connections are the carrier's. */
 function client(options: Options, fetch: Fetch, timeout: number): ServerClient {
@@ -84,7 +166,8 @@ function client(options: Options, fetch: Fetch, timeout: number): ServerClient {
   })
 }
 
-function email(handoff: Handoff, parts: Parts, options: Options) {
+function email(handoff: Handoff, options: Options) {
+  const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
   const list = (mailboxes: Parts['to']) => mailboxes.map(formatMailbox).join(', ')
   return {
@@ -166,4 +249,84 @@ function inactive(message: string, emails: readonly string[]): string[] {
   const list = /inactive addresses: (.*?)(?:\.? Inactive recipients|\.?$)/i.exec(message)?.[1] ?? ''
   const named = new Set(list.split(',').map((address) => address.trim().toLowerCase()))
   return emails.filter((email) => named.has(email.toLowerCase()))
+}
+
+/**
+ * What a bounce means by its type. `hard` is Postmark's own word for a mailbox that does not exist. What is not here tells of
+ * nothing that became of the mail: an automatic reply, a change of address, a challenge.
+ * https://postmarkapp.com/developer/api/bounce-api#bounce-types
+ */
+const bounces: Record<string, Pick<ProviderEvent, 'type' | 'bounce'>> = {
+  HardBounce: { type: 'bounced', bounce: 'hard' },
+  BadEmailAddress: { type: 'bounced', bounce: 'hard' },
+  SoftBounce: { type: 'bounced', bounce: 'soft' },
+  Blocked: { type: 'bounced', bounce: 'block' },
+  SpamNotification: { type: 'bounced', bounce: 'block' },
+  VirusNotification: { type: 'bounced', bounce: 'block' },
+  DMARCPolicy: { type: 'bounced', bounce: 'block' },
+  Transient: { type: 'deferred' },
+  DnsError: { type: 'deferred' },
+  OpenRelayTest: { type: 'deferred' },
+  ManuallyDeactivated: { type: 'suppressed' },
+  Unconfirmed: { type: 'rejected' },
+  SMTPApiError: { type: 'rejected' },
+  TemplateRenderingFailed: { type: 'rejected' },
+  SpamComplaint: { type: 'complained' },
+  Unsubscribe: { type: 'unsubscribed' },
+}
+
+/** One event a call. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const what = meaning(event)
+    if (what === undefined) return []
+    const recipient = text(event.Recipient) ?? text(event.Email)
+    const time = event.DeliveredAt ?? event.BouncedAt ?? event.ReceivedAt ?? event.ChangedAt
+    return {
+      ...what,
+      at: instant(time),
+      recipient,
+      messageId: ourId(object(event.Metadata)?.waypost),
+      providerMessageId: text(event.MessageID),
+      // Only bounces and complaints are numbered.
+      key: keyOf(event.RecordType, text(event.ID) ?? keyOf(event.MessageID, recipient, time, event.OriginalLink)).slice(
+        0,
+        500,
+      ),
+      detail: line(event.Name, event.Details ?? event.Description, event.OriginalLink),
+    }
+  })
+}
+
+function meaning(event: Record<string, unknown>): Pick<ProviderEvent, 'type' | 'bounce'> | undefined {
+  switch (event.RecordType) {
+    case 'Delivery':
+      return { type: 'delivered' }
+    case 'Bounce':
+      return bounces[text(event.Type) ?? '']
+    case 'SpamComplaint':
+      return { type: 'complained' }
+    case 'Open':
+      return { type: 'opened' }
+    case 'Click':
+      return { type: 'clicked' }
+    case 'SubscriptionChange': {
+      // Those of a bounce or a complaint were told already; what we did ourselves is nobody's wish.
+      const wished = event.SuppressionReason === 'ManualSuppression' && (event.Origin ?? 'Recipient') === 'Recipient'
+      return event.SuppressSending === true && wished ? { type: 'unsubscribed' } : undefined
+    }
+  }
+}
+
+const reasons: Record<string, SuppressionReason> = { HardBounce: 'bounce', SpamComplaint: 'complaint' }
+
+/** Those of our message stream. https://postmarkapp.com/developer/api/suppressions-api */
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
+  const stream = encodeURIComponent(options.messageStream)
+  const address = `${options.baseUrl.replace(/\/+$/, '')}/message-streams/${stream}/suppressions/dump`
+  const dump = object(await listed(fetch, address, { 'x-postmark-server-token': options.serverToken }))
+  for (const { EmailAddress, SuppressionReason, Origin, CreatedAt } of listOf(dump?.Suppressions)) {
+    const asked = Origin === 'Recipient' ? 'unsubscribe' : 'manual'
+    yield* suppression(EmailAddress, reasons[text(SuppressionReason) ?? ''] ?? asked, CreatedAt)
+  }
 }

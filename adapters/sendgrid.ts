@@ -1,37 +1,87 @@
 /**
  * SendGrid, through its own SDK. No idempotency key and no per-recipient answers; suppressed recipients are accepted and dropped
- * later. https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
+ * later. Its search of what was sent is a product of its own, so an unknown is not asked about.
+ * https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send and …/for-developers/tracking-events/event
+ * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped; that a call made again is signed anew.
  */
 import sendgrid from '@sendgrid/mail'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
-import { byStatus, deferred, jsonObject, refusedRecipients, rejected, retryAfter, wait } from '../src/mail/answer.ts'
-import type { Mailbox, Parts } from '../src/mail/message.ts'
-import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import {
+  byStatus,
+  deferred,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+  retryAfter,
+  wait,
+} from '../src/mail/answer.ts'
+import { bareType, emailAndName, headerObject, partsOf } from '../src/mail/asking.ts'
+import { byOffset, listed, suppression } from '../src/mail/listing.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
+import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
+import { ecdsa, joined, timely } from '../src/mail/signature.ts'
+import { enhancedStatus } from '../src/mail/status.ts'
+import {
+  bounceByStatus,
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  ourId,
+  type ProviderEvent,
+  type ProviderEventType,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
 // The SDK's types name only its global instance, which is one account for the whole process.
 const { MailService } = sendgrid as unknown as { MailService: new () => typeof sendgrid }
 
 const hosts = { global: 'https://api.sendgrid.com', eu: 'https://api.eu.sendgrid.com' }
 
+const common = {
+  apiKey: credential('An API key with the Mail Send permission: SG.…'),
+  webhookPublicKey: webhookSecret('the verification key of the signed event webhook, in base64 or as PEM'),
+}
 const options = z
   .strictObject({
-    apiKey: z.string().min(1).describe('An API key with the Mail Send permission: SG.…'),
+    ...common,
     region: z
       .enum(['global', 'eu'])
       .optional()
       .describe('Where mail is processed; eu needs an EU subuser and its own key'),
-    baseUrl: z
-      .url({ protocol: /^https?$/ })
-      .optional()
-      .describe("Where the API is, instead of the region's host"),
+    baseUrl: otherBaseUrl,
   })
-  .refine((value) => value.region === undefined || value.baseUrl === undefined, {
-    path: ['region'],
-    message: 'region does nothing beside baseUrl: leave one out',
-  })
+  .refine(...notBoth)
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookPublicKey?: string | undefined }> = {
+  tells: [
+    'accepted',
+    'deferred',
+    'delivered',
+    'bounced',
+    'suppressed',
+    'rejected',
+    'opened',
+    'clicked',
+    'complained',
+    'unsubscribed',
+  ],
+  secrets: ['webhookPublicKey'],
+  setup: 'Mail Settings, Event Webhooks: choose every event, and turn the signed event webhook on',
+  verify(call, { webhookPublicKey = '' }) {
+    const time = call.headers['x-twilio-email-event-webhook-timestamp']
+    const signature = call.headers['x-twilio-email-event-webhook-signature'] ?? ''
+    return timely(time, call.at) && ecdsa(webhookPublicKey, signature, joined(`${time}`, call.body))
+  },
+  read,
+}
 
 export default adapter<Options>({
   name: 'sendgrid',
@@ -54,13 +104,30 @@ export default adapter<Options>({
   send: {
     kind: 'sdk',
     call(handoff, options, fetch) {
-      if (handoff.content.form !== 'parts') throw new TypeError('sendgrid takes parts')
       const mail = new MailService()
       mail.setClient(client(options, fetch) as unknown as Parameters<typeof mail.setClient>[0])
-      return mail.send(email(handoff, handoff.content.parts))
+      return mail.send(email(handoff))
     },
     outcomes,
   },
+  webhook,
+  suppressions,
+  smtp: overSmtp({
+    name: 'sendgrid',
+    title: 'SendGrid, over SMTP',
+    options: z.strictObject({
+      ...common,
+      ...smtpSettings('smtp.sendgrid.net'),
+      host: hostName.default('smtp.sendgrid.net').describe('The server; EU subusers have smtp.eu.sendgrid.net'),
+    }),
+    features: { maxBytes: 30_000_000, maxRecipients: 1000, headersRefused: ['x-sg-id', 'x-sg-eid', 'x-smtpapi'] },
+    // Literally so, for everyone.
+    login: ({ apiKey }) => ({ user: 'apikey', pass: apiKey }),
+    headers: ({ message: { id, tags, metadata } }) => [
+      ['X-SMTPAPI', headerJson({ unique_args: { ...metadata, waypost: id }, category: categories(tags).slice(0, 10) })],
+    ],
+    webhook,
+  }),
 })
 
 /**
@@ -68,53 +135,53 @@ export default adapter<Options>({
  * as headers of the request, so that a mail with `On-Behalf-Of` or `Authorization` would speak for another account.
  */
 function client(options: Options, fetch: Fetch) {
-  const base = (options.baseUrl ?? hosts[options.region ?? 'global']).replace(/\/+$/, '')
   return {
     request: (asked: { method: string; url: string; body: unknown }) =>
-      fetch(base + asked.url, {
+      fetch(base(options) + asked.url, {
         method: asked.method,
-        headers: {
-          authorization: `Bearer ${options.apiKey}`,
-          'content-type': 'application/json',
-          accept: 'application/json',
-        },
+        headers: { ...authorization(options), 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify(asked.body),
       }),
   }
 }
 
-function email(handoff: Handoff, parts: Parts): Parameters<typeof sendgrid.send>[0] {
+function base({ baseUrl, region }: Options): string {
+  return (baseUrl ?? hosts[region ?? 'global']).replace(/\/+$/, '')
+}
+
+function authorization({ apiKey }: Options) {
+  return { authorization: `Bearer ${apiKey}` }
+}
+
+function email(handoff: Handoff): Parameters<typeof sendgrid.send>[0] {
+  const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
   const { id, messageId, tags, metadata } = handoff.message
-  const headers: Record<string, string> = {}
-  // An object holds a name once; a header given twice becomes one with both values.
-  for (const [name, value] of parts.headers) headers[name] = name in headers ? `${headers[name]}, ${value}` : value
-  headers['Message-ID'] = messageId
   const content = [
     { type: 'text/plain', value: parts.text ?? '' },
     { type: 'text/html', value: parts.html ?? '' },
   ].filter((part) => part.value !== '')
   return {
-    from: mailbox(parts.from),
+    from: emailAndName(parts.from),
     personalizations: [
       {
-        to: to.map(mailbox),
-        ...(cc.length > 0 ? { cc: cc.map(mailbox) } : {}),
-        ...(bcc.length > 0 ? { bcc: bcc.map(mailbox) } : {}),
+        to: to.map(emailAndName),
+        ...(cc.length > 0 ? { cc: cc.map(emailAndName) } : {}),
+        ...(bcc.length > 0 ? { bcc: bcc.map(emailAndName) } : {}),
       },
     ],
-    ...(parts.replyTo.length > 0 ? { replyToList: parts.replyTo.map(mailbox) } : {}),
+    ...(parts.replyTo.length > 0 ? { replyToList: parts.replyTo.map(emailAndName) } : {}),
     // Neither an empty subject nor an empty body is taken.
     subject: parts.subject || ' ',
     content: (content.length > 0 ? content : [{ type: 'text/plain', value: ' ' }]) as [{ type: string; value: string }],
-    headers,
-    categories: [...new Set(tags.map((tag) => tag.slice(0, 255)))],
+    headers: { ...headerObject(parts.headers), 'Message-ID': messageId },
+    categories: categories(tags),
     customArgs: { ...metadata, waypost: id },
     attachments: parts.attachments.map((attachment) => ({
       content: attachment.content,
       filename: attachment.filename,
       // Parameters are refused.
-      type: attachment.contentType.split(';')[0]!.trim(),
+      type: bareType(attachment.contentType),
       disposition: attachment.inline ? 'inline' : 'attachment',
       // As the API spells it: the SDK renames no key within a list.
       ...(attachment.contentId ? { content_id: attachment.contentId } : {}),
@@ -122,8 +189,9 @@ function email(handoff: Handoff, parts: Parts): Parameters<typeof sendgrid.send>
   }
 }
 
-function mailbox({ email, name }: Mailbox): { email: string; name?: string } {
-  return name ? { email, name } : { email }
+/** Each once, as it must be. */
+function categories(tags: readonly string[]): string[] {
+  return [...new Set(tags.map((tag) => tag.slice(0, 255)))]
 }
 
 interface Complaint {
@@ -132,11 +200,7 @@ interface Complaint {
 }
 
 function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
-  const all = (outcome: Outcome) =>
-    forAll(
-      handoff.recipients.map((recipient) => recipient.email),
-      outcome,
-    )
+  const all = (outcome: Outcome) => everyone(handoff, outcome)
   if (answer.status === 202) {
     return all({ kind: 'accepted', providerMessageId: answer.headers['x-message-id'] ?? '' })
   }
@@ -188,4 +252,84 @@ function untilReset({ headers }: HttpAnswer): number | undefined {
   const at = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000
   const sent = Date.parse(headers.date ?? '')
   return Number.isNaN(at) ? undefined : wait(at - (Number.isNaN(sent) ? Date.now() : sent))
+}
+
+const types: Record<string, ProviderEventType> = {
+  processed: 'accepted',
+  deferred: 'deferred',
+  delivered: 'delivered',
+  bounce: 'bounced',
+  dropped: 'rejected',
+  open: 'opened',
+  click: 'clicked',
+  spamreport: 'complained',
+  unsubscribe: 'unsubscribed',
+  group_unsubscribe: 'unsubscribed',
+}
+
+/** Why mail is dropped when an address is on one of the account's lists. */
+const listReason = /^(Bounced|Unsubscribed|Spam Reporting) Address|^Invalid$/i
+
+/** Many events a call, of many messages. Our custom arguments stand among the event's own fields. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const known = types[text(event.event) ?? '']
+    if (known === undefined) return []
+    const onList = event.event === 'dropped' && listReason.test(text(event.reason) ?? '')
+    return {
+      type: onList ? 'suppressed' : known,
+      at: instant(event.timestamp),
+      recipient: text(event.email),
+      messageId: ourId(event.waypost),
+      providerMessageId: messageIdOf(event.sg_message_id),
+      key: keyOf(text(event.sg_event_id) ?? keyOf(event.event, event.sg_message_id, event.email, event.timestamp)),
+      ...(known === 'bounced' ? { bounce: bounceOf(event) } : {}),
+      detail: line(event.reason, event.response, event.url),
+    }
+  })
+}
+
+/** `X-Message-Id` is what stands before the first dot; some dropped mail has none of it. */
+function messageIdOf(value: unknown): string | null {
+  const [id = ''] = (text(value) ?? '').split('.')
+  return id === '' || id.startsWith('filter') ? null : id
+}
+
+/**
+ * By SendGrid's own class where it gives one. Type `blocked` is about the message or its sender, and puts nobody on a list.
+ * https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
+ */
+function bounceOf(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
+  const blocked = event.type === 'blocked'
+  switch (text(event.bounce_classification)) {
+    case 'Invalid Address':
+      return blocked ? 'soft' : 'hard'
+    case 'Mailbox Unavailable':
+    case 'Technical':
+    case 'Technical Failure':
+      return 'soft'
+    case 'Content':
+    case 'Reputation':
+    case 'Frequency or Volume Too High':
+      return 'block'
+  }
+  const status = text(event.status)
+  return blocked
+    ? 'block'
+    : bounceByStatus(/^\d\.\d+\.\d+$/.test(status ?? '') ? status : enhancedStatus(line(event.reason) ?? ''))
+}
+
+/** Those that were blocked are left out: SendGrid goes on mailing them. */
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
+  const lists = [
+    ['bounces', 'bounce'],
+    ['invalid_emails', 'bounce'],
+    ['spam_reports', 'complaint'],
+    ['unsubscribes', 'unsubscribe'],
+  ] as const
+  for (const [list, reason] of lists) {
+    const address = `${base(options)}/v3/suppression/${list}`
+    const entries = byOffset(500, (query) => listed(fetch, `${address}?${query}`, authorization(options)))
+    for await (const entry of entries) yield* suppression(entry.email, reason, entry.created)
+  }
 }

@@ -53,9 +53,13 @@ export function overSmtp<Options extends Server>(preset: Preset<Options>): Adapt
 
 /** Our message id and the mail's metadata as a header of JSON, for vendors that hand one back with their events. */
 export function metadataJson({ message }: Pick<Handoff, 'message'>): string {
-  // A header is ASCII; JSON can be.
-  return JSON.stringify({ ...message.metadata, waypost: message.id }).replace(
-    /[\u007f-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return headerJson({ ...message.metadata, waypost: message.id })
+}
+
+/** JSON as a header's value: in ASCII, and with spaces where it is long, for a header is folded at spaces. */
+export function headerJson(value: unknown): string {
+  const short = JSON.stringify(value)
+  // No line break within a text of JSON is written as one.
+  const foldable = short.length < 800 ? short : JSON.stringify(value, null, 1).replace(/\n */g, ' ')
+  return foldable.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

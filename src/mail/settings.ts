@@ -9,6 +9,18 @@ export function baseUrl(host: string) {
     .describe('Where the API is')
 }
 
+/** `baseUrl` beside a `region` that says where the API is. */
+export const otherBaseUrl = z
+  .url({ protocol: /^https?$/ })
+  .optional()
+  .describe("Where the API is, instead of the region's host")
+
+/** For `refine`, on settings with both. */
+export const notBoth = [
+  (value: { region?: unknown; baseUrl?: unknown }) => value.region === undefined || value.baseUrl === undefined,
+  { path: ['region'], message: 'region does nothing beside baseUrl: leave one out' },
+] satisfies [unknown, unknown]
+
 /** A credential. @param description what it is, and where the vendor shows it */
 export function credential(description: string) {
   return z.string().trim().min(1).describe(description)

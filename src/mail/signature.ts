@@ -95,3 +95,38 @@ export async function standardWebhook(call: HookCall, key: Uint8Array | null): P
 export function standardSecret(secret: string): Uint8Array | null {
   return fromBase64(secret.replace(/^whsec_/, ''))
 }
+
+/**
+ * Whether an ECDSA signature (P-256 with SHA-256) is over the data.
+ * @param key the public key as SPKI, its DER in base64, with or without PEM's lines around it
+ * @param signature DER in base64
+ */
+export async function ecdsa(key: string, signature: string, data: Uint8Array): Promise<boolean> {
+  const spki = fromBase64(key.replace(/-----[^-]*-----|\s+/g, ''))
+  const pair = fixedLength(fromBase64(signature))
+  if (spki === null || pair === null) return false
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  try {
+    const imported = await crypto.subtle.importKey('spki', spki, algorithm, false, ['verify'])
+    return await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, imported, pair, bytesOf(data))
+  } catch {
+    return false
+  }
+}
+
+/** The two numbers of a DER signature, each as 32 bytes, which is how the platform takes them; null when it is none. */
+function fixedLength(der: Uint8Array | null): Uint8Array<ArrayBuffer> | null {
+  if (der === null || der[0] !== 0x30 || der[1] !== der.length - 2) return null
+  const pair = new Uint8Array(64)
+  let at = 2
+  for (const end of [32, 64]) {
+    const length = der[at + 1] ?? 0
+    const number = der.subarray(at + 2, at + 2 + length)
+    // A number whose first bit is set has a zero byte in front.
+    const bare = number[0] === 0 ? number.subarray(1) : number
+    if (der[at] !== 2 || number.length !== length || bare.length > 32) return null
+    pair.set(bare, end - bare.length)
+    at += 2 + length
+  }
+  return at === der.length ? pair : null
+}

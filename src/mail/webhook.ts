@@ -160,3 +160,12 @@ export function ourId(value: unknown): string | null {
 export function keyOf(...values: unknown[]): string {
   return values.map((value) => text(value) ?? '').join('|')
 }
+
+/**
+ * Why it bounced, by the enhanced status (RFC 3463), for vendors that do not class their bounces or not well: a mailbox that is
+ * not there or has moved, and a domain that takes no mail, are hard; content, policy and what is wrong with the sender block.
+ */
+export function bounceByStatus(status: string | null): 'hard' | 'soft' | 'block' {
+  if (/^5\.1\.(1|6|10)$/.test(status ?? '')) return 'hard'
+  return /^5\.(1\.[78]|6\.\d+|7\.\d+)$/.test(status ?? '') ? 'block' : 'soft'
+}

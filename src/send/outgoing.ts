@@ -35,7 +35,25 @@ async function* chain(front: Uint8Array, rest: AsyncIterable<Uint8Array>): Async
   yield* rest
 }
 
-/** Header lines from names and values; line breaks in them become spaces, so that no value makes a field of its own. */
+/**
+ * Header lines from names and values; line breaks in them become spaces, so that no value makes a field of its own. A line that
+ * is too long (RFC 5322 section 2.1.1) is folded at its spaces.
+ */
 export function headerLines(fields: readonly (readonly [string, string])[]): string {
-  return fields.map((field) => `${field.map((part) => part.replace(/[\r\n]+/g, ' ')).join(': ')}\r\n`).join('')
+  return fields.map((field) => `${folded(field.map((part) => part.replace(/[\r\n]+/g, ' ')).join(': '))}\r\n`).join('')
+}
+
+function folded(line: string): string {
+  const lines: string[] = []
+  // The space behind the name is no place to fold: it would leave a field without a value in its first line.
+  let [rest, first] = [line, line.indexOf(': ') + 1]
+  while (rest.length > 998) {
+    const near = rest.lastIndexOf(' ', 900)
+    const at = near > first ? near : rest.indexOf(' ', 901)
+    if (at < 0) break
+    lines.push(rest.slice(0, at))
+    rest = rest.slice(at)
+    first = 0
+  }
+  return [...lines, rest].join('\r\n')
 }

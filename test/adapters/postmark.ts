@@ -1,11 +1,41 @@
 import assert from 'node:assert/strict'
 import postmark from '../../adapters/postmark.ts'
 import { fakePostmark, postmarkToken } from '../support/fake-vendors/postmark.ts'
-import { letter, message, says, type VendorData } from './fixture.ts'
+import { hookTime, jsonCall, letter, message, says, told, type VendorData } from './fixture.ts'
 
 const error = (ErrorCode: number, Message: string) => says({ ErrorCode, Message })
 const inactive =
   'Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.'
+
+const basic = (credentials: string) => ({ authorization: `Basic ${Buffer.from(credentials).toString('base64')}` })
+const password = 'a password of our own'
+
+const event = (RecordType: string, more: object = {}) => ({
+  RecordType,
+  MessageStream: 'outbound',
+  MessageID: 'u-1',
+  Recipient: 'ann@example.com',
+  Tag: 'welcome',
+  Metadata: { order: '17', waypost: message.id },
+  ...more,
+})
+const about = {
+  at: hookTime - 60_000,
+  recipient: 'ann@example.com',
+  messageId: message.id,
+  providerMessageId: 'u-1',
+}
+const time = '2026-11-25T07:59:00.0000000-04:00'
+const bounce = (Type: string, means: Partial<ReturnType<typeof told>> & { type: ReturnType<typeof told>['type'] }) => {
+  const { Recipient: Email, ...rest } = event('Bounce', {
+    ID: 42,
+    Type,
+    Name: Type,
+    Details: '550 no',
+    BouncedAt: time,
+  })
+  return { says: Type, body: { ...rest, Email }, events: [told({ ...about, detail: `${Type} 550 no`, ...means })] }
+}
 
 export default {
   adapter: postmark,
@@ -34,11 +64,18 @@ export default {
     },
     { says: '200 with an error code', status: 200, ...error(405, 'Not allowed to send'), all: 'rejected/account' },
     { says: '200 without an id', status: 200, ...says({ Message: 'OK' }), all: 'unknown' },
-    { says: '401 / 10', status: 401, ...error(10, 'Bad or missing token'), all: 'rejected/account' },
+    {
+      says: '401 / 10',
+      about: 'credential',
+      status: 401,
+      ...error(10, 'Bad or missing token'),
+      all: 'rejected/account',
+    },
     { says: '422 / 11', status: 422, ...error(11, 'Multiple errors'), all: 'rejected/message' },
     { says: '503 / 100', status: 503, ...error(100, 'Maintenance'), all: 'deferred/provider' },
     {
       says: '422 / 300 for a To address',
+      about: 'recipient',
       status: 422,
       ...error(300, "Invalid 'To' address: 'ann@example.com'."),
       ann: 'rejected/recipient',
@@ -58,11 +95,17 @@ export default {
       ...error(300, 'Provide either TextBody or HtmlBody.'),
       all: 'rejected/message',
     },
-    { says: '422 / 400', status: 422, ...error(400, 'Sender Signature not found'), all: 'rejected/identity' },
+    {
+      says: '422 / 400',
+      about: 'identity',
+      status: 422,
+      ...error(400, 'Sender Signature not found'),
+      all: 'rejected/identity',
+    },
     { says: '422 / 401', status: 422, ...error(401, 'Sender signature not confirmed'), all: 'rejected/identity' },
     { says: '422 / 402', status: 422, ...error(402, 'Invalid JSON'), all: 'rejected/message' },
     { says: '422 / 403', status: 422, ...error(403, 'Invalid request field(s)'), all: 'rejected/message' },
-    { says: '422 / 405', status: 422, ...error(405, 'Out of credits'), all: 'rejected/account' },
+    { says: '422 / 405', about: 'credit', status: 422, ...error(405, 'Out of credits'), all: 'rejected/account' },
     {
       says: '422 / 406',
       status: 422,
@@ -81,7 +124,7 @@ export default {
     { says: '404', status: 404, all: 'rejected/account' },
     { says: '413', status: 413, all: 'rejected/message' },
     { says: '415', status: 415, all: 'rejected/account' },
-    { says: '429', status: 429, ...error(429, 'Rate limit'), all: 'deferred/provider' },
+    { says: '429', about: 'throttled', status: 429, ...error(429, 'Rate limit'), all: 'deferred/provider' },
     { says: '500 in its own words', status: 500, ...error(500, 'Internal error'), all: 'deferred/provider' },
   ],
   faithful({ fields, recipients }) {
@@ -119,5 +162,85 @@ export default {
         },
       ],
     })
+  },
+  smtp: {
+    options: { serverToken: postmarkToken },
+    server: ['smtp.postmarkapp.com', 587],
+    user: postmarkToken,
+    headers: {
+      'X-PM-Message-Stream': 'outbound',
+      'X-PM-KeepID': 'true',
+      'X-PM-Tag': 'welcome',
+      'X-PM-Metadata-waypost': message.id,
+      'X-PM-Metadata-order': '17',
+    },
+  },
+  hooks: {
+    options: { webhookUser: 'postmark', webhookPassword: password },
+    call: (body) => jsonCall(body, basic(`postmark:${password}`)),
+    forgeries: (genuine) =>
+      [`postmark:${password}x`, `other:${password}`, 'postmark:', ':', ''].map((credentials) => ({
+        how: `with ${credentials}`,
+        forged: { ...genuine, headers: { ...genuine.headers, ...basic(credentials) } },
+      })),
+    cases: [
+      {
+        says: 'delivered',
+        body: event('Delivery', { DeliveredAt: time, Details: '250 OK' }),
+        events: [told({ type: 'delivered', ...about, detail: '250 OK' })],
+      },
+      bounce('HardBounce', { type: 'bounced', bounce: 'hard' }),
+      bounce('BadEmailAddress', { type: 'bounced', bounce: 'hard' }),
+      bounce('SoftBounce', { type: 'bounced', bounce: 'soft' }),
+      bounce('Blocked', { type: 'bounced', bounce: 'block' }),
+      bounce('SpamNotification', { type: 'bounced', bounce: 'block' }),
+      bounce('VirusNotification', { type: 'bounced', bounce: 'block' }),
+      bounce('DMARCPolicy', { type: 'bounced', bounce: 'block' }),
+      bounce('Transient', { type: 'deferred' }),
+      bounce('DnsError', { type: 'deferred' }),
+      bounce('OpenRelayTest', { type: 'deferred' }),
+      bounce('ManuallyDeactivated', { type: 'suppressed' }),
+      bounce('Unconfirmed', { type: 'rejected' }),
+      bounce('SMTPApiError', { type: 'rejected' }),
+      bounce('TemplateRenderingFailed', { type: 'rejected' }),
+      bounce('SpamComplaint', { type: 'complained' }),
+      bounce('Unsubscribe', { type: 'unsubscribed' }),
+      { ...bounce('AutoResponder', { type: 'bounced' }), events: [] },
+      {
+        says: 'complained',
+        body: event('SpamComplaint', { ID: 43, Type: 'SpamComplaint', BouncedAt: time }),
+        events: [told({ type: 'complained', ...about })],
+      },
+      {
+        says: 'opened',
+        body: event('Open', { FirstOpen: true, ReceivedAt: time }),
+        events: [told({ type: 'opened', ...about })],
+      },
+      {
+        says: 'clicked',
+        body: event('Click', { OriginalLink: 'https://example.com/a', ReceivedAt: time }),
+        events: [told({ type: 'clicked', ...about, detail: 'https://example.com/a' })],
+      },
+      {
+        says: 'unsubscribed',
+        body: event('SubscriptionChange', {
+          SuppressSending: true,
+          SuppressionReason: 'ManualSuppression',
+          Origin: 'Recipient',
+          ChangedAt: time,
+        }),
+        events: [told({ type: 'unsubscribed', ...about })],
+      },
+      ...[
+        { SuppressSending: true, SuppressionReason: 'HardBounce', Origin: 'Recipient' },
+        { SuppressSending: true, SuppressionReason: 'ManualSuppression', Origin: 'Customer' },
+        { SuppressSending: false, SuppressionReason: null },
+      ].map((change) => ({
+        says: `of a list: ${JSON.stringify(change)}`,
+        body: event('SubscriptionChange', { ...change, ChangedAt: time }),
+        events: [],
+      })),
+      { says: 'mail that came in', body: { FromFull: { Email: 'ann@example.com' }, MessageID: 'u-1' }, events: [] },
+    ],
   },
 } satisfies VendorData

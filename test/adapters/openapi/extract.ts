@@ -58,7 +58,8 @@ function taken(value: unknown): unknown {
   }
   const copy: Json = {}
   for (const [word, inner] of Object.entries(rest)) {
-    if (word.startsWith('x-')) continue
+    // Some write the type as a format too.
+    if (word.startsWith('x-') || (word === 'format' && inner === rest.type)) continue
     copy[word] = word === 'properties' ? properties(inner as Json) : taken(inner)
   }
   if (nullable === true && typeof copy.type === 'string') copy.type = [copy.type, 'null']

@@ -1,19 +1,44 @@
-/** Mailgun's `messages`, `messages.mime` and `events` of one domain, by its sheet: refuses what Mailgun refuses. */
+/** Mailgun's `messages`, `messages.mime`, `events` and suppressions of one domain, by its sheet: refuses what Mailgun refuses. */
 import { mailboxes } from './mailboxes.ts'
 import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from './vendor.ts'
 
 export const mailgunKey = 'fake-mailgun-key'
 export const mailgunDomain = 'mg.example.com'
 
+const created_at = 'Thu, 11 Dec 2025 01:49:40 UTC'
+
+/** The domain's lists. */
+export const mailgunLists: Record<string, { address: string; created_at: string; tags?: string[] }[]> = {
+  bounces: Array.from({ length: 1001 }, (_, n) => ({ address: `gone-${n}@example.com`, created_at })),
+  complaints: [{ address: 'cross@example.com', created_at }],
+  unsubscribes: [
+    { address: 'leaver@example.com', tags: ['*'], created_at },
+    { address: 'half@example.com', tags: ['news'], created_at },
+  ],
+}
+
+/** Pages are told apart by the last address of the one before; the last page names a next, which is empty. */
+function page(asked: Asked, list: { address: string }[]): Reply {
+  const limit = Number(asked.query.get('limit') ?? 100)
+  if (limit > 1000) return json(400, { message: 'limit is too large' })
+  const after = list.findIndex(({ address }) => address === asked.query.get('address')) + 1
+  const items = list.slice(after, after + limit)
+  const last = encodeURIComponent(items.at(-1)?.address ?? asked.query.get('address') ?? '')
+  const next = `https://api.mailgun.net${asked.path}?page=next&address=${last}&limit=${limit}`
+  return json(200, { items, paging: { next } })
+}
+
 export async function fakeMailgun(): Promise<FakeVendor> {
   let serial = 0
   const vendor = await fakeVendor(async (asked) => {
     const basic = `Basic ${Buffer.from(`api:${mailgunKey}`).toString('base64')}`
-    const [, , domain, what] = /^(\/v3\/([^/]+)\/(messages|messages\.mime|events))$/.exec(asked.path) ?? []
+    const [, , domain, what] =
+      /^(\/v3\/([^/]+)\/(messages|messages\.mime|events|bounces|complaints|unsubscribes))$/.exec(asked.path) ?? []
     if (what === undefined) return { status: 200, body: 'Mailgun Magnificent API' }
     if (asked.headers.authorization !== basic) return { status: 401, body: 'Forbidden' }
     if (domain !== mailgunDomain) return json(404, { message: `Domain not found: ${domain}` })
     if (what === 'events') return events(asked, vendor)
+    if (what in mailgunLists) return page(asked, mailgunLists[what]!)
     if (asked.body.length > 26_500_000) return json(413, { message: 'Message is too large' })
     const id = `${++serial}.fake@${mailgunDomain}`
     return what === 'messages' ? takeForm(asked, id) : takeMime(asked, id)

@@ -1,9 +1,22 @@
-/** Postmark's `POST /email` and its message search, by its sheet: refuses what Postmark refuses. */
+/** Postmark's `POST /email`, its message search and its suppressions, by its sheet: refuses what Postmark refuses. */
 import { randomUUID } from 'node:crypto'
 import { mailboxes } from './mailboxes.ts'
 import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from './vendor.ts'
 
 export const postmarkToken = 'fake-server-token'
+
+/** Of its message stream. */
+export const postmarkSuppressions = [
+  ['leaver', 'ManualSuppression', 'Recipient'],
+  ['ours', 'ManualSuppression', 'Customer'],
+  ['gone', 'HardBounce', 'Recipient'],
+  ['cross', 'SpamComplaint', 'Recipient'],
+].map(([name, SuppressionReason, Origin]) => ({
+  EmailAddress: `${name}@example.com`,
+  SuppressionReason,
+  Origin,
+  CreatedAt: '2019-12-17T08:58:33-05:00',
+}))
 
 export interface FakePostmark extends FakeVendor {
   /** Lower-case addresses that are suppressed there. */
@@ -17,6 +30,9 @@ export async function fakePostmark(): Promise<FakePostmark> {
       return refuse(401, 10, 'Request does not contain a valid Server token.')
     }
     if (asked.method === 'GET' && asked.path === '/messages/outbound') return search(asked, vendor)
+    if (asked.method === 'GET' && asked.path === '/message-streams/outbound/suppressions/dump') {
+      return json(200, { Suppressions: postmarkSuppressions })
+    }
     if (asked.path !== '/email' || asked.method !== 'POST') return { status: 404, body: '' }
     if (asked.headers.accept !== 'application/json') return refuse(422, 409, 'The JSON headers are missing.')
     if (!asked.headers['content-type']?.startsWith('application/json')) return { status: 415, body: '' }

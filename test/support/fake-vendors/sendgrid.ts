@@ -1,11 +1,26 @@
-/** SendGrid's `POST /v3/mail/send`, by its sheet: refuses what SendGrid refuses. */
+/** SendGrid's `POST /v3/mail/send` and its suppressions, by its sheet: refuses what SendGrid refuses. */
 import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from './vendor.ts'
 
 export const sendgridKey = 'SG.fake-key'
 
+/** On its lists, as `GET /v3/suppression/…` gives them. */
+export const sendgridLists: Record<string, { email: string; created: number; reason?: string; status?: string }[]> = {
+  bounces: Array.from({ length: 501 }, (_, n) => ({
+    email: `gone-${n}@example.com`,
+    created: 1_700_000_000 + n,
+    reason: '550 5.1.1 no such user',
+    status: '5.1.1',
+  })),
+  invalid_emails: [{ email: 'no@domain.test', created: 1_700_000_000, reason: 'Mail domain is unknown' }],
+  spam_reports: [{ email: 'cross@example.com', created: 1_700_000_001 }],
+  unsubscribes: [{ email: 'leaver@example.com', created: 1_700_000_002 }],
+}
+
 export function fakeSendgrid(): Promise<FakeVendor> {
   let serial = 0
   return fakeVendor((asked) => {
+    const list = sendgridLists[asked.path.replace('/v3/suppression/', '')]
+    if (list) return page(asked, list)
     if (asked.path !== '/v3/mail/send') return refuse(404, 'not found')
     if (asked.method !== 'POST') return refuse(405, 'method not allowed')
     if (asked.headers.authorization !== `Bearer ${sendgridKey}`) {
@@ -17,6 +32,14 @@ export function fakeSendgrid(): Promise<FakeVendor> {
     if (asked.body.length > 30_000_000) return refuse(413, 'Payload too large')
     return take(asked, `fake-${++serial}`)
   })
+}
+
+function page(asked: Asked, list: unknown[]): Reply {
+  if (asked.headers.authorization !== `Bearer ${sendgridKey}`) return refuse(401, 'authorization required')
+  const limit = Number(asked.query.get('limit') ?? 100)
+  if (limit > 500) return refuse(400, 'limit must be at most 500', 'limit')
+  const offset = Number(asked.query.get('offset') ?? 0)
+  return json(200, list.slice(offset, offset + limit))
 }
 
 const known = new Set(
@@ -72,6 +95,9 @@ function take(asked: Asked, id: string): Reply {
   }
   if (recipients.length > 1000) return refuse(400, 'Too many recipients', 'personalizations')
   if (!valid(mail.from)) return refuse(400, 'The from email does not contain a valid address.', 'from.email')
+  if (mail.from.email.endsWith('@unverified.test')) {
+    return refuse(403, 'The from address does not match a verified Sender Identity.', 'from')
+  }
   if (typeof mail.subject !== 'string' || mail.subject === '') return refuse(400, 'The subject is required.', 'subject')
   const types = (mail.content ?? []).map((part: Json) => part.type)
   if (types.length === 0) return refuse(400, 'The content is required.', 'content')
