@@ -11,6 +11,8 @@ import { json, plain, type Terminal } from './terminal.ts'
 
 /** For one page of a vendor's list. */
 const patience = 60_000
+/** Some give all of it as one page. */
+const longestPage = 256 * 1024 * 1024
 
 export function addPull(suppressions: Command, terminal: Terminal): void {
   withGateway(withConfig(suppressions.command('pull')))
@@ -41,7 +43,7 @@ async function pull(name: string, flags: ConfigFlags & GatewayFlags, terminal: T
   const entries: ListedAddress[] = []
   let unreadable = 0
   try {
-    for await (const { email, reason, at } of adapter.suppressions(options, carrier.fetch(patience))) {
+    for await (const { email, reason, at } of adapter.suppressions(options, carrier.fetch(patience, longestPage))) {
       const address = canonicalOrNull(email)
       if (address === null) unreadable++
       else

@@ -5,7 +5,7 @@ import type { Handoff, HttpAnswer } from '../mail/adapter.ts'
 import type { Outcome } from '../mail/outcome.ts'
 import { unanswered } from './classify.ts'
 
-const longestAnswer = 1_048_576
+const usualLongest = 1_048_576
 /** Small enough that a request of any weight is not all handed to the socket at once, large enough to cost nothing. */
 const pieceLength = 65_536
 
@@ -17,7 +17,8 @@ export interface Call {
 }
 
 export type Carried = { answer: HttpAnswer } | { outcome: Outcome }
-export type Deadline = Pick<Handoff, 'signal' | 'timeout'>
+/** When it must be over, and how many bytes of answer are read. */
+export type Deadline = Pick<Handoff, 'signal' | 'timeout'> & { longest?: number }
 
 /** Makes the call, once. Resolves when it was answered, broke or is overdue; never rejects. */
 export function exchange(agent: Agent, call: Call, deadline: Deadline): Promise<Carried> {
@@ -105,7 +106,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
     this.#length += piece.length
-    if (this.#length > longestAnswer) controller.abort(new Error(`the answer is longer than ${longestAnswer} bytes`))
+    const longest = this.#deadline.longest ?? usualLongest
+    if (this.#length > longest) controller.abort(new Error(`the answer is longer than ${longest} bytes`))
     else this.#answered.push(piece)
   }
 

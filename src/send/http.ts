@@ -16,8 +16,8 @@ export interface HttpCarrier {
   send<Options>(way: HttpExchange<Options> | SdkCall<Options>, handoff: Handoff, options: Options): Promise<Outcomes>
   /** Asks an adapter's vendor what became of an unknown; null when there is no telling now, for whatever reason. */
   reconcile(adapter: Adapter, handoff: Omit<Handoff, 'content'>, options: unknown): Promise<Outcomes | 'absent' | null>
-  /** For what an adapter asks besides mail, each call within so many milliseconds. */
-  fetch(timeout: number): Fetch
+  /** For what an adapter asks besides mail: each call within so many milliseconds, and with so many bytes of answer (1 MiB). */
+  fetch(timeout: number, longest?: number): Fetch
   /** Ends idle connections; calls under way are cut off. */
   close(): Promise<void>
 }
@@ -51,8 +51,10 @@ export function httpCarrier(settings: { connections?: number; ca?: string } = {}
         return null
       }
     },
-    fetch: (timeout) => (input, init) =>
-      fetchOver(pool, { signal: AbortSignal.timeout(timeout), timeout })(input, init),
+    fetch: (timeout, longest) => (input, init) => {
+      const deadline = { signal: AbortSignal.timeout(timeout), timeout, ...(longest === undefined ? {} : { longest }) }
+      return fetchOver(pool, deadline)(input, init)
+    },
     async close() {
       await (await opened)?.destroy()
     },

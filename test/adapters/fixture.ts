@@ -110,12 +110,12 @@ export const addressHooks: Pick<HookData, 'options' | 'call' | 'forgeries'> = {
 export const hookTime = Date.UTC(2026, 10, 25, 12)
 
 /** Forgeries of a call whose signature is over its body and over when it was made. */
-export function tampered(genuine: HookCall): { how: string; forged: HookCall }[] {
+export function tampered(genuine: HookCall, late = 3_600_000): { how: string; forged: HookCall }[] {
   const flipped = Uint8Array.from(genuine.body)
   flipped[flipped.length >> 1]! ^= 1
   return [
     { how: 'a bit of the body is another', forged: { ...genuine, body: flipped } },
-    { how: 'it comes an hour late', forged: { ...genuine, at: genuine.at + 3_600_000 } },
+    { how: 'it comes too late', forged: { ...genuine, at: genuine.at + late } },
   ]
 }
 

@@ -166,7 +166,7 @@ export default {
     forgeries: (genuine) => {
       const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
       return [
-        ...tampered(genuine),
+        ...tampered(genuine, 2 * 24 * 3_600_000),
         {
           how: 'another key',
           forged: { ...genuine, headers: { ...genuine.headers, ...signed(genuine.body.toString(), other) } },
