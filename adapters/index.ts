@@ -4,6 +4,7 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
+  inboxroad: () => import('./inboxroad.ts'),
   mailgun: () => import('./mailgun.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
