@@ -9,6 +9,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
+  sendpulse: () => import('./sendpulse.ts'),
   smtp: () => import('./smtp.ts'),
   smtpcom: () => import('./smtpcom.ts'),
 }
