@@ -3,6 +3,7 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
+  flowmailer: () => import('./flowmailer.ts'),
   inbox: () => import('./inbox.ts'),
   inboxroad: () => import('./inboxroad.ts'),
   mailgun: () => import('./mailgun.ts'),
