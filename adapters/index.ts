@@ -7,6 +7,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   inbox: () => import('./inbox.ts'),
   inboxroad: () => import('./inboxroad.ts'),
   mailgun: () => import('./mailgun.ts'),
+  ongage: () => import('./ongage.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),

@@ -15,7 +15,7 @@ import {
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
-import { emailAndName, partsOf, postJson, textInBase64 } from '../src/mail/asking.ts'
+import { emailAndName, partsOf, postJson, textAsHtml, textInBase64 } from '../src/mail/asking.ts'
 import type { Mailbox, Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -91,16 +91,11 @@ function email(handoff: Handoff): Record<string, unknown> {
     ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     // Both bodies are required; it can make the text from the HTML, but not the other way round.
-    html: textInBase64(parts.html || asHtml(parts.text || ' ')),
+    html: textInBase64(parts.html || textAsHtml(parts.text || ' ')),
     text: parts.text || ' ',
     ...(parts.html && !parts.text ? { auto_plain_text: true } : {}),
     ...(parts.attachments.length > 0 ? { attachments_binary: byName(parts.attachments) } : {}),
   }
-}
-
-function asHtml(text: string): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  return `<div style="white-space: pre-wrap">${escaped}</div>`
 }
 
 /** Content by file name: a name that is there already gets a number. */
