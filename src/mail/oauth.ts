@@ -89,7 +89,8 @@ async function ask(desk: TokenDesk, fetch: Fetch): Promise<{ value: string; last
   const answer = await answered(desk, fetch)
   const body = jsonObject(answer)
   const value = text(body?.access_token)
-  if (answer.status < 300 && value !== null) {
+  // What no header can hold would break the call that bears it, after an answer that is no answer to the mail.
+  if (answer.status < 300 && value !== null && /^[\x21-\x7e]+$/.test(value)) {
     const seconds = Number(body?.expires_in ?? unsaid)
     return { value, lasts: (seconds > 0 ? seconds : unsaid) * 1000 }
   }

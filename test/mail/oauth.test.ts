@@ -122,6 +122,7 @@ test('no token for any other reason is the provider’s fault, and never unknown
     new Response('<html>', { status: 502 }),
     new Response('<html>Welcome', { status: 200 }),
     Response.json({ token_type: 'Bearer' }),
+    Response.json({ access_token: 'two\nlines' }),
     new Response('<html>', { status: 400 }),
   ]
   for (const answer of answers) {
