@@ -5,13 +5,18 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
   elasticemail: () => import('./elasticemail.ts'),
   emailsuccess: () => import('./emailsuccess.ts'),
+  flowmailer: () => import('./flowmailer.ts'),
   inbox: () => import('./inbox.ts'),
+  inboxroad: () => import('./inboxroad.ts'),
   mailgun: () => import('./mailgun.ts'),
   mysmtp: () => import('./mysmtp.ts'),
+  ongage: () => import('./ongage.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
+  sendpulse: () => import('./sendpulse.ts'),
   smtp: () => import('./smtp.ts'),
+  smtpcom: () => import('./smtpcom.ts'),
 }
 
 export const adapters: Adapters = new Map(

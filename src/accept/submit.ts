@@ -259,6 +259,7 @@ export function messageOf(submission: Submission, rules: DoorRules, now: number)
     provider: submission.provider ?? null,
     dsn: submission.dsn,
     ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id)),
+    ...ccOf(submission),
     hidden: hiddenOf(submission),
   }
 }
@@ -291,6 +292,14 @@ function partsFacts(parts: Parts, id: string): Facts {
 /** Those that are kept with the parts: the Message-ID is the message's, and would leave as a second one. */
 function customHeaders({ headers }: Parts): Header[] {
   return headers.filter(([name]) => name.toLowerCase() !== 'message-id')
+}
+
+function ccOf({ content }: Submission): Pick<Message, 'cc'> {
+  const cc =
+    content.form === 'parts'
+      ? content.parts.cc
+      : content.headers.filter(([name]) => /^cc$/i.test(name)).flatMap(([, value]) => mailboxesIn(value))
+  return cc.length > 0 ? { cc: cc.length } : {}
 }
 
 /** Indices of the recipients that neither To nor Cc names. */

@@ -34,6 +34,8 @@ export interface Features {
   maxBytes: number
   /** Recipients of one call, to, cc and bcc together. */
   maxRecipients: number
+  /** False where nobody can be shown as Cc: a message with one then goes elsewhere. */
+  cc?: false
   attachments: boolean
   inline: boolean
   /** Lower-case names of custom headers that the vendor refuses or rewrites, or a pattern over the lower-case name. */

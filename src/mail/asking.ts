@@ -42,6 +42,12 @@ export function bareType(contentType: string): string {
   return contentType.split(';')[0]!.trim()
 }
 
+/** A text as HTML, for vendors that take no mail without any: lines and spaces stay as they are. */
+export function textAsHtml(text: string): string {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return `<div style="white-space: pre-wrap">${escaped}</div>`
+}
+
 /** Text in base64, for a vendor's header or JSON: UTF-8 underneath. */
 export function textInBase64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))

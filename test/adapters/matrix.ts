@@ -49,7 +49,11 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ['adapter', ({ name }) => `\`${name}\``],
   [
     'called by',
-    ({ send }) => ({ http: 'HTTP', sdk: 'its SDK', smtp: 'SMTP', mx: 'SMTP to MX', keep: 'not' })[send.kind],
+    // Not every `call` is an SDK's: some ask for a token first.
+    ({ send, title }) =>
+      send.kind === 'sdk' && !/\bSDK$/.test(title)
+        ? 'HTTP, by a token'
+        : { http: 'HTTP', sdk: 'its SDK', smtp: 'SMTP', mx: 'SMTP to MX', keep: 'not' }[send.kind],
   ],
   ['takes', ({ features }) => features.forms.join(', ')],
   [
@@ -58,7 +62,9 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ],
   [
     'recipients a call',
-    ({ features }) => (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any'),
+    ({ features }) =>
+      (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any') +
+      (features.cc === false ? ', no Cc' : ''),
   ],
   ['attachments', ({ features }) => (features.attachments ? (features.inline ? 'yes, inline too' : 'yes') : 'no')],
   ['tags', ({ features }) => (Number.isFinite(features.maxTags) ? String(features.maxTags) : 'any')],

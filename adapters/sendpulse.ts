@@ -1,0 +1,170 @@
+/**
+ * SendPulse's SMTP service, over its REST API: a token first, then JSON with the HTML in base64.
+ * https://sendpulse.com/integrations/api/smtp (its OpenAPI document, 2026-08)
+ * What it tells later bears a number that no answer gives, and nothing of ours: no event could be joined to its mail, so no
+ * webhook is read. Unverified: the largest mail and the most recipients; the time zone of its suppressions.
+ */
+import { z } from 'zod'
+import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import {
+  addressesIn,
+  byStatus,
+  deferred,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+} from '../src/mail/answer.ts'
+import { emailAndName, partsOf, postJson, textAsHtml, textInBase64 } from '../src/mail/asking.ts'
+import type { Mailbox, Parts } from '../src/mail/message.ts'
+import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { overSmtp } from '../src/mail/over-smtp.ts'
+import { roles } from '../src/mail/roles.ts'
+import { baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
+import { instant, object, text } from '../src/mail/webhook.ts'
+
+const options = z.strictObject({
+  clientId: credential('The ID of the account’s API, in its settings'),
+  clientSecret: credential('The secret beside it'),
+  baseUrl: baseUrl('https://api.sendpulse.com'),
+})
+type Options = z.infer<typeof options>
+
+// Neither is published.
+const limits = { maxBytes: 10_000_000, maxRecipients: 50 }
+
+export default adapter<Options>({
+  name: 'sendpulse',
+  title: 'SendPulse, over its SMTP service’s API',
+  options,
+  features: {
+    forms: ['parts'],
+    ...limits,
+    attachments: true,
+    inline: false,
+    // It takes none at all.
+    headersRefused: [/./],
+    maxTags: 0,
+    metadata: false,
+    addressing: 'headers',
+    returnPath: 'fixed',
+    smtpUtf8: false,
+    idempotency: null,
+  },
+  send: { kind: 'sdk', call, outcomes },
+  suppressions,
+  smtp: overSmtp({
+    name: 'sendpulse',
+    title: 'SendPulse, over SMTP',
+    options: z.strictObject({
+      user: credential('The address the account logs in with'),
+      pass: credential('The SMTP password, in the settings of the SMTP service'),
+      ...smtpSettings('smtp-pulse.com', 465),
+    }),
+    features: limits,
+    login: ({ user, pass }) => ({ user, pass }),
+  }),
+})
+
+function desk({ baseUrl, clientId, clientSecret }: Options): TokenDesk {
+  return { url: `${baseUrl.replace(/\/+$/, '')}/oauth/access_token`, clientId, clientSecret, as: 'json' }
+}
+
+async function call(handoff: Handoff, options: Options, fetch: Fetch): Promise<unknown> {
+  const request = postJson(options.baseUrl, '/smtp/emails', {}, { email: email(handoff) })
+  return sendWithToken(options, desk(options), fetch, request)
+}
+
+function email(handoff: Handoff): Record<string, unknown> {
+  const parts = partsOf(handoff)
+  const { to, cc, bcc } = roles(handoff, parts)
+  const list = (name: string, mailboxes: Mailbox[]) =>
+    mailboxes.length > 0 ? { [name]: mailboxes.map(emailAndName) } : {}
+  return {
+    // A name is required.
+    from: { name: parts.from.name || parts.from.email, email: parts.from.email },
+    ...list('to', to),
+    ...list('cc', cc),
+    ...list('bcc', bcc),
+    // It takes one.
+    ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
+    subject: parts.subject || ' ',
+    // Both bodies are required; it can make the text from the HTML, but not the other way round.
+    html: textInBase64(parts.html || textAsHtml(parts.text || ' ')),
+    text: parts.text || ' ',
+    ...(parts.html && !parts.text ? { auto_plain_text: true } : {}),
+    ...(parts.attachments.length > 0 ? { attachments_binary: byName(parts.attachments) } : {}),
+  }
+}
+
+/** Content by file name: a name that is there already gets a number. */
+function byName(attachments: Parts['attachments']): Record<string, string> {
+  const all = new Map<string, string>()
+  for (const { filename, content } of attachments) {
+    let name = filename
+    for (let number = 2; all.has(name); number++) name = filename.replace(/(\.[^.]*)?$/, ` (${number})$1`)
+    all.set(name, content)
+  }
+  return Object.fromEntries(all)
+}
+
+const account = new Set([400, 403, 707])
+const identity = new Set([10, 20, 97])
+const recipient = new Set([11, 904, 906])
+const slower = new Set([905, 2020202020])
+
+function outcomes(handoff: Handoff, given: HttpAnswer, options: Options): Outcomes {
+  const answer = withoutToken(given, options)
+  const all = (outcome: Outcome) => everyone(handoff, outcome)
+  const body = jsonObject(answer)
+  const id = text(body?.id)
+  if (answer.status < 300) {
+    return all(body?.result === true && id ? { kind: 'accepted', providerMessageId: id } : byStatus(answer, 'no id'))
+  }
+  const words = text(body?.message)
+  const code = Number(body?.error_code)
+  if (words === null || !Number.isInteger(code) || answer.status >= 500) return all(byStatus(answer, words))
+  const said = diagnostic(`${answer.status}/${code}`, words)
+  if (account.has(code)) return all(rejected('account', said))
+  if (identity.has(code)) return all(rejected('identity', said))
+  if (slower.has(code)) return all(deferred('provider', said))
+  // Too many recipients: one call a recipient.
+  if (code === 550 && handoff.recipients.length > 1) return all(deferred('message', said, 0))
+  // A code for whatever has none, so that there are only words.
+  const recipientIsBad = recipient.has(code) || (code === 422 && /recipient email/i.test(words))
+  if (recipientIsBad) return refusedRecipients(handoff.recipients, addressesIn(words), said)
+  if (code === 422 && /quota|bandwidth|currently limited/i.test(words)) return all(deferred('account', said))
+  if (code === 422 && /sender|argument from/i.test(words)) return all(rejected('identity', said))
+  return all(answer.status === 422 ? rejected('message', said) : byStatus(answer, words))
+}
+
+const page = 100
+
+/** Those who unsubscribed, complained or were taken off, page by page until one is empty, or is the one before. */
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
+  let first: string | null = null
+  for (let offset = 0; ; ) {
+    const url = `${options.baseUrl.replace(/\/+$/, '')}/smtp/unsubscribe?limit=${page}&offset=${offset}`
+    const answer = await withToken(options, desk(options), fetch, (token) =>
+      fetch(url, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } }),
+    )
+    const items: unknown = answer.ok ? await answer.json() : null
+    if (!Array.isArray(items)) throw new Error(`SendPulse did not give its list: HTTP ${answer.status}`)
+    const known = items.map(object).filter((item) => item !== null)
+    const begins = text(known[0]?.email)
+    if (begins === null || begins === first) return
+    for (const item of known) {
+      const email = text(item.email)
+      if (email === null) continue
+      yield { email, reason: reason(item), at: instant(text(item.date)?.replace(/^(\S+) (\S+)$/, '$1T$2Z')) }
+    }
+    first = begins
+    offset += items.length
+  }
+}
+
+function reason(item: Record<string, unknown>): VendorSuppression['reason'] {
+  if (Number(item.spam_complaint) === 1) return 'complaint'
+  return Number(item.unsubscribe_by_link) === 1 ? 'unsubscribe' : 'manual'
+}
