@@ -152,7 +152,7 @@ export interface Suppression {
   at: number
 }
 
-/** What an event brings along to say whose mail it is about. */
+/** What an event brings along to say whose mail it is about; with a recipient alone, the latest that the provider had for them. */
 export interface Reference {
   messageId: string | null
   providerMessageId: string | null
