@@ -9,6 +9,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   smtp: () => import('./smtp.ts'),
+  sparkpost: () => import('./sparkpost.ts'),
 }
 
 export const adapters: Adapters = new Map(

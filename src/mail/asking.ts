@@ -1,5 +1,5 @@
 /** Writing a vendor's request: what all that take JSON share. */
-import type { Handoff, HttpRequest } from './adapter.ts'
+import type { Fetch, Handoff, HttpRequest } from './adapter.ts'
 import type { Mailbox, Parts } from './message.ts'
 
 /** The mail as parts. @throws TypeError when it was handed over as raw mail, which the gateway never does for an adapter of parts */
@@ -45,4 +45,19 @@ export function bareType(contentType: string): string {
 /** Text in base64, for a vendor's header or JSON: UTF-8 underneath. */
 export function textInBase64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
+}
+
+/**
+ * What the vendor answers to a question, for those that are not about sending.
+ * @throws Error in words for people when it is no success, or not JSON
+ */
+export async function askJson(fetch: Fetch, url: string, init: RequestInit): Promise<unknown> {
+  const answer = await fetch(url, init)
+  const body = await answer.text()
+  if (!answer.ok) throw new Error(`The vendor answered ${answer.status}: ${body.slice(0, 200)}`)
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new Error('The vendor answered something that is not JSON.')
+  }
 }

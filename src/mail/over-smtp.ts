@@ -53,8 +53,12 @@ export function overSmtp<Options extends Server>(preset: Preset<Options>): Adapt
 
 /** Our message id and the mail's metadata as a header of JSON, for vendors that hand one back with their events. */
 export function metadataJson({ message }: Pick<Handoff, 'message'>): string {
-  // A header is ASCII; JSON can be.
-  return JSON.stringify({ ...message.metadata, waypost: message.id }).replace(
+  return headerJson({ ...message.metadata, waypost: message.id })
+}
+
+/** JSON for a header: those are ASCII, and JSON can be. */
+export function headerJson(value: unknown): string {
+  return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
