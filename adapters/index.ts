@@ -5,6 +5,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
+  mandrill: () => import('./mandrill.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),

@@ -24,6 +24,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { askJson, emailAndName, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { bounceByClass } from '../src/mail/bounce-class.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -342,9 +343,7 @@ const types: Record<string, ProviderEventType> = {
   link_unsubscribe: 'unsubscribed',
 }
 
-/** Classes of bounces: no such mailbox; the mail or its sender refused; answers that are none. The rest may pass. */
-const hard = new Set(['10', '30'])
-const block = new Set(['25', '50', '51', '52', '53', '54'])
+/** Classes of answers that are no bounce: an auto-reply, somebody who asks for more mail. */
 const noBounce = new Set(['60', '80'])
 
 /** A batch of `{msys: {message_event: {…}}}`; `{msys: {}}` is a test. */
@@ -366,9 +365,7 @@ function read(call: HookCall): ProviderEvent[] {
           messageId: ourId(object(event.rcpt_meta)?.waypost),
           providerMessageId: text(event.transmission_id),
           key,
-          ...(type === 'bounced'
-            ? { bounce: hard.has(kind) ? ('hard' as const) : block.has(kind) ? ('block' as const) : ('soft' as const) }
-            : {}),
+          ...(type === 'bounced' ? { bounce: bounceByClass(kind) } : {}),
           detail: line(event.raw_reason ?? event.reason, event.target_link_url),
         },
       ]

@@ -18,6 +18,16 @@ export function jsonObject(answer: Pick<HttpAnswer, 'body'>): Record<string, unk
   }
 }
 
+/** The objects in a body that is a JSON list; null for anything else. */
+export function jsonList(answer: Pick<HttpAnswer, 'body'>): Record<string, unknown>[] | null {
+  try {
+    const value: unknown = JSON.parse(answer.body)
+    return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : null
+  } catch {
+    return null
+  }
+}
+
 /** The same outcome for everyone of a call. */
 export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: Outcome): Outcomes {
   return forAll(
