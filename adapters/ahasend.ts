@@ -26,6 +26,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { askJson, emailAndName, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { bounceByStatus } from '../src/mail/bounce-class.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -298,11 +299,7 @@ const block = new Set([
 /** By its own class, else by the enhanced status (RFC 3463); older calls say neither. */
 function bounceOf(attempt: Record<string, unknown> | null): NonNullable<ProviderEvent['bounce']> {
   const kind = text(attempt?.classification)
-  const status = text(attempt?.enhanced_status_code) ?? ''
-  if (kind === null || kind === 'Uncategorized') {
-    if (/^5\.1\.(1|2|10)$/.test(status)) return 'hard'
-    return /^5\.7\./.test(status) ? 'block' : 'soft'
-  }
+  if (kind === null || kind === 'Uncategorized') return bounceByStatus(text(attempt?.enhanced_status_code))
   if (hard.has(kind)) return 'hard'
   return block.has(kind) ? 'block' : 'soft'
 }

@@ -7,6 +7,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
   mandrill: () => import('./mandrill.ts'),
+  postal: () => import('./postal.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
