@@ -25,11 +25,11 @@ import {
   rejected,
   retryAfter,
 } from '../src/mail/answer.ts'
-import { askJson, emailAndName, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceByStatus } from '../src/mail/bounce-class.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
-import { overSmtp } from '../src/mail/over-smtp.ts'
+import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { standardWebhook } from '../src/mail/signature.ts'
@@ -122,7 +122,7 @@ export default adapter<Options>({
     features: { maxBytes: 20_000_000, maxRecipients: 50, maxTags: 9 },
     login: ({ username, password }) => ({ user: username, pass: password }),
     headers: ({ message }, { sandbox }) => [
-      ['AhaSend-Tags', tags(message).map(asciiTag).join(',')],
+      ['AhaSend-Tags', headerTags(tags(message))],
       ...(sandbox ? [['AhaSend-Sandbox', 'true'] as const] : []),
     ],
     webhook,
@@ -130,7 +130,7 @@ export default adapter<Options>({
 })
 
 function account({ baseUrl, accountId }: Options): string {
-  return `${baseUrl.replace(/\/+$/, '')}/v2/accounts/${accountId}`
+  return under(baseUrl, `/v2/accounts/${accountId}`)
 }
 
 function credentials({ apiKey }: Options): Record<string, string> {
@@ -170,10 +170,6 @@ function conversation(handoff: Handoff, { sandbox }: Options): Record<string, un
 /** Our id, by which a mail is found there, and the message's own: sixty-four characters at most. */
 function tags(message: Message): string[] {
   return [message.id, ...message.tags.map((tag) => tag.slice(0, 64))]
-}
-
-function asciiTag(tag: string): string {
-  return tag.replace(/[^\x20-\x2b\x2d-\x7e]/g, '_')
 }
 
 function upload(file: Parts['attachments'][number]): Record<string, unknown> {

@@ -6,6 +6,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
+  mailpace: () => import('./mailpace.ts'),
   mandrill: () => import('./mandrill.ts'),
   postal: () => import('./postal.ts'),
   postmark: () => import('./postmark.ts'),

@@ -25,12 +25,13 @@ import {
   refusedRecipients,
   rejected,
   retryAfter,
+  withWords,
 } from '../src/mail/answer.ts'
-import { askJson, bareType, emailAndName, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { askJson, bareType, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceByClass } from '../src/mail/bounce-class.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
-import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
+import { headerTags, metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { base64, hmac, same } from '../src/mail/signature.ts'
@@ -142,8 +143,8 @@ export default adapter<Options>({
 })
 
 function tagsIn(message: Message): (readonly [string, string])[] {
-  const list = tags(message).map((tag) => tag.replace(/[^\x20-\x2b\x2d-\x7e]/g, '_'))
-  return list.length === 0 ? [] : [['X-MC-Tags', list.join(',')]]
+  const list = headerTags(tags(message))
+  return list === '' ? [] : [['X-MC-Tags', list]]
 }
 
 function request(handoff: Handoff, options: Options): HttpRequest {
@@ -261,10 +262,6 @@ function result(answer: HttpAnswer, results: readonly Record<string, unknown>[],
   return rejected(reason === 'test-mode-limit' ? 'account' : 'message', said)
 }
 
-function withWords(outcome: Outcome, said: Diagnostic): Outcome {
-  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
-}
-
 const reasons: Record<string, SuppressionReason> = {
   'hard-bounce': 'bounce',
   spam: 'complaint',
@@ -274,7 +271,7 @@ const reasons: Record<string, SuppressionReason> = {
 
 /** A thousand come, without a way to ask for the next. Who bounced softly is there for some days only, and left out. */
 async function* suppressions({ baseUrl, apiKey }: Options, fetch: Fetch): AsyncIterable<VendorSuppression> {
-  const entries = await askJson(fetch, `${baseUrl.replace(/\/+$/, '')}/api/1.4/rejects/list`, {
+  const entries = await askJson(fetch, under(baseUrl, '/api/1.4/rejects/list'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ key: apiKey }),

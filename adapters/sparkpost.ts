@@ -22,8 +22,9 @@ import {
   refusedRecipients,
   rejected,
   retryAfter,
+  withWords,
 } from '../src/mail/answer.ts'
-import { askJson, emailAndName, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceByClass } from '../src/mail/bounce-class.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -151,7 +152,7 @@ export default adapter<Options>({
 })
 
 function api(options: Options): string {
-  return `${(options.baseUrl ?? hosts[options.region ?? 'us']).replace(/\/+$/, '')}/api/v1`
+  return under(options.baseUrl ?? hosts[options.region ?? 'us'], '/api/v1')
 }
 
 function credentials({ apiKey, subaccount }: Options): Record<string, string> {
@@ -258,9 +259,11 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
     case '7000':
     case '7001':
       return all(rejected('identity', said))
-    default:
-      return all(withWords(byStatus(answer, words), said))
+    case null:
+      if (/sending domain/i.test(words)) return all(rejected('identity', said))
+      break
   }
+  return all(withWords(byStatus(answer, words), said))
 }
 
 /** 420 is the vendor's own: the hour's, the day's or the month's mails are used up. */
@@ -287,10 +290,6 @@ function taken(handoff: Handoff, id: string, results: Record<string, unknown>): 
       ours.includes(recipient) ? rejected('recipient', said) : rest,
     ]),
   )
-}
-
-function withWords(outcome: Outcome, said: Diagnostic): Outcome {
-  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
 }
 
 const sources: Record<string, SuppressionReason> = {

@@ -61,6 +61,11 @@ export function deferred(cause: Cause, said: Diagnostic, after?: number): Outcom
   return { kind: 'deferred', cause, ...(after === undefined ? {} : { retryAfter: after }), diagnostic: said }
 }
 
+/** An outcome with the vendor's own code and words, where `byStatus` knew the status alone. */
+export function withWords(outcome: Outcome, said: Diagnostic): Outcome {
+  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
+}
+
 /** No, and no other try at this provider will change it. */
 export function rejected(cause: Cause, said: Diagnostic): Outcome {
   return { kind: 'rejected', cause, diagnostic: said }

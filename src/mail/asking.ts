@@ -8,11 +8,16 @@ export function partsOf({ content }: Pick<Handoff, 'content'>): Parts {
   return content.parts
 }
 
+/** An address under the API's, which may have a path of its own. */
+export function under(baseUrl: string, path: string): string {
+  return baseUrl.replace(/\/+$/, '') + path
+}
+
 /** A JSON call to `path` under the API's address. */
 export function postJson(baseUrl: string, path: string, headers: Record<string, string>, body: unknown): HttpRequest {
   return {
     method: 'POST',
-    url: baseUrl.replace(/\/+$/, '') + path,
+    url: under(baseUrl, path),
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify(body),
   }

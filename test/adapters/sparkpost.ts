@@ -294,6 +294,12 @@ export default {
       ...says(errors('7001', 'Invalid domain', 'Unconfigured Sending Domain <example.com>')),
       all: 'rejected/identity',
     },
+    {
+      says: '400 blocked domain, without a code',
+      status: 400,
+      ...says({ errors: [{ message: 'Blocked Sending Domain <example.com>' }] }),
+      all: 'rejected/identity',
+    },
     { says: '400 restricted domain', status: 400, ...says(errors('7000', 'Restricted')), all: 'rejected/identity' },
     {
       says: '401',
