@@ -116,9 +116,7 @@ async function request(handoff: Handoff, { baseUrl, apiKey }: Options): Promise<
     '/api/v1/send/raw',
     { 'x-server-api-key': apiKey },
     {
-      // It must not be empty; mail without a return-path is marked as a bounce, and then has none.
-      mail_from: message.returnPath || message.from.email,
-      ...(message.returnPath === '' ? { bounce: true } : {}),
+      mail_from: message.returnPath,
       rcpt_to: recipients.map(({ email }) => email),
       data: Buffer.from(raw).toString('base64'),
     },

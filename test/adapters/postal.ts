@@ -28,7 +28,7 @@ async function take(asked: Asked, next: () => number): Promise<Reply> {
   const missing = (field: string) => {
     return json(200, answer('parameter-error', { message: `\`${field}\` parameter is required but is missing` }))
   }
-  const { mail_from, rcpt_to, data, bounce, ...rest } = JSON.parse(asked.body.toString())
+  const { mail_from, rcpt_to, data, ...rest } = JSON.parse(asked.body.toString())
   assert.deepEqual(rest, {})
   if (!Array.isArray(rcpt_to)) return missing('rcpt_to')
   if (!mail_from) return missing('mail_from')
@@ -51,7 +51,7 @@ async function take(asked: Asked, next: () => number): Promise<Reply> {
       recipients: rcpt_to,
       hidden: rcpt_to.filter((email: string) => !visible.has(email)),
       subject: header('Subject') ?? '',
-      fields: { mail_from, bounce: bounce ?? false, tag: header('X-Postal-Tag'), mail: await PostalMime.parse(raw) },
+      fields: { mail_from, tag: header('X-Postal-Tag'), mail: await PostalMime.parse(raw) },
     },
   }
 }
@@ -162,7 +162,7 @@ export default {
   faithful({ fields, recipients }) {
     assert.deepEqual(recipients, ['ann@example.com', 'bob@example.com'])
     const { mail, ...envelope } = fields as { mail: Awaited<ReturnType<typeof PostalMime.parse>> }
-    assert.deepEqual(envelope, { mail_from: 'bounces@example.com', bounce: false, tag: 'welcome' })
+    assert.deepEqual(envelope, { mail_from: 'bounces@example.com', tag: 'welcome' })
     assert.equal(mail.messageId, message.messageId)
     assert.equal(mail.subject, letter.subject)
     assert.equal(mail.text?.trim().replace('\r\n', '\n'), letter.text)
