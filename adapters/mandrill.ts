@@ -257,6 +257,8 @@ function result(answer: HttpAnswer, results: readonly Record<string, unknown>[],
   const said: Diagnostic = diagnostic(`${answer.status}/${status}`, line(status, reason, found?.queued_reason) ?? '')
   if (status === 'invalid') return rejected('recipient', said)
   if (status !== 'rejected') return byStatus(answer, null)
+  // There for some days only, and not because the mailbox does not exist: another way may reach it.
+  if (reason === 'soft-bounce') return rejected('host', said)
   if (suppressed.has(reason) || reason === 'invalid') return rejected('recipient', said)
   if (reason === 'invalid-sender' || reason === 'unsigned') return rejected('identity', said)
   return rejected(reason === 'test-mode-limit' ? 'account' : 'message', said)

@@ -216,7 +216,7 @@ export default {
       bob: 'accepted b1',
     },
     refused('hard-bounce', 'rejected/recipient'),
-    refused('soft-bounce', 'rejected/recipient'),
+    refused('soft-bounce', 'rejected/host'),
     refused('spam', 'rejected/recipient'),
     refused('unsub', 'rejected/recipient'),
     refused('custom', 'rejected/recipient'),
