@@ -2,6 +2,7 @@
 import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
+  ahasend: () => import('./ahasend.ts'),
   direct: () => import('./direct.ts'),
   elasticemail: () => import('./elasticemail.ts'),
   emailsuccess: () => import('./emailsuccess.ts'),
@@ -9,14 +10,18 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   inbox: () => import('./inbox.ts'),
   inboxroad: () => import('./inboxroad.ts'),
   mailgun: () => import('./mailgun.ts'),
+  mailpace: () => import('./mailpace.ts'),
+  mandrill: () => import('./mandrill.ts'),
   mysmtp: () => import('./mysmtp.ts'),
   ongage: () => import('./ongage.ts'),
+  postal: () => import('./postal.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   sendpulse: () => import('./sendpulse.ts'),
   smtp: () => import('./smtp.ts'),
   smtpcom: () => import('./smtpcom.ts'),
+  sparkpost: () => import('./sparkpost.ts'),
 }
 
 export const adapters: Adapters = new Map(

@@ -18,6 +18,16 @@ export function jsonObject(answer: Pick<HttpAnswer, 'body'>): Record<string, unk
   }
 }
 
+/** The objects in a body that is a JSON list; null for anything else. */
+export function jsonList(answer: Pick<HttpAnswer, 'body'>): Record<string, unknown>[] | null {
+  try {
+    const value: unknown = JSON.parse(answer.body)
+    return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : null
+  } catch {
+    return null
+  }
+}
+
 /** The same outcome for everyone of a call. */
 export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: Outcome): Outcomes {
   return forAll(
@@ -49,6 +59,11 @@ export function wait(milliseconds: number): number {
 /** Not yet: with the wait that was asked for, when one was. */
 export function deferred(cause: Cause, said: Diagnostic, after?: number): Outcome {
   return { kind: 'deferred', cause, ...(after === undefined ? {} : { retryAfter: after }), diagnostic: said }
+}
+
+/** An outcome with the vendor's own code and words, where `byStatus` knew the status alone. */
+export function withWords(outcome: Outcome, said: Diagnostic): Outcome {
+  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
 }
 
 /** No, and no other try at this provider will change it. */

@@ -1,5 +1,5 @@
 /** Writing a vendor's request: what all that take JSON share. */
-import type { Handoff, HttpRequest } from './adapter.ts'
+import type { Fetch, Handoff, HttpRequest } from './adapter.ts'
 import type { Mailbox, Parts } from './message.ts'
 
 /** The mail as parts. @throws TypeError when it was handed over as raw mail, which the gateway never does for an adapter of parts */
@@ -8,11 +8,16 @@ export function partsOf({ content }: Pick<Handoff, 'content'>): Parts {
   return content.parts
 }
 
+/** An address under the API's, which may have a path of its own. */
+export function under(baseUrl: string, path: string): string {
+  return baseUrl.replace(/\/+$/, '') + path
+}
+
 /** A JSON call to `path` under the API's address. */
 export function postJson(baseUrl: string, path: string, headers: Record<string, string>, body: unknown): HttpRequest {
   return {
     method: 'POST',
-    url: baseUrl.replace(/\/+$/, '') + path,
+    url: under(baseUrl, path),
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify(body),
   }
@@ -51,4 +56,19 @@ export function textAsHtml(text: string): string {
 /** Text in base64, for a vendor's header or JSON: UTF-8 underneath. */
 export function textInBase64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
+}
+
+/**
+ * What the vendor answers to a question, for those that are not about sending.
+ * @throws Error in words for people when it is no success, or not JSON
+ */
+export async function askJson(fetch: Fetch, url: string, init: RequestInit): Promise<unknown> {
+  const answer = await fetch(url, init)
+  const body = await answer.text()
+  if (!answer.ok) throw new Error(`The vendor answered ${answer.status}: ${body.slice(0, 200)}`)
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new Error('The vendor answered something that is not JSON.')
+  }
 }

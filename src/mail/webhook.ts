@@ -156,6 +156,11 @@ export function ourId(value: unknown): string | null {
   return given !== null && /^msg_[0-9a-z]{1,60}$/.test(given) ? given : null
 }
 
+/** Our own message id in a Message-ID that we gave (`<msg_…@example.com>`), for vendors that bring back nothing else. */
+export function ourIdIn(messageIdHeader: unknown): string | null {
+  return ourId(bareId(messageIdHeader)?.split('@')[0])
+}
+
 /** A key from what makes an event one of a kind, for vendors that number none. */
 export function keyOf(...values: unknown[]): string {
   return values.map((value) => text(value) ?? '').join('|')

@@ -1,5 +1,6 @@
 /** What the data of one vendor looks like, and the mail that the tests hand over. */
 import type { Adapter, Content, Fetch, Handoff } from '../../src/mail/adapter.ts'
+import { compose } from '../../src/mail/compose.ts'
 import type { Message, Parts, Recipient } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import type { HookCall, ProviderEvent } from '../../src/mail/webhook.ts'
@@ -215,6 +216,17 @@ export function handoff(
     signal: AbortSignal.timeout(timeout),
     timeout,
   }
+}
+
+/** The handoff with its content in a form that the adapter takes, as the gateway would have made it. */
+export async function asTaken({ adapter }: Pick<Common, 'adapter'>, what: Handoff): Promise<Handoff> {
+  const { content } = what
+  if (content.form === 'raw' || adapter.features.forms.includes('parts')) return what
+  const raw = await compose(what.message, content.parts)
+  async function* stream() {
+    yield raw
+  }
+  return { ...what, content: { form: 'raw', size: raw.length, bytes: async () => raw, stream } }
 }
 
 /** An outcome in a word: `accepted abc`, `deferred/provider 2000`, `unknown`. */

@@ -75,7 +75,10 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
     ({ features }) => ({ any: 'as we say', domain: 'its domain', fixed: "the vendor's" })[features.returnPath],
   ],
   ['SMTPUTF8', ({ features }) => (features.smtpUtf8 ? 'yes' : 'no')],
-  ['headers refused', ({ features }) => features.headersRefused.map((name) => `\`${name}\``).join(' ')],
+  [
+    'headers refused',
+    ({ features }) => features.headersRefused.map((name) => `\`${name}\``.replaceAll('|', '\\|')).join(' '),
+  ],
   ['after an unknown', (adapter) => afterUnknown(adapter)],
   ['by SMTP too', ({ smtp }) => (smtp ? '`via: smtp`' : '')],
   ['tells', ({ webhook }) => webhook?.tells.join(', ') ?? ''],

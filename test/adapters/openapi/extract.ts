@@ -60,7 +60,8 @@ function taken(value: unknown): unknown {
   for (const [word, inner] of Object.entries(rest)) {
     // Some write the type as a format too.
     if (word.startsWith('x-') || (word === 'format' && inner === rest.type)) continue
-    copy[word] = word === 'properties' ? properties(inner as Json) : taken(inner)
+    if (word === 'properties') copy[word] = properties(inner as Json)
+    else copy[word] = word === 'allOf' ? branches(inner as unknown[]) : taken(inner)
   }
   if (nullable === true && typeof copy.type === 'string') copy.type = [copy.type, 'null']
   return copy
@@ -69,4 +70,12 @@ function taken(value: unknown): unknown {
 /** Names of properties are not words of the schema. */
 function properties(given: Json): Json {
   return Object.fromEntries(Object.entries(given).map(([name, inner]) => [name, taken(inner)]))
+}
+
+/** A branch that allows no other properties would refuse those of its sisters: some vendors write that, and mean the whole. */
+function branches(given: unknown[]): unknown[] {
+  return given.map((branch) => {
+    const { additionalProperties, ...rest } = resolve(branch) as Json
+    return taken(additionalProperties === false ? rest : branch)
+  })
 }

@@ -7,7 +7,15 @@ import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { Content, HttpExchange, SdkCall } from '../../../src/mail/adapter.ts'
 import { type HttpCarrier, httpCarrier } from '../../../src/send/http.ts'
-import { everyVendor, fitting, handoff as handoffTo, inWords, letter, type VendorData } from '../../adapters/fixture.ts'
+import {
+  asTaken,
+  everyVendor,
+  fitting,
+  handoff as handoffTo,
+  inWords,
+  letter,
+  type VendorData,
+} from '../../adapters/fixture.ts'
 import type { Behaviour, FakeVendor } from '../fake-vendors/vendor.ts'
 
 const ann = 'ann@example.com'
@@ -32,7 +40,7 @@ export function sendingChecks(data: VendorData): void {
   const handoff = (emails = people, content: Content = whole, timeout?: number) => handoffTo(emails, content, timeout)
   const way = data.adapter.send as HttpExchange<unknown> | SdkCall<unknown>
   const options = (url = vendor.url) => data.adapter.options.parse(data.options(url))
-  const send = (what = handoff(), url?: string) => carrier.send(way, what, options(url))
+  const send = async (what = handoff(), url?: string) => carrier.send(way, await asTaken(data, what), options(url))
 
   test('carries a letter whole, under our id and Message-ID', async () => {
     const outcomes = await send()
