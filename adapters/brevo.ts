@@ -29,7 +29,7 @@ import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, objectsIn, under } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
-import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
+import { addressSecret, baseUrl, credential, sandbox, smtpSettings } from '../src/mail/settings.ts'
 import { secretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
@@ -51,6 +51,7 @@ import {
 const options = z.strictObject({
   apiKey: credential('An API key of version 3: xkeysib-…'),
   webhookSecret: addressSecret,
+  sandbox,
   baseUrl: baseUrl('https://api.brevo.com'),
 })
 type Options = z.infer<typeof options>
@@ -154,6 +155,7 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     headers: {
       ...headerObject(parts.headers),
       'X-Mailin-custom': metadataJson(handoff),
+      ...(options.sandbox ? { 'X-Sib-Sandbox': 'drop' } : {}),
       idempotencyKey: asUuid(handoff.idempotencyKey),
     },
     tags: [...message.tags, message.id],

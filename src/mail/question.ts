@@ -4,6 +4,8 @@ import type { Fetch } from './adapter.ts'
 /**
  * The vendor's answer to a question, read as JSON.
  * @param url under the API's address, with its query
+ * @param body for a question that is posted
+ * @param reading what to make of the text before it is read
  * @throws Error in words for people when the answer is no success, or no JSON
  */
 export async function ask(
@@ -11,6 +13,7 @@ export async function ask(
   url: string,
   headers: Record<string, string>,
   body?: unknown,
+  reading: (json: string) => string = (json) => json,
 ): Promise<unknown> {
   const json = body === undefined ? {} : { 'content-type': 'application/json' }
   const response = await fetch(url, {
@@ -22,7 +25,7 @@ export async function ask(
   const answer = await response.text()
   if (!response.ok) throw new Error(`it answered ${response.status} to ${pathname}: ${answer.slice(0, 200)}`)
   try {
-    return JSON.parse(answer)
+    return JSON.parse(reading(answer))
   } catch {
     throw new Error(`its answer to ${pathname} is not JSON`)
   }

@@ -9,6 +9,27 @@ export function baseUrl(host: string) {
     .describe('Where the API is')
 }
 
+/** The same, for vendors that have a host a region: it takes the host's place. Goes with `regionOrBaseUrl`. */
+export const insteadOfHost = z
+  .url({ protocol: /^https?$/ })
+  .optional()
+  .describe("Where the API is, instead of the region's host")
+
+/** Refuses a region that would do nothing: `.refine(...regionOrBaseUrl)`. */
+export const regionOrBaseUrl: [
+  check: (value: { region?: unknown; baseUrl?: unknown }) => boolean,
+  wrong: { path: string[]; message: string },
+] = [
+  (value) => value.region === undefined || value.baseUrl === undefined,
+  { path: ['region'], message: 'region does nothing beside baseUrl: leave one out' },
+]
+
+/** Mail is checked and goes nowhere. */
+export const sandbox = z
+  .boolean()
+  .default(false)
+  .describe('Mail is checked by the vendor and taken, but goes to nobody: for tests')
+
 /** A credential. @param description what it is, and where the vendor shows it */
 export function credential(description: string) {
   return z.string().trim().min(1).describe(description)

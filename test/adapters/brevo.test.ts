@@ -19,6 +19,13 @@ describe('brevo, asked', () => {
     assert.deepEqual(all[149], { email: '149@example.com', reason: 'manual', at: hookTime })
   })
 
+  test('sends to nobody in the sandbox', async () => {
+    const options = brevo.adapter.options.parse({ ...brevo.options('https://api.example.com'), sandbox: true })
+    const way = brevo.adapter.send as HttpExchange<unknown>
+    const { body } = await way.request(handoff(undefined, fitting(brevo)), options)
+    assert.equal(JSON.parse(String(body)).headers['X-Sib-Sandbox'], 'drop')
+  })
+
   test('takes no second mail under one key, and so none under a key that it knows', async (t) => {
     const carrier = httpCarrier()
     const vendor = await brevo.vendor()
