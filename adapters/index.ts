@@ -6,6 +6,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
+  mailersend: () => import('./mailersend.ts'),
   mailjet: () => import('./mailjet.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
