@@ -12,6 +12,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   smtp: () => import('./smtp.ts'),
+  smtp2go: () => import('./smtp2go.ts'),
 }
 
 export const adapters: Adapters = new Map(
