@@ -23,7 +23,7 @@ import {
   rejected,
   waitAsked,
 } from '../src/mail/answer.ts'
-import { headerObject, partsOf, postJson, textInBase64 } from '../src/mail/asking.ts'
+import { encodedWord, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -170,8 +170,8 @@ function person({ email, name = '' }: Mailbox): { email: string; name?: string }
   const short = name.slice(0, 70)
   if (short === '') return { email }
   if (!short.includes(',') || !/[^\u0000-\u007f]/.test(short)) return { email, name: short }
-  const encoded = `=?utf-8?B?${textInBase64(short)}?=`
-  return { email, name: encoded.length <= 70 ? encoded : short.replaceAll(',', ' ') }
+  const encoded = encodedWord(short)
+  return { email, name: encoded !== null && encoded.length <= 70 ? encoded : short.replaceAll(',', ' ') }
 }
 
 /** The key as the UUID that Brevo wants, of its first 32 hexadecimal digits. */

@@ -8,6 +8,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   mailgun: () => import('./mailgun.ts'),
   mailersend: () => import('./mailersend.ts'),
   mailjet: () => import('./mailjet.ts'),
+  mailtrap: () => import('./mailtrap.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
   sendgrid: () => import('./sendgrid.ts'),

@@ -46,3 +46,9 @@ export function bareType(contentType: string): string {
 export function textInBase64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
 }
+
+/** A text beyond ASCII as one encoded word of RFC 2047, for vendors that do not encode it; null where one does not hold it. */
+export function encodedWord(text: string): string | null {
+  const word = `=?utf-8?B?${textInBase64(text)}?=`
+  return word.length <= 75 ? word : null
+}

@@ -14,7 +14,9 @@ const operation = at(document, ['paths', path, method]) as Json
 const sent = bodyOf(operation)
 const definitions: Record<string, unknown> = {}
 const schema = { ...(taken(sent) as Json), $defs: definitions }
-const source = `${(document.info as Json).title} ${(document.info as Json).version}: ${method.toUpperCase()} ${path}`
+const info = document.info as { title: string; version: string; license?: { name: string } }
+const license = info.license ? ` (${info.license.name})` : ''
+const source = `${info.title} ${info.version}${license}: ${method.toUpperCase()} ${path}`
 writeFileSync(new URL(`${name}.json`, import.meta.url), `${JSON.stringify({ $comment: source, ...schema }, null, 1)}\n`)
 
 /** The schema of what is sent; in OpenAPI 2 it is a parameter. */
