@@ -51,6 +51,12 @@ export function retryAfter(headers: Readonly<Record<string, string>>): number | 
   return wait(at - (Number.isNaN(sent) ? Date.now() : sent))
 }
 
+/** The same, for vendors that say it in seconds under a header of their own: `Retry-After` first where there is one. */
+export function waitAsked(headers: Readonly<Record<string, string>>, own: string): number | undefined {
+  const text = headers[own]?.trim() ?? ''
+  return retryAfter(headers) ?? (/^\d+(\.\d+)?$/.test(text) ? wait(Number(text) * 1000) : undefined)
+}
+
 /** A wait in milliseconds brought between 0 and an hour. */
 export function wait(milliseconds: number): number {
   return Math.round(Math.min(Math.max(milliseconds, 0), longestWait))

@@ -72,3 +72,9 @@ export async function askJson(fetch: Fetch, url: string, init: RequestInit): Pro
     throw new Error('The vendor answered something that is not JSON.')
   }
 }
+
+/** A text beyond ASCII as one encoded word of RFC 2047, for vendors that do not encode it; null where one does not hold it. */
+export function encodedWord(text: string): string | null {
+  const word = `=?utf-8?B?${textInBase64(text)}?=`
+  return word.length <= 75 ? word : null
+}

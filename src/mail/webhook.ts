@@ -1,6 +1,7 @@
 /** What vendors tell us later about mail they took: one vocabulary of events, and what an adapter says about calls that bring them. */
 import type { Fetch } from './adapter.ts'
 import type { EventType } from './event.ts'
+import { enhancedStatus } from './status.ts'
 
 /** A call to `/hooks/{provider}`, as it came. */
 export interface HookCall {
@@ -173,4 +174,16 @@ export function keyOf(...values: unknown[]): string {
 export function bounceByStatus(status: string | null): 'hard' | 'soft' | 'block' {
   if (/^5\.1\.(1|6|10)$/.test(status ?? '')) return 'hard'
   return /^5\.(1\.[78]|6\.\d+|7\.\d+)$/.test(status ?? '') ? 'block' : 'soft'
+}
+
+/**
+ * The kind of a bounce that the vendor calls hard, by the enhanced status (RFC 3463) in the reply that it hands on: `x.7.x` is a
+ * policy, `x.2.x`, `x.3.x` and `x.4.x` a mailbox, a system or a network that may do better another day. Without one it is as the
+ * vendor says.
+ */
+export function hardByReply(reply: unknown): 'hard' | 'soft' | 'block' {
+  const status = enhancedStatus(text(reply) ?? '')
+  if (status === null) return 'hard'
+  if (/^\d\.7\./.test(status)) return 'block'
+  return /^\d\.[234]\./.test(status) ? 'soft' : 'hard'
 }

@@ -1,6 +1,6 @@
 /**
  * Takes what one call sends out of a vendor's OpenAPI document, and writes it beside this file as a JSON Schema of its own:
- * `node test/adapters/openapi/extract.ts resend resend.yaml /emails`. Words of OpenAPI 3.0 become those of JSON Schema.
+ * `node test/adapters/openapi/extract.ts resend resend.yaml /emails`. Words of OpenAPI 2 and 3.0 become those of JSON Schema.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse } from 'yaml'
@@ -11,11 +11,21 @@ const [name, file, path, method = 'post', type = 'application/json'] = process.a
 if (!name || !file || !path) throw new Error('extract.ts NAME FILE PATH [METHOD] [TYPE]')
 const document = parse(readFileSync(file, 'utf8')) as Json
 const operation = at(document, ['paths', path, method]) as Json
-const body = resolve(operation.requestBody) as { content: Record<string, { schema: unknown }> }
+const sent = bodyOf(operation)
 const definitions: Record<string, unknown> = {}
-const schema = { ...(taken(body.content[type]!.schema) as Json), $defs: definitions }
-const source = `${(document.info as Json).title} ${(document.info as Json).version}: ${method.toUpperCase()} ${path}`
+const schema = { ...(taken(sent) as Json), $defs: definitions }
+const info = document.info as { title: string; version: string; license?: { name: string } }
+const license = info.license ? ` (${info.license.name})` : ''
+const source = `${info.title} ${info.version}${license}: ${method.toUpperCase()} ${path}`
 writeFileSync(new URL(`${name}.json`, import.meta.url), `${JSON.stringify({ $comment: source, ...schema }, null, 1)}\n`)
+
+/** The schema of what is sent; in OpenAPI 2 it is a parameter. */
+function bodyOf(operation: Json): unknown {
+  if (operation.requestBody === undefined)
+    return (operation.parameters as Json[]).find((one) => one.in === 'body')!.schema
+  const body = resolve(operation.requestBody) as { content: Record<string, { schema: unknown }> }
+  return body.content[type!]!.schema
+}
 
 function at(value: unknown, keys: readonly string[]): unknown {
   return keys.reduce<unknown>((found, key) => (found as Json)[key], value)
