@@ -19,6 +19,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { partsOf } from '../src/mail/asking.ts'
+import { bounceByStatus } from '../src/mail/bounce-kind.ts'
 import { asciiMailbox, compose } from '../src/mail/compose.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -393,10 +394,8 @@ function bounceOf({ bounceType, bounceSubType }: Record<string, unknown>, { stat
   if (/Suppress|Unsubscribed/.test(kind)) return 'suppressed' as const
   if (/Rejected|TooLarge/.test(kind)) return 'block' as const
   if (bounceType !== 'Permanent') return 'soft' as const
-  const detail = text(status) ?? ''
   // "General" is every other 5xx; without a status SES itself takes the address for dead.
-  if (kind === 'NoEmail' || detail === '' || /^5\.1\.(0|1|2|3|6|10)$/.test(detail)) return 'hard' as const
-  return detail.startsWith('5.2.') ? ('soft' as const) : ('block' as const)
+  return kind === 'NoEmail' ? ('hard' as const) : (bounceByStatus(text(status)) ?? ('hard' as const))
 }
 
 /** Whether a change of preferences takes the contact off something. */

@@ -3,6 +3,7 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   'amazon-ses': () => import('./amazon-ses.ts'),
+  'azure-acs': () => import('./azure-acs.ts'),
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
