@@ -4,6 +4,7 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   'amazon-ses': () => import('./amazon-ses.ts'),
   'azure-acs': () => import('./azure-acs.ts'),
+  'cloudflare-email': () => import('./cloudflare-email.ts'),
   direct: () => import('./direct.ts'),
   inbox: () => import('./inbox.ts'),
   mailgun: () => import('./mailgun.ts'),
