@@ -10,6 +10,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   mailgun: () => import('./mailgun.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
+  'scaleway-tem': () => import('./scaleway-tem.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   smtp: () => import('./smtp.ts'),
 }
