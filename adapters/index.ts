@@ -13,6 +13,7 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   'scaleway-tem': () => import('./scaleway-tem.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   smtp: () => import('./smtp.ts'),
+  zeptomail: () => import('./zeptomail.ts'),
 }
 
 export const adapters: Adapters = new Map(
