@@ -380,14 +380,22 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-/** Whom the event names, else everyone of the mail. Who of several it was that opened it, SES does not know: that names nobody. */
+/**
+ * Whom the event names, else everyone of the mail; who is without an address is left out, for null would mean everyone. Who of
+ * several it was that opened it, SES does not know.
+ */
 function people(what: Record<string, unknown>, { destination }: Record<string, unknown>, type: ProviderEventType) {
   const named = list(what.bouncedRecipients ?? what.complainedRecipients ?? what.delayedRecipients)
-  if (named.length > 0) return named.map((about) => ({ email: text(about.emailAddress), about }))
   const all: unknown[] = [what.recipients, destination].find(Array.isArray) ?? []
-  const emails = (type === 'opened' || type === 'clicked') && all.length > 1 ? [null] : all
-  return emails.map((email) => ({ email: text(email), about: {} as Record<string, unknown> }))
+  if (all.length > 1 && (type === 'opened' || type === 'clicked')) return [{ email: null, about: nothing }]
+  const found =
+    named.length > 0
+      ? named.map((about) => ({ email: text(about.emailAddress), about }))
+      : all.map((email) => ({ email: text(email), about: nothing }))
+  return found.filter(({ email }) => email !== null)
 }
+
+const nothing: Record<string, unknown> = {}
 
 function bounceOf({ bounceType, bounceSubType }: Record<string, unknown>, { status }: Record<string, unknown>) {
   const kind = text(bounceSubType) ?? ''

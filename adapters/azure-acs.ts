@@ -246,6 +246,7 @@ const reports: Record<string, ProviderEventType> = {
   Quarantined: 'rejected',
 }
 const acts: Record<string, ProviderEventType> = { view: 'opened', click: 'clicked' }
+const opens = new Set<ProviderEventType>(Object.values(acts))
 
 /** Events of Event Grid's own schema, or of CloudEvents. */
 function read(call: HookCall): ProviderEvent[] {
@@ -260,7 +261,9 @@ function read(call: HookCall): ProviderEvent[] {
         : name === 'Microsoft.Communication.EmailEngagementTrackingReportReceived'
           ? acts[(text(data.engagementType) ?? text(data.engagement) ?? '').toLowerCase()]
           : undefined
-    if (type === undefined) return []
+    const recipient = text(data.recipient)
+    // Nobody would mean everyone. Who opened or clicked is left out by some versions of the event.
+    if (type === undefined || (recipient === null && !opens.has(type))) return []
     const details = object(data.deliveryStatusDetails)
     const said = text(details?.statusMessage)
     const kind = bounceByStatus(said) ?? (status === 'Bounced' ? ('hard' as const) : ('soft' as const))
@@ -271,7 +274,7 @@ function read(call: HookCall): ProviderEvent[] {
         instant(data.deliveryAttemptTimestamp ?? data.deliveryAttemptTimeStamp) ??
         instant(data.userActionTimestamp ?? data.userActionTimeStamp) ??
         instant(event.eventTime ?? event.time),
-      recipient: text(data.recipient),
+      recipient,
       messageId: null,
       providerMessageId: text(data.messageId),
       key: keyOf(event.id),

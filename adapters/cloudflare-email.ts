@@ -255,7 +255,9 @@ function read(call: HookCall): ProviderEvent[] {
     const event = object(entry.body) ?? entry
     const payload = object(event.payload)
     const known = types[/(?:^|\.)message\.([a-z]+)$/.exec(text(event.type) ?? '')?.[1] ?? '']
-    if (known === undefined || payload === null) return []
+    const recipient = text(payload?.recipient)
+    // Nobody would mean everyone.
+    if (known === undefined || payload === null || recipient === null) return []
     const [delivery, bounce, rejection] = [payload.delivery, payload.bounce, payload.rejection].map(object)
     const why = `${text(rejection?.reason) ?? ''} ${text(rejection?.detail) ?? ''}`
     const type = known === 'rejected' && /suppressed|unsubscribed/i.test(why) ? 'suppressed' : known
@@ -264,7 +266,7 @@ function read(call: HookCall): ProviderEvent[] {
     return {
       type,
       at: instant(object(event.metadata)?.eventTimestamp),
-      recipient: text(payload.recipient),
+      recipient,
       messageId: null,
       providerMessageId: bareId(payload.messageId),
       key: keyOf(payload.eventId),

@@ -259,13 +259,15 @@ function read(call: HookCall): ProviderEvent[] {
   const { message } = topicMessage(call)
   const name = text(message?.type) ?? ''
   const type = types[name]
-  if (message === null || type === undefined) return []
+  const recipient = text(message?.email_to)
+  // Nobody would mean everyone.
+  if (message === null || type === undefined || recipient === null) return []
   const said = text(message.email_response_message) ?? text(message.email_error)
   return [
     {
       type,
       at: instant(message.created_at),
-      recipient: text(message.email_to),
+      recipient,
       messageId: marked(message.email_headers),
       providerMessageId: text(message.email_id),
       key: keyOf(message.id),

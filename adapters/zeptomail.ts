@@ -242,21 +242,25 @@ function read(call: HookCall): ProviderEvent[] {
       if (message === null || type === null) return []
       const info = object(message.email_info)
       const details = list(message.event_data).flatMap((data) => list(object(data)?.details))
-      return (details.length === 0 ? [{}] : details).map((entry, place): ProviderEvent => {
+      return (details.length === 0 ? [{}] : details).flatMap((entry, place): ProviderEvent[] => {
         const detail = object(entry) ?? {}
         const recipient = text(detail.bounced_recipient) ?? lone(info)
+        // Nobody would mean everyone.
+        if (recipient === null && type !== 'opened' && type !== 'clicked') return []
         const said = line(detail.reason, detail.diagnostic_message)
         const at = instant(detail.time) ?? instant(detail.modified_time) ?? instant(info?.processed_time)
-        return {
-          type,
-          at,
-          recipient,
-          messageId: ourId(info?.client_reference),
-          providerMessageId: text(message.request_id),
-          key: keyOf(message.request_id, name, recipient, at, index, place).slice(0, 500),
-          ...(type === 'bounced' ? { bounce: bounceOf(name, said) } : {}),
-          detail: line(said, detail.clicked_link),
-        }
+        return [
+          {
+            type,
+            at,
+            recipient,
+            messageId: ourId(info?.client_reference),
+            providerMessageId: text(message.request_id),
+            key: keyOf(message.request_id, name, recipient, at, index, place).slice(0, 500),
+            ...(type === 'bounced' ? { bounce: bounceOf(name, said) } : {}),
+            detail: line(said, detail.clicked_link),
+          },
+        ]
       })
     })
   })
@@ -274,5 +278,5 @@ function lone(info: Record<string, unknown> | null): string | null {
 }
 
 function bounceOf(name: string, said: string | null): 'hard' | 'soft' | 'block' {
-  return name.startsWith('soft') ? 'soft' : (bounceByStatus(said) ?? 'hard')
+  return /^soft/i.test(name) ? 'soft' : (bounceByStatus(said) ?? 'hard')
 }

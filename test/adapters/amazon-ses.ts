@@ -317,6 +317,18 @@ const data = {
         }),
         events: [told({ type: 'deferred', ...about, detail: 'MailboxFull smtp; 452 full' })],
       },
+      {
+        says: 'bounced, nobody named',
+        body: event('Bounce', {
+          bounce: {
+            bounceType: 'Permanent',
+            bounceSubType: 'General',
+            bouncedRecipients: [{ status: '5.1.1' }],
+            timestamp,
+          },
+        }),
+        events: [],
+      },
       { ...bounced('Permanent', 'General'), events: bounce('hard', 'General') },
       { ...bounced('Permanent', 'NoEmail', { status: '5.0.0' }), events: bounce('hard', 'NoEmail 5.0.0') },
       {

@@ -216,6 +216,11 @@ export default {
         body: [event('Bounced', '550 5.7.1 blocked')],
         events: bounced('block', 'Bounced 550 5.7.1 blocked'),
       },
+      {
+        says: 'bounced, nobody named',
+        body: [{ ...event('Bounced'), data: { ...event('Bounced').data, recipient: '' } }],
+        events: [],
+      },
       { says: 'failed', body: [event('Failed')], events: bounced('soft', 'Failed') },
       {
         says: 'failed for good',

@@ -289,6 +289,7 @@ export default {
         body: [event('complained', { complaint: { type: 'abuse' } })],
         events: [told({ type: 'complained', ...about, detail: 'abuse' })],
       },
+      { says: 'bounced, nobody named', body: event('bounced', { recipient: null }), events: [] },
       { says: 'of another service', body: [{ type: 'cf.r2.bucket.created', payload: {} }], events: [] },
     ],
   },

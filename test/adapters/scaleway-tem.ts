@@ -271,6 +271,7 @@ export default {
         }),
         events: [told({ type: 'accepted', ...about, messageId: null })],
       },
+      { says: 'dropped, nobody named', body: event('email_dropped', { email_to: '' }), events: [] },
       { says: 'of a list', body: event('blocklist_created'), events: [] },
       { says: 'of an unknown type', body: event('unknown_type'), events: [] },
     ],

@@ -213,6 +213,11 @@ export default {
         body: event('delivered', {}),
         events: [told({ type: 'delivered', ...about, at: hookTime - 120_000 })],
       },
+      {
+        says: 'complained, one of two',
+        body: event('feedback_loop', { time }, { cc: [{ email_address: { address: 'bob@example.com' } }] }),
+        events: [],
+      },
       { says: 'of something else', body: event('mailagent_created', {}), events: [] },
     ],
   },
