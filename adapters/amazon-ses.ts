@@ -380,21 +380,17 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-/**
- * Whom the event names, else everyone of the mail; who is without an address is left out, for null would mean everyone. Who of
- * several it was that opened it, SES does not know.
- */
+/** Whom the event names, or all that the mail went to. Null would mean everyone: only of who opened it SES does not know more. */
 function people(what: Record<string, unknown>, { destination }: Record<string, unknown>, type: ProviderEventType) {
-  const named = list(what.bouncedRecipients ?? what.complainedRecipients ?? what.delayedRecipients)
   const all: unknown[] = [what.recipients, destination].find(Array.isArray) ?? []
   if (all.length > 1 && (type === 'opened' || type === 'clicked')) return [{ email: null, about: nothing }]
-  const found =
-    named.length > 0
-      ? named.map((about) => ({ email: text(about.emailAddress), about }))
-      : all.map((email) => ({ email: text(email), about: nothing }))
-  return found.filter(({ email }) => email !== null)
+  const found = naming.has(type)
+    ? list(what.bouncedRecipients ?? what.complainedRecipients ?? what.delayedRecipients)
+    : all.map((emailAddress): Record<string, unknown> => ({ emailAddress }))
+  return found.map((about) => ({ email: text(about.emailAddress), about })).filter(({ email }) => email !== null)
 }
 
+const naming: ReadonlySet<ProviderEventType> = new Set(['bounced', 'complained', 'deferred'])
 const nothing: Record<string, unknown> = {}
 
 function bounceOf({ bounceType, bounceSubType }: Record<string, unknown>, { status }: Record<string, unknown>) {

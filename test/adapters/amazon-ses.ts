@@ -318,6 +318,11 @@ const data = {
         events: [told({ type: 'deferred', ...about, detail: 'MailboxFull smtp; 452 full' })],
       },
       {
+        says: 'bounced, nobody at all',
+        body: event('Bounce', { bounce: { bounceType: 'Permanent', bounceSubType: 'General', timestamp } }),
+        events: [],
+      },
+      {
         says: 'bounced, nobody named',
         body: event('Bounce', {
           bounce: {
