@@ -3,7 +3,10 @@ import type { Adapter, Adapters } from '../src/mail/adapter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   ahasend: () => import('./ahasend.ts'),
+  'amazon-ses': () => import('./amazon-ses.ts'),
+  'azure-acs': () => import('./azure-acs.ts'),
   brevo: () => import('./brevo.ts'),
+  'cloudflare-email': () => import('./cloudflare-email.ts'),
   direct: () => import('./direct.ts'),
   elasticemail: () => import('./elasticemail.ts'),
   emailsuccess: () => import('./emailsuccess.ts'),
@@ -21,12 +24,14 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
   postal: () => import('./postal.ts'),
   postmark: () => import('./postmark.ts'),
   resend: () => import('./resend.ts'),
+  'scaleway-tem': () => import('./scaleway-tem.ts'),
   sendgrid: () => import('./sendgrid.ts'),
   sendpulse: () => import('./sendpulse.ts'),
   smtp2go: () => import('./smtp2go.ts'),
   smtp: () => import('./smtp.ts'),
   smtpcom: () => import('./smtpcom.ts'),
   sparkpost: () => import('./sparkpost.ts'),
+  zeptomail: () => import('./zeptomail.ts'),
 }
 
 export const adapters: Adapters = new Map(
