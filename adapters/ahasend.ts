@@ -169,7 +169,7 @@ function conversation(handoff: Handoff, { sandbox }: Options): Record<string, un
 
 /** Our id, by which a mail is found there, and the message's own: sixty-four characters at most. */
 function tags(message: Message): string[] {
-  return [message.id, ...message.tags.map((tag) => tag.slice(0, 64))]
+  return [message.id, ...message.tags.slice(0, 9).map((tag) => tag.slice(0, 64))]
 }
 
 function upload(file: Parts['attachments'][number]): Record<string, unknown> {

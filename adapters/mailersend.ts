@@ -119,7 +119,7 @@ export default adapter<Options>({
     features: { maxBytes: 25_000_000, maxRecipients: 10, maxTags: 4 },
     login: ({ username, password }) => ({ user: username, pass: password }),
     headers: ({ message }) => [
-      ['X-MailerSend-Tags', [...message.tags.map((tag) => tag.replaceAll(',', ' ')), message.id].join(', ')],
+      ['X-MailerSend-Tags', [...message.tags.slice(0, 4).map((tag) => tag.replaceAll(',', ' ')), message.id].join(', ')],
     ],
     webhook,
   }),
@@ -152,7 +152,7 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     ...(parts.html ? { html: parts.html } : {}),
     ...(answered ? { in_reply_to: answered } : {}),
     ...(references.length > 0 ? { references } : {}),
-    tags: [...handoff.message.tags, handoff.message.id],
+    tags: [...handoff.message.tags.slice(0, 4), handoff.message.id],
     ...(parts.attachments.length > 0
       ? {
           attachments: parts.attachments.map(({ filename, content, inline, contentId }) => ({
