@@ -8,7 +8,9 @@ import { operating } from './accept/operating.ts'
 import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
+import { speaking } from './accept/speaking.ts'
 import { suppressing } from './accept/suppressions.ts'
+import type { Dialect } from './mail/dialect.ts'
 
 export interface AppParts extends HttpParts {
   /** What takes vendors' events in. */
@@ -17,6 +19,8 @@ export interface AppParts extends HttpParts {
   metrics: () => Promise<string>
   /** Null when ready, else why not: `/readyz` answers 503 with it. */
   notReady: () => string | null
+  /** The vendors' APIs that are spoken to applications. */
+  dialects: () => Promise<readonly Dialect[]>
   /** The pages people look at, with routes of their own under `/`. */
   dashboard?: Hono
 }
@@ -109,5 +113,12 @@ export function app(parts: AppParts): Hono {
   }
 
   if (parts.dashboard) http.app.route('/', parts.dashboard)
+
+  // Loaded when somebody speaks one, or asks for what is not there.
+  let spoken: Promise<Hono> | undefined
+  http.app.notFound(async (c) => {
+    spoken ??= parts.dialects().then((dialects) => speaking(parts, dialects))
+    return (await spoken).fetch(c.req.raw)
+  })
   return http.app as unknown as Hono
 }

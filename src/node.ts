@@ -244,6 +244,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     },
   })
   const web = app({
+    dialects: async () => (await import('./dialects/index.ts')).dialects,
     hooks: inbound,
     config: () => config,
     door,

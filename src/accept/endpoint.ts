@@ -26,7 +26,7 @@ export interface HttpParts {
   }
   clock: () => number
   /** Where bugs are reported. */
-  log: { error(details: object, message: string): void }
+  log: { error(details: object, message: string): void; info?(details: object, message: string): void }
 }
 
 type Media = Record<string, { schema: z.ZodType; example?: unknown }>

@@ -170,6 +170,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
       resume: async (name) => drained.delete(name) || name === 'inbox',
       wake: () => void woken.push(now),
     },
+    dialects: async () => [],
     hooks: { receive: async () => ({ kind: 'nobody', why: 'There is nobody.' }) },
     metrics: async () => 'waypost_up 1\n',
     notReady: () => state.notReady,

@@ -1,0 +1,273 @@
+/**
+ * Vendors' APIs as applications speak them: each dialect's routes, at the root and under the vendor's name, with and without a slash at
+ * the end. What they want goes through the same door as everything; what becomes of it, every no included, goes back in their words.
+ */
+import { type Context, Hono } from 'hono'
+import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
+import { Untranslatable } from '../mail/dialect.ts'
+import type { MessageView } from '../store/store.ts'
+import { authenticate, type Scope, type Sender } from './auth.ts'
+import { readBody } from './body.ts'
+import type { HttpParts } from './endpoint.ts'
+import { keyed } from './idempotency.ts'
+import { readMessage } from './payload.ts'
+import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
+import { readRaw } from './raw-http.ts'
+import { Refusal, refusalOf } from './refusals.ts'
+
+/** What a route needs of a key. */
+const scopes: Record<Does['kind'], Scope> = {
+  send: 'send',
+  cancel: 'send',
+  reschedule: 'send',
+  show: 'read',
+  events: 'read',
+  suppressions: 'read',
+  say: 'read',
+  unsuppress: 'manage',
+}
+
+/** Every route of every dialect. Fixed paths go before those with places, whosever they are. */
+export function speaking(parts: HttpParts, dialects: readonly Dialect[]): Hono {
+  const app = new Hono()
+  const all = dialects.flatMap((dialect) => dialect.routes.map((route) => ({ dialect, route })))
+  const places = ({ route }: { route: Route }) => route.path.split('{').length
+  for (const { dialect, route } of all.toSorted((a, b) => places(a) - places(b))) {
+    const path = route.path.replace(/\{(\w+)\}/g, ':$1')
+    const handle = (c: Context) => spoken(parts, dialect, route, c)
+    for (const under of [`/${dialect.name}`, '']) {
+      app.on(route.method, under + path, handle)
+      if (path !== '/') app.on(route.method, `${under}${path}/`, handle)
+    }
+  }
+  for (const dialect of dialects) {
+    app.all(`/${dialect.name}/*`, async (c) => {
+      const known = dialect.routes.some(({ path }) => matches(`/${dialect.name}${path}`, c.req.path))
+      const refusal = known
+        ? new Refusal('method', `This path does not take ${c.req.method}.`)
+        : new Refusal('not_found', 'There is nothing at this path.')
+      return written(dialect.refused(troubleOf(refusal), await asked(c, parts, dialect)))
+    })
+  }
+  app.notFound(() => problemAnswer(new Refusal('not_found', 'There is nothing at this path.')))
+  return app
+}
+
+function matches(pattern: string, path: string): boolean {
+  const expression = pattern.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')
+  return new RegExp(`^${expression}/?$`).test(path)
+}
+
+async function spoken(parts: HttpParts, dialect: Dialect, route: Route, c: Context): Promise<Response> {
+  let request: Asked = bare(c, parts, dialect)
+  try {
+    const sender = await whoAsks(parts, dialect, route, c, (full) => {
+      request = full
+    })
+    return written(await done(parts, dialect, route, request, sender))
+  } catch (error) {
+    if (error instanceof Untranslatable) return written(dialect.refused(error.trouble, request))
+    const refusal = refusalOf(error)
+    if (refusal === null) {
+      parts.log.error({ err: error, dialect: dialect.name, path: c.req.path }, 'a request in a dialect met a bug')
+      return written(
+        dialect.refused(
+          { status: 500, code: 'internal', detail: 'Something went wrong on our side.', errors: [] },
+          request,
+        ),
+      )
+    }
+    return written(dialect.refused(troubleOf(refusal), request))
+  }
+}
+
+/** Reads the request and finds its key. @throws Refusal `unauthorized`, `scope` */
+async function whoAsks(
+  parts: HttpParts,
+  dialect: Dialect,
+  route: Route,
+  c: Context,
+  read: (asked: Asked) => void,
+): Promise<Sender> {
+  if (route.does.kind === 'send') parts.door.ready()
+  const request = await asked(c, parts, dialect)
+  read(request)
+  const { keys } = parts.config()
+  const sender = authenticate(keys, dialect.key(request))
+  if (sender === null) throw new Refusal('unauthorized', 'This key is not one of ours.')
+  const scope = scopes[route.does.kind]
+  // Those who only send also look whether they could: a ping, an account.
+  const enough = sender.scopes.includes(scope) || (route.does.kind === 'say' && sender.scopes.includes('send'))
+  if (!enough) throw new Refusal('scope', `This needs a key with scope ${scope}.`)
+  return sender
+}
+
+async function done(
+  parts: HttpParts,
+  dialect: Dialect,
+  { does }: Route,
+  request: Asked,
+  sender: Sender,
+): Promise<Reply> {
+  switch (does.kind) {
+    case 'send': {
+      const sending = await does.read(request)
+      return sent(parts, dialect, does, request, sending, await send(parts, sending, request, sender))
+    }
+    case 'show':
+      return does.answer(await find(parts, does.id(request), sender), request)
+    case 'cancel': {
+      const { message } = await find(parts, does.id(request), sender)
+      const changed = await parts.store.steer(message.id, sender.tenant, 'cancel', parts.clock())
+      if (changed === 0) throw new Refusal('too_late', 'There is nothing left to cancel.')
+      return does.answer(await find(parts, message.id, sender), request)
+    }
+    case 'reschedule':
+    case 'events':
+    case 'suppressions':
+    case 'unsuppress':
+      throw new Refusal('not_found', 'There is nothing at this path.')
+    case 'say':
+      return does.answer(request)
+  }
+}
+
+async function find({ store }: HttpParts, id: string | null, { tenant }: Sender): Promise<Known> {
+  const view: MessageView | null = id === null ? null : await store.message(id, tenant)
+  if (view === null) throw new Refusal('not_found', 'There is no such message.')
+  const { rows } = await store.events({ tenant, messageId: view.message.id, limit: 200 })
+  return { message: view.message, recipients: view.recipients, events: rows.toReversed() }
+}
+
+/** Each message is taken or refused by itself; all are submitted in one turn, so that the store can commit them together. */
+async function send(parts: HttpParts, sending: Sending, request: Asked, sender: Sender): Promise<Done[]> {
+  const checked = await Promise.all(
+    sending.messages.map((wanted) => attempt(parts, wanted, async () => read(parts, wanted, request, sender))),
+  )
+  const stop = sending.dry || (sending.together && checked.some((one) => 'trouble' in one))
+  return Promise.all(
+    checked.map(async (one, index): Promise<Done> => {
+      if ('trouble' in one) return { kind: 'refused', trouble: one.trouble }
+      if (stop) return { kind: 'taken', id: dryId, replayed: false, recipients: [] }
+      const taken = await attempt(parts, sending.messages[index]!, () => parts.door.submit(one.value))
+      if ('trouble' in taken) return { kind: 'refused', trouble: taken.trouble }
+      const { id, replayed, recipients } = taken.value
+      return { kind: 'taken', id, replayed, recipients: recipients as Extract<Done, { kind: 'taken' }>['recipients'] }
+    }),
+  )
+}
+
+/** The id of a message that was only checked. */
+const dryId = 'msg_00000000000000000000000000'
+
+function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) {
+  if ('refused' in wanted) throw new Untranslatable(wanted.refused)
+  const now = parts.clock()
+  if ('json' in wanted) {
+    return keyed(readMessage(wanted.json, sender, now), wanted.key ?? null, JSON.stringify(wanted.json))
+  }
+  return readRaw(parts.door, {
+    request: new Request(request.origin, { method: 'POST', body: wanted.raw as Uint8Array<ArrayBuffer> }),
+    sender,
+    query: { ...(wanted.from === undefined ? {} : { from: wanted.from }), ...(wanted.to ? { to: wanted.to } : {}) },
+    key: wanted.key ?? null,
+    maxSize: parts.config().http.maxSize,
+    now,
+  }).then(({ ...submission }) => ({
+    ...submission,
+    ...(wanted.type === undefined ? {} : { type: wanted.type }),
+    ...(wanted.sendAt === undefined ? {} : { sendAt: wanted.sendAt }),
+    tags: [...submission.tags, ...(wanted.tags ?? [])],
+    metadata: { ...submission.metadata, ...wanted.metadata },
+  }))
+}
+
+async function attempt<T>(
+  parts: HttpParts,
+  wanted: Wanted,
+  work: () => Promise<T>,
+): Promise<{ value: T } | { trouble: Trouble }> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    if (error instanceof Untranslatable) return { trouble: error.trouble }
+    const refusal = refusalOf(error)
+    if (refusal === null) parts.log.error({ err: error }, 'a message in a dialect met a bug')
+    return { trouble: troubleOf(refusal, wanted.field) }
+  }
+}
+
+function sent(
+  parts: HttpParts,
+  dialect: Dialect,
+  does: Extract<Does, { kind: 'send' }>,
+  request: Asked,
+  sending: Sending,
+  done: Done[],
+): Reply {
+  const refused = done.find((one) => one.kind === 'refused')
+  if (sending.together && refused) return dialect.refused(refused.trouble, request)
+  const reply = does.answer(done, request, sending)
+  const ignored = sending.ignored ?? []
+  if (ignored.length === 0) return reply
+  parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': [...new Set(ignored)].join(', ') } }
+}
+
+/** What we have before the body is read: enough to say no in the right words. */
+function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
+  const url = new URL(c.req.url)
+  const prefix = `/${dialect.name}`
+  const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : url.pathname
+  return {
+    method: c.req.method,
+    path: path.length > 1 ? path.replace(/\/$/, '') : path,
+    params: c.req.param() as Record<string, string>,
+    query: url.searchParams,
+    headers: Object.fromEntries(c.req.raw.headers),
+    body: new Uint8Array(),
+    origin: url.origin,
+    at: clock(),
+  }
+}
+
+async function asked(c: Context, parts: HttpParts, dialect: Dialect): Promise<Asked> {
+  return { ...bare(c, parts, dialect), body: await unpacked(c.req.raw, parts.config().http.maxSize) }
+}
+
+/** The body, unpacked when it came with gzip, within the limit both packed and unpacked. */
+async function unpacked(request: Request, limit: number): Promise<Uint8Array> {
+  const coding = request.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
+  const bytes = request.body === null ? new Uint8Array() : await readBody(request, limit)
+  if (coding === 'identity' || bytes.length === 0) return bytes
+  if (coding !== 'gzip') throw new Refusal('media_type', 'Bodies are taken as they are, or with gzip.')
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('gzip'))
+  try {
+    return await readBody(
+      new Request('http://x', { method: 'POST', body: stream, duplex: 'half' } as RequestInit),
+      limit,
+    )
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal('malformed', 'The body is not gzip.')
+  }
+}
+
+function troubleOf(refusal: Refusal | null, field?: Wanted['field']): Trouble {
+  const { status, code, detail, errors = [] } = problemOf(refusal)
+  return {
+    status,
+    code,
+    detail: errors.length > 0 ? errors[0]!.detail : detail,
+    errors: errors.map(({ pointer, detail }) => ({
+      field: field?.(pointer) ?? pointer.slice(1).replaceAll('/', '.'),
+      detail,
+    })),
+    ...(refusal?.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+  }
+}
+
+function written({ status, headers = {}, body }: Reply): Response {
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+  const type = text === undefined || 'content-type' in headers ? {} : { 'content-type': 'application/json' }
+  return new Response(text ?? null, { status, headers: { ...answerHeaders, ...type, ...headers } })
+}

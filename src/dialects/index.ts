@@ -1,0 +1,5 @@
+/** Every dialect. */
+import type { Dialect } from '../mail/dialect.ts'
+import resend from './resend.ts'
+
+export const dialects: readonly Dialect[] = [resend]

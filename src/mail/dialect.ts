@@ -1,0 +1,249 @@
+/**
+ * What a dialect is: a vendor's API as we speak it to applications, as data and pure functions. Requests become messages as our own
+ * API takes them, what becomes of those goes back in the vendor's words. Keys, limits, durability and idempotency happen elsewhere, once
+ * for all (`src/accept/speaking.ts`).
+ */
+import type { MailEvent } from './event.ts'
+import type { Message, Recipient } from './message.ts'
+
+/** A request as it came: its coding undone, its key not yet looked at. */
+export interface Asked {
+  method: string
+  /** Without the vendor's prefix and a slash at the end. */
+  path: string
+  /** What stands in the places of the route: `{id}`. */
+  params: Readonly<Record<string, string>>
+  query: URLSearchParams
+  /** Lower-case names. */
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array
+  /** The address under which we were called, without a path: for links that the client is to follow. */
+  origin: string
+  /** When it came, in milliseconds. */
+  at: number
+}
+
+/** An answer in the vendor's words. */
+export interface Reply {
+  status: number
+  headers?: Record<string, string>
+  /** Sent as JSON, but for text, which is sent as it is. Undefined: no body. */
+  body?: unknown
+}
+
+/** One message that a request asks for. */
+export type Wanted = {
+  /** The client's own name for this message, under which a second call is the first one again. */
+  key?: string
+  /** The vendor's name for a field of ours, for errors: `/to/0` is `personalizations.3.to.0.email`. Left out: our pointer without its slash. */
+  field?: (pointer: string) => string
+} & (
+  | {
+      /** As `POST /v1/messages` takes it; it is checked there. */
+      json: Readonly<Record<string, unknown>>
+    }
+  | {
+      /** RFC 5322, with its envelope; what is undefined is read from the headers. */
+      raw: Uint8Array
+      from?: string
+      to?: string[]
+      type?: string
+      tags?: string[]
+      metadata?: Record<string, string>
+      sendAt?: number
+    }
+  | { refused: Trouble }
+)
+
+/** What a request to send asks for. */
+export interface Sending {
+  messages: Wanted[]
+  /** One that is refused refuses all, and nothing is sent. */
+  together?: boolean
+  /** Everything is checked and nothing sent: the vendor's sandbox or test mode. */
+  dry?: boolean
+  /** Names of what we took and do nothing with: told in `X-Waypost-Ignored` and the log. */
+  ignored?: string[]
+}
+
+/** What became of one message, in the order in which they were wanted. */
+export type Done =
+  | { kind: 'taken'; id: string; replayed: boolean; recipients: { email: string; status: Recipient['status'] }[] }
+  | { kind: 'refused'; trouble: Trouble }
+
+/** Why something is not done, before it is put into the vendor's words. */
+export interface Trouble {
+  /** As our own API would answer: 400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503, 507. */
+  status: number
+  /** Ours: `invalid_address`, `unauthorized`, `idempotency_reused`, … */
+  code: string
+  detail: string
+  /** Wrong fields, by the vendor's names. */
+  errors: { field: string; detail: string }[]
+  /** Seconds until it is worth another try. */
+  retryAfter?: number
+}
+
+/** A message and what became of it, for reading back. */
+export interface Known {
+  message: Message
+  recipients: readonly Recipient[]
+  /** The oldest first. */
+  events: readonly MailEvent[]
+}
+
+/** What a route does. Functions that read throw `Untranslatable` for what cannot be said in our words. */
+export type Does =
+  | {
+      kind: 'send'
+      read(asked: Asked): Sending | Promise<Sending>
+      /** Not called when all of a `together` were refused: that is `refused`. */
+      answer(done: readonly Done[], asked: Asked, sending: Sending): Reply
+    }
+  /** Shows one message. `id`: ours, from the request; null when it is none. */
+  | { kind: 'show'; id(asked: Asked): string | null; answer(known: Known, asked: Asked): Reply }
+  /** Cancels what waits. */
+  | { kind: 'cancel'; id(asked: Asked): string | null; answer(known: Known, asked: Asked): Reply }
+  /** Moves what is scheduled to another time. */
+  | {
+      kind: 'reschedule'
+      id(asked: Asked): string | null
+      sendAt(asked: Asked): number
+      answer(known: Known, asked: Asked): Reply
+    }
+  /** Lists events, a page at a time. */
+  | {
+      kind: 'events'
+      read(asked: Asked): EventsWanted
+      answer(found: { events: readonly (MailEvent & { message: Message })[]; next: string | null }, asked: Asked): Reply
+    }
+  /** Lifts a suppression. */
+  | { kind: 'unsuppress'; email(asked: Asked): string; answer(lifted: boolean, asked: Asked): Reply }
+  /** Lists suppressions. */
+  | {
+      kind: 'suppressions'
+      read(asked: Asked): { reason?: 'bounce' | 'complaint' | 'unsubscribe' | 'manual'; limit: number; cursor?: string }
+      answer(
+        found: { entries: readonly { email: string; reason: string; at: number }[]; next: string | null },
+        asked: Asked,
+      ): Reply
+    }
+  /** Says something fixed, to who has a key: an account, a quota, a pong. */
+  | { kind: 'say'; answer(asked: Asked): Reply }
+
+export interface EventsWanted {
+  /** Only these types of ours; empty for all. */
+  types: readonly MailEvent['type'][]
+  since?: number
+  until?: number
+  recipient?: string
+  tag?: string
+  messageId?: string
+  oldestFirst?: boolean
+  limit: number
+  cursor?: string
+}
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** As in `/v3/{domain}/messages`; the fixed ones of all dialects go before those with places. */
+  path: string
+  does: Does
+}
+
+export interface Dialect {
+  /** Its prefix, and its name for keys and webhooks: the vendor's name as the adapters have it. */
+  name: string
+  routes: readonly Route[]
+  /** Our key, from where this vendor's clients put theirs; null when there is none. */
+  key(asked: Asked): string | null
+  /**
+   * For vendors whose clients sign instead of showing a key: the name under which the key is known, and whether the signature is made
+   * with the secret that belongs to it.
+   */
+  signed?: {
+    name(asked: Asked): string | null
+    verify(asked: Asked, secret: string): boolean | Promise<boolean>
+  }
+  /** Any no, also for paths that are not there. */
+  refused(trouble: Trouble, asked: Asked): Reply
+}
+
+/** What a request asks for cannot be said in our words: refused in the vendor's. */
+export class Untranslatable extends Error {
+  override name = 'Untranslatable'
+  readonly trouble: Trouble
+
+  constructor(trouble: Partial<Trouble> & { detail: string }) {
+    super(trouble.detail)
+    this.trouble = { status: 422, code: 'invalid', errors: [], ...trouble }
+  }
+}
+
+/** A wrong field. */
+export function wrongField(field: string, detail: string, status = 422): Untranslatable {
+  return new Untranslatable({ status, detail, errors: [{ field, detail }] })
+}
+
+/** Our id as a UUID: the same 128 bits, so that nothing need be looked up. */
+export function uuidOf(id: string): string {
+  let bits = 0n
+  for (const char of id.slice(4)) bits = bits * 32n + BigInt(alphabet.indexOf(char))
+  const hex = bits.toString(16).padStart(32, '0').slice(-32)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+/** The id behind a UUID of `uuidOf`, with or without its dashes; null when it is none. */
+export function idOfUuid(uuid: string): string | null {
+  const hex = uuid.replaceAll('-', '').toLowerCase()
+  if (!/^[0-9a-f]{32}$/.test(hex)) return null
+  let bits = BigInt(`0x${hex}`)
+  let text = ''
+  for (let place = 0; place < 26; place++) {
+    text = alphabet[Number(bits % 32n)] + text
+    bits /= 32n
+  }
+  return `msg_${text}`
+}
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** The key of `Authorization: Bearer …`. */
+export function bearer({ headers }: Asked): string | null {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? null
+}
+
+/** User and password of `Authorization: Basic …`. */
+export function basic({ headers }: Asked): { user: string; password: string } | null {
+  const coded = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(headers.authorization ?? '')?.[1]
+  if (coded === undefined) return null
+  let text: string
+  try {
+    text = atob(coded)
+  } catch {
+    return null
+  }
+  const colon = text.indexOf(':')
+  return colon === -1 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
+}
+
+/** The body as a JSON object. @throws Untranslatable 400 */
+export function jsonBody({ body }: Asked): Record<string, unknown> {
+  const value = jsonValue(body)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new Untranslatable({ status: 400, code: 'malformed', detail: 'The body is not a JSON object.' })
+}
+
+/** The body as any JSON. @throws Untranslatable 400 */
+export function jsonValue(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch {
+    throw new Untranslatable({ status: 400, code: 'malformed', detail: 'The body is not JSON.' })
+  }
+}
+
+/** Only the fields that are there: an object of JSON has none that is undefined. */
+export function given(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
+}
