@@ -23,6 +23,8 @@ export interface Config extends Listeners {
   /** Ended messages are deleted this many milliseconds after acceptance. */
   keep: number
   keys: Key[]
+  /** Makes the secrets of clients that sign instead of showing a key; null when none may. */
+  signing: string | null
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
@@ -108,6 +110,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       ...listeners,
       store: { kind: 'sqlite', path: shape.data.store.slice('sqlite:'.length) },
       keep: shape.data.keep,
+      signing: shape.data.signing ?? null,
       keys,
       types,
       providers,

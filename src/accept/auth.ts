@@ -1,5 +1,5 @@
 /** Keys: who is at the door, and what they may do. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { domainOf } from '../mail/address.ts'
 
 export const scopes = ['send', 'read', 'route', 'manage'] as const
@@ -38,4 +38,14 @@ export function authenticate(keys: readonly Key[], presented: string | null): Se
 export function maySendFrom(sender: Sender, email: string): boolean {
   if (sender.from.length === 0 || email === '') return true
   return sender.from.includes(domainOf(email))
+}
+
+/** The name under which a client that signs is known: it follows from its key's hash, and tells nothing of it. */
+export function signingName({ hash }: Pick<Key, 'hash'>): string {
+  return `WP${createHash('sha256').update(`name of ${hash}`).digest('hex').slice(0, 18).toUpperCase()}`
+}
+
+/** The secret that belongs to such a name: whoever knows the gateway's own secret can make it, so that it is kept nowhere. */
+export function signingSecret(own: string, name: string): string {
+  return createHmac('sha256', own).update(name).digest('base64url')
 }

@@ -14,7 +14,12 @@ import type { Door, Submission } from './submit.ts'
 /** What the HTTP API needs of the running gateway. */
 export interface HttpParts {
   /** Read at each request. */
-  config: () => { keys: readonly Key[]; http: { maxSize: number }; types: Readonly<Record<string, unknown>> }
+  config: () => {
+    keys: readonly Key[]
+    http: { maxSize: number }
+    types: Readonly<Record<string, unknown>>
+    signing: string | null
+  }
   door: Door
   store: Store
   operations: {

@@ -3,13 +3,15 @@
  * the end. What they want goes through the same door as everything; what becomes of it, every no included, goes back in their words.
  */
 import { type Context, Hono } from 'hono'
+import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
 import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
 import type { MessageView } from '../store/store.ts'
-import { authenticate, type Scope, type Sender } from './auth.ts'
+import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
 import { keyed } from './idempotency.ts'
+import { paged } from './paging.ts'
 import { readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
@@ -93,13 +95,29 @@ async function whoAsks(
   const request = await asked(c, parts, dialect)
   read(request)
   const { keys } = parts.config()
-  const sender = authenticate(keys, dialect.key(request))
+  const sender = dialect.signed
+    ? await signer(parts, dialect.signed, request)
+    : authenticate(keys, dialect.key(request))
   if (sender === null) throw new Refusal('unauthorized', 'This key is not one of ours.')
   const scope = scopes[route.does.kind]
   // Those who only send also look whether they could: a ping, an account.
   const enough = sender.scopes.includes(scope) || (route.does.kind === 'say' && sender.scopes.includes('send'))
   if (!enough) throw new Refusal('scope', `This needs a key with scope ${scope}.`)
   return sender
+}
+
+/** Whose signature it is; null when it is nobody's, or there is no secret to make theirs with. */
+async function signer(
+  parts: HttpParts,
+  signed: NonNullable<Dialect['signed']>,
+  request: Asked,
+): Promise<Sender | null> {
+  const { keys, signing } = parts.config()
+  if (keys.length === 0) return anyone
+  const name = signed.name(request)
+  const key = keys.find((one) => signingName(one) === name)
+  if (!key || name === null || signing === null) return null
+  return (await signed.verify(request, signingSecret(signing, name))) ? key : null
 }
 
 async function done(
@@ -122,11 +140,38 @@ async function done(
       if (changed === 0) throw new Refusal('too_late', 'There is nothing left to cancel.')
       return does.answer(await find(parts, message.id, sender), request)
     }
-    case 'reschedule':
-    case 'events':
-    case 'suppressions':
-    case 'unsuppress':
-      throw new Refusal('not_found', 'There is nothing at this path.')
+    case 'reschedule': {
+      const { message } = await find(parts, does.id(request), sender)
+      const at = does.sendAt(request)
+      const changed = await parts.store.reschedule(message.id, sender.tenant, at, parts.clock())
+      if (changed === 0) throw new Refusal('too_late', 'It is not scheduled any more.')
+      parts.operations.wake()
+      return does.answer(await find(parts, message.id, sender), request)
+    }
+    case 'events': {
+      const { types, ...wanted } = does.read(request)
+      const asks = types.length > 0 ? { ...wanted, types } : wanted
+      const page = await paged(() => parts.store.events({ tenant: sender.tenant, ...asks }))
+      const ids = [...new Set(page.rows.map(({ messageId }) => messageId))]
+      const views = await Promise.all(ids.map((id) => parts.store.message(id, sender.tenant)))
+      const messages = new Map(views.flatMap((view) => (view ? [[view.message.id, view.message] as const] : [])))
+      const events = page.rows.flatMap((event) => {
+        const message = messages.get(event.messageId)
+        return message ? [{ ...event, message }] : []
+      })
+      return does.answer({ events, next: page.next }, request)
+    }
+    case 'suppressions': {
+      const page = await paged(() => parts.store.suppressions({ tenant: sender.tenant, ...does.read(request) }))
+      return does.answer(
+        { entries: page.rows.map(({ key, ...rest }) => ({ email: key, ...rest })), next: page.next },
+        request,
+      )
+    }
+    case 'unsuppress': {
+      const email = suppressionKey(canonicalOrNull(does.email(request)) ?? '')
+      return does.answer((await parts.store.unsuppress(sender.tenant, [email])) > 0, request)
+    }
     case 'say':
       return does.answer(request)
   }

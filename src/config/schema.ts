@@ -127,6 +127,13 @@ export const configSchema = z
       .array(key)
       .prefault([])
       .describe('Who may use the gateway. None: anyone, and then it listens on loopback only'),
+    signing: z
+      .string()
+      .min(32, 'must have 32 characters at least: every secret of clients that sign follows from it')
+      .optional()
+      .describe(
+        'A secret of your own, from which those of clients that sign their requests are made ("waypost keys create --dialect amazon-ses" prints one)',
+      ),
     retry: z
       .strictObject({ first: retry.first.prefault('30s'), max: retry.max.prefault('1h') })
       .prefault({})

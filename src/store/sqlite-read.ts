@@ -187,15 +187,23 @@ export function events(db: Database, query: EventQuery): Page<MailEvent> {
     where.push('e.message = (SELECT seq FROM message WHERE id = ?)')
     params.push(query.messageId)
   }
-  if (query.cursor !== undefined) {
-    where.push('e.seq < ?')
-    params.push(...placeOf(query.cursor, 1))
+  const and = (condition: string, value: Value | undefined) => {
+    if (value === undefined) return
+    where.push(condition)
+    params.push(value)
   }
+  and('e.type IN (SELECT value FROM json_each(?))', query.types && JSON.stringify(query.types))
+  and('e.at >= ?', query.since)
+  and('e.at < ?', query.until)
+  and('e.recipient = ?', query.recipient)
+  and('EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.message = e.message)', query.tag)
+  const [before, order] = query.oldestFirst ? ['>', 'ASC'] : ['<', 'DESC']
+  and(`e.seq ${before} ?`, query.cursor === undefined ? undefined : placeOf(query.cursor, 1)[0])
   const rows = db.all<EventRow>(
     `SELECT e.seq, e.id, e.type, e.at, m.id AS messageId, e.recipient, e.provider,
        e.provider_message_id AS providerMessageId, e.detail
      FROM event AS e CROSS JOIN message AS m ON m.seq = e.message
-     WHERE ${where.join(' AND ')} ORDER BY e.seq DESC LIMIT ?`,
+     WHERE ${where.join(' AND ')} ORDER BY e.seq ${order} LIMIT ?`,
     ...params,
     query.limit + 1,
   )

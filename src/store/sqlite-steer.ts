@@ -59,6 +59,38 @@ export function steer(db: Database, id: string, tenant: string, what: Steer, now
   return changed.length
 }
 
+/** @returns as `steer` */
+export function reschedule(db: Database, id: string, tenant: string, sendAt: number, now: number): number | null {
+  const row = db.get<{ seq: number; envelope: string }>(
+    'SELECT m.seq, mail.envelope FROM message AS m CROSS JOIN mail ON mail.message = m.seq WHERE m.id = ? AND m.tenant = ?',
+    id,
+    tenant,
+  )
+  if (!row) return null
+  const message: Message = JSON.parse(row.envelope)
+  if (message.sendAt === null || message.sendAt <= now) return 0
+  const waiting = db.all<{ recipients: string }>(
+    `UPDATE delivery SET due_at = ? WHERE message = ? AND claims = 0 AND phase = 'send' AND due_at > ? RETURNING recipients`,
+    sendAt,
+    row.seq,
+    now,
+  )
+  const moved = waiting.flatMap(({ recipients }) => JSON.parse(recipients) as number[])
+  if (moved.length === 0) return 0
+  const expireAt = message.expireAt + sendAt - message.sendAt
+  db.run('UPDATE mail SET envelope = ? WHERE message = ?', JSON.stringify({ ...message, sendAt, expireAt }), row.seq)
+  const detail = `to be sent at ${new Date(sendAt).toISOString()} instead`
+  const recipients = recipientsOf(db, row.seq).filter(({ index }) => moved.includes(index))
+  const none = { type: 'deferred' as const, at: now, provider: null, providerMessageId: null, detail }
+  note(
+    db,
+    row.seq,
+    tenant,
+    recipients.map(({ email }) => ({ ...none, recipient: email })),
+  )
+  return moved.length
+}
+
 function cancel(db: Database, steered: SteeredMessage): Recipient[] {
   return idle(db, steered.seq).flatMap((delivery) => {
     const canceled = among(steered, delivery, (status) => waits(status) || isHeld(status))

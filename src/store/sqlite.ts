@@ -4,7 +4,7 @@ import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accep
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
-import { steer } from './sqlite-steer.ts'
+import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
 import { type Store, StoreUnavailable } from './store.ts'
@@ -26,6 +26,7 @@ const writing = {
   record,
   settle,
   steer,
+  reschedule,
   suppress,
   unsuppress,
   hear,
@@ -139,6 +140,7 @@ export function storeOver({ call, close }: Caller): Store {
       }
     },
     steer: (id, tenant, what, now) => call('steer', id, tenant, what, now),
+    reschedule: (id, tenant, sendAt, now) => call('reschedule', id, tenant, sendAt, now),
     suppressed: async (tenant, emails, type) => new Set(await call('suppressed', tenant, emails, type)),
     suppression: (tenant, key) => call('suppression', tenant, key),
     suppressions: (query) => call('suppressions', query),

@@ -222,6 +222,17 @@ export interface MessageQuery {
 export interface EventQuery {
   tenant: string
   messageId?: string
+  /** Only these types. */
+  types?: readonly MailEvent['type'][]
+  /** When it happened: from `since` on, and before `until`. */
+  since?: number
+  until?: number
+  /** Canonical address. */
+  recipient?: string
+  /** A tag of its message. */
+  tag?: string
+  /** In the order in which they were recorded, instead of the newest first. */
+  oldestFirst?: boolean
   limit: number
   cursor?: string
 }
@@ -267,7 +278,7 @@ export interface Store {
   message(id: string, tenant: string): Promise<MessageView | null>
   /** Newest first. @throws RangeError for a cursor that is not ours */
   messages(query: MessageQuery): Promise<Page<Omit<MessageView, 'attempts'>>>
-  /** Newest first. @throws RangeError for a cursor that is not ours */
+  /** Newest first, unless asked otherwise. @throws RangeError for a cursor that is not ours */
   events(query: EventQuery): Promise<Page<MailEvent>>
   /** The content's pieces in order; empty when it was swept or never was. */
   content(messageId: string): AsyncIterable<Uint8Array>
@@ -278,6 +289,11 @@ export interface Store {
    * changed, or null for no such message; 0 means too late.
    */
   steer(id: string, tenant: string, what: Steer, now: number): Promise<number | null>
+  /**
+   * Moves what is scheduled and has not begun to another time, its expiry along with it; `deferred`, with the time as its detail, is
+   * the event of each recipient. Answers as `steer` does.
+   */
+  reschedule(id: string, tenant: string, sendAt: number, now: number): Promise<number | null>
   /** Which of these canonical addresses are suppressed for this type of mail. */
   suppressed(tenant: string, emails: readonly string[], type: string): Promise<Set<string>>
   /** All that is said of an address, what holds for every type first. */

@@ -150,6 +150,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
         keys: options.keys ?? [],
         http: { maxSize: options.maxSize ?? 1_000_000 },
         types: { transactional: {} },
+        signing: null,
       }) as unknown as Config,
     door: {
       ready,

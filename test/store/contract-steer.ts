@@ -4,6 +4,25 @@ import type { Fresh } from './contract.ts'
 import { accepted, claimAll, claimOne, minute, plan, settlement, start, statuses } from './mail.ts'
 
 export function steerContract(fresh: Fresh): void {
+  describe('reschedule', () => {
+    it('moves what is scheduled, its expiry along with it, and is too late for all else', async (test) => {
+      const store = await fresh(test)
+      const sendAt = start + 10 * minute
+      const message = { sendAt, expireAt: sendAt + minute }
+      const id = await accepted(store, { message, dueAt: sendAt })
+      assert.equal(await store.reschedule(id, 'acme', start + 5 * minute, start), 1)
+      assert.equal(await store.nextDue(), start + 5 * minute)
+      const { message: moved } = (await store.message(id, 'acme'))!
+      assert.deepEqual([moved.sendAt, moved.expireAt], [start + 5 * minute, start + 6 * minute])
+      const { rows } = await store.events({ tenant: 'acme', messageId: id, limit: 1 })
+      assert.deepEqual([rows[0]!.type, rows[0]!.detail], ['deferred', 'to be sent at 2026-11-25T21:35:00.000Z instead'])
+      assert.equal(await store.reschedule(id, 'bolt', start, start), null)
+      assert.equal(await store.reschedule(await accepted(store), 'acme', sendAt, start), 0)
+      await claimAll(store, start + 5 * minute)
+      assert.equal(await store.reschedule(id, 'acme', sendAt, start + 5 * minute), 0)
+    })
+  })
+
   describe('cancel', () => {
     it('cancels what waits, with an event for each recipient', async (test) => {
       const store = await fresh(test)
