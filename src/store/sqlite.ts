@@ -1,11 +1,13 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
+import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
+import { addWebhook, forgetWebhooks, removeWebhook, webhook, webhooks, webhookTenants } from './sqlite-webhooks.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
 function setState(db: Database, key: string, value: string): void {
@@ -17,7 +19,24 @@ function setState(db: Database, key: string, value: string): void {
 }
 
 /** Those that change something, and must be committed before they are answered. */
-const writing = { accept, keep, drop, claim, record, settle, steer, suppress, unsuppress, setState, sweep }
+const writing = {
+  accept,
+  keep,
+  drop,
+  claim,
+  record,
+  settle,
+  steer,
+  suppress,
+  unsuppress,
+  setState,
+  sweep,
+  addWebhook,
+  removeWebhook,
+  claimNotices,
+  settleNotice,
+  dropNotices,
+}
 const reading = {
   nextDue,
   depth,
@@ -31,6 +50,9 @@ const reading = {
   suppressions,
   state,
   usage,
+  webhook,
+  webhooks,
+  webhookTenants,
 }
 const verbs = { ...writing, ...reading }
 
@@ -54,11 +76,21 @@ export type Answer = { value: unknown } | { error: Error }
 export function commit(db: Database, calls: readonly Call[]): Answer[] {
   if (!calls.some((call) => call.verb in writing)) return calls.map((call) => attempt(() => run(db, call)))
   try {
-    return db.transaction(() => calls.map((call) => ({ value: run(db, call) })))
+    return committed(db, () => calls.map((call) => ({ value: run(db, call) })))
   } catch (error) {
     if (calls.length === 1) return [{ error: error as Error }]
   }
-  return calls.map((call) => attempt(() => db.transaction(() => run(db, call))))
+  return calls.map((call) => attempt(() => committed(db, () => run(db, call))))
+}
+
+/** What is remembered of webhooks is as the tables are: when those go back, it is read anew. */
+function committed<Result>(db: Database, work: () => Result): Result {
+  try {
+    return db.transaction(work)
+  } catch (error) {
+    forgetWebhooks(db)
+    throw error
+  }
 }
 
 function attempt(work: () => unknown): Answer {
@@ -131,6 +163,14 @@ export function storeOver({ call, close }: Caller): Store {
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (day) => call('usage', day),
     sweep: (before) => call('sweep', before),
+    addWebhook: (webhook, secret, most) => call('addWebhook', webhook, secret, most),
+    webhooks: (tenant) => call('webhooks', tenant),
+    webhook: (id, tenant) => call('webhook', id, tenant),
+    removeWebhook: (id, tenant) => call('removeWebhook', id, tenant),
+    webhookTenants: () => call('webhookTenants'),
+    claimNotices: (want) => call('claimNotices', want),
+    settleNotice: (settlement) => call('settleNotice', settlement),
+    dropNotices: (want) => call('dropNotices', want),
     close,
   }
 }
