@@ -8,6 +8,7 @@ import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
 import { suppressing } from './accept/suppressions.ts'
+import { webhooking } from './accept/webhooks.ts'
 
 export interface AppParts extends HttpParts {
   /** Prometheus text. */
@@ -28,6 +29,7 @@ export function app(parts: AppParts): Hono {
   reading(http, parts)
   operating(http, parts)
   suppressing(http, parts)
+  webhooking(http, parts)
 
   http.on(
     {

@@ -23,6 +23,8 @@ export interface Config extends Listeners {
   /** Ended messages are deleted this many milliseconds after acceptance. */
   keep: number
   keys: Key[]
+  /** `allowPrivate`: events may go out to addresses of our own network, and by plain HTTP. */
+  webhooks: { allowPrivate: boolean }
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
@@ -109,6 +111,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       store: { kind: 'sqlite', path: shape.data.store.slice('sqlite:'.length) },
       keep: shape.data.keep,
       keys,
+      webhooks: shape.data.webhooks,
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },

@@ -20,6 +20,8 @@ export interface Metrics {
   /** Recipients canceled by hand. */
   canceled(recipients: number): void
   attempt(provider: string, outcomes: Outcomes, latencyMs: number): void
+  /** Webhooks told, by what came of it. */
+  notices(result: string, count: number): void
   text(): Promise<string>
 }
 
@@ -48,6 +50,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     help: 'Time from handing over to the answer',
     labelNames: ['provider'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
+  const notices = new Counter({
+    name: 'waypost_notices_total',
+    help: 'Calls to webhooks by result: taken, failed (told again later), given_up, gone (410); and events dropped for their age',
+    labelNames: ['result'],
     registers,
   })
   new Gauge({
@@ -109,6 +117,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
         attempts.inc({ provider, outcome: outcome.kind, cause: 'cause' in outcome ? outcome.cause : '' })
       }
     },
+    notices: (result, count) => notices.inc({ result }, count),
     text: () => registry.metrics(),
   }
 }

@@ -1,10 +1,9 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
-import { watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
@@ -17,6 +16,7 @@ import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
+import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
@@ -29,12 +29,14 @@ import { createMetrics } from './metrics.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
 import { mailDns } from './send/dns.ts'
+import { guardedHttp } from './send/guarded-http.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
 import { Standings, type Turn } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
+import { type Notifier, startNotifier } from './track/notify.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -45,6 +47,8 @@ const concurrency = 200
 const lease = 30 * 60_000
 /** How long a stop waits for what is in flight; with the time it takes to close everything it stays below 30 seconds. */
 const stopWithin = 25_000
+/** A stop does not wait for webhooks that are slow: they are told again, under the same id. */
+const tellWithin = 5_000
 /** Free disk is looked at this often. */
 const diskCheck = 5_000
 const sweepEvery = 3_600_000
@@ -155,8 +159,21 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       if (changed) {
         log.info({ id, recipients: changed }, `message ${what} by hand`)
         if (what === 'cancel') metrics.canceled(changed)
+        notifier?.wake(tenant)
       }
       return changed
+    },
+    async addWebhook(webhook, secret, most) {
+      const added = await opened.addWebhook(webhook, secret, most)
+      if (added) log.info({ webhook: webhook.id, tenant: webhook.tenant }, 'webhook added')
+      notifier?.changed()
+      return added
+    },
+    async removeWebhook(id, tenant) {
+      const removed = await opened.removeWebhook(id, tenant)
+      if (removed) log.info({ webhook: id, tenant }, 'webhook deleted')
+      notifier?.changed()
+      return removed
     },
   }
   const marks = openMarks(`${path}-marks`)
@@ -190,6 +207,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   })
   const report = (message: Message, events: readonly NewEvent[]) => {
     metrics.events(events)
+    notifier?.wake(message.tenant)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
       log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
     }
@@ -198,6 +216,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
+  const outside = guardedHttp({ allowPrivate: () => config.webhooks.allowPrivate })
   const dns = mailDns({ servers: [], allowPrivate: true })
   const gateway = createGateway({
     store,
@@ -234,6 +253,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     operations: gateway,
     metrics: metrics.text,
+    webhookRefusal: outside.refusal,
     notReady: () => closed()?.message ?? null,
     clock,
     log,
@@ -251,10 +271,12 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   let smtpServer: Smtp | undefined
   let httpServer: Server | undefined
   let pump: Pump | undefined
+  let notifier: Notifier | undefined
   /** Everything that is open by now, the ways in first. */
   const close = async () => {
     // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
-    await Promise.all([pump?.stop(stopWithin), smtpServer?.close()])
+    await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), notifier?.stop(tellWithin)])
+    outside.close()
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     await Promise.all([http.close(), smtp.close(), mx.close()])
@@ -292,6 +314,15 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     },
     concurrency,
     lease,
+  })
+
+  notifier = startNotifier({
+    store,
+    clock,
+    dice: Math.random,
+    post: outside.post,
+    counted: metrics.notices,
+    log,
   })
 
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
@@ -379,19 +410,3 @@ const turns: Record<Parameters<Turn>[1], string> = {
 
 /** What a reload cannot change. */
 const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])
-
-/** Calls back after the file changed: editors write a file anew, so its folder is watched, and bursts count once. */
-function watchFile(file: string, changed: () => void): { close(): void } {
-  let timer: NodeJS.Timeout | undefined
-  const watcher = watch(dirname(resolve(file)), (_event, name) => {
-    if (name !== basename(file)) return
-    clearTimeout(timer)
-    timer = setTimeout(changed, 100)
-  })
-  return {
-    close() {
-      clearTimeout(timer)
-      watcher.close()
-    },
-  }
-}

@@ -21,6 +21,8 @@ const paths = {
   '/v1/providers/{name}/resume': ['POST'],
   '/v1/suppressions': ['GET', 'HEAD'],
   '/v1/suppressions/{email}': ['DELETE', 'GET', 'HEAD', 'PUT'],
+  '/v1/webhooks': ['GET', 'HEAD', 'POST'],
+  '/v1/webhooks/{id}': ['DELETE', 'GET', 'HEAD'],
   '/healthz': ['GET', 'HEAD'],
   '/readyz': ['GET', 'HEAD'],
   '/metrics': ['GET', 'HEAD'],

@@ -164,6 +164,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
       resume: async (name) => drained.delete(name) || name === 'inbox',
       wake: () => void woken.push(now),
     },
+    webhookRefusal: () => null,
     metrics: async () => 'waypost_up 1\n',
     notReady: () => state.notReady,
     clock: () => now,
