@@ -26,17 +26,16 @@ import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
 import { mailDns } from './send/dns.ts'
-import { guardedHttp } from './send/guarded-http.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
 import { Standings, type Turn } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
-import { type Notifier, startNotifier } from './track/notify.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -159,20 +158,20 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       if (changed) {
         log.info({ id, recipients: changed }, `message ${what} by hand`)
         if (what === 'cancel') metrics.canceled(changed)
-        notifier?.wake(tenant)
+        out.wake(tenant)
       }
       return changed
     },
     async addWebhook(webhook, secret, most) {
       const added = await opened.addWebhook(webhook, secret, most)
       if (added) log.info({ webhook: webhook.id, tenant: webhook.tenant }, 'webhook added')
-      notifier?.changed()
+      out.changed()
       return added
     },
     async removeWebhook(id, tenant) {
       const removed = await opened.removeWebhook(id, tenant)
       if (removed) log.info({ webhook: id, tenant }, 'webhook deleted')
-      notifier?.changed()
+      out.changed()
       return removed
     },
   }
@@ -207,7 +206,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   })
   const report = (message: Message, events: readonly NewEvent[]) => {
     metrics.events(events)
-    notifier?.wake(message.tenant)
+    out.wake(message.tenant)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
       log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
     }
@@ -216,7 +215,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
-  const outside = guardedHttp({ allowPrivate: () => config.webhooks.allowPrivate })
+  const out = outward({ store, clock, dice: Math.random, counted: metrics.notices, log, config: () => config })
   const dns = mailDns({ servers: [], allowPrivate: true })
   const gateway = createGateway({
     store,
@@ -253,7 +252,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     operations: gateway,
     metrics: metrics.text,
-    webhookRefusal: outside.refusal,
+    webhookRefusal: out.refusal,
     notReady: () => closed()?.message ?? null,
     clock,
     log,
@@ -271,12 +270,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   let smtpServer: Smtp | undefined
   let httpServer: Server | undefined
   let pump: Pump | undefined
-  let notifier: Notifier | undefined
   /** Everything that is open by now, the ways in first. */
   const close = async () => {
     // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
-    await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), notifier?.stop(tellWithin)])
-    outside.close()
+    await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), out.stop(tellWithin)])
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     await Promise.all([http.close(), smtp.close(), mx.close()])
@@ -316,15 +313,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  notifier = startNotifier({
-    store,
-    clock,
-    dice: Math.random,
-    post: outside.post,
-    counted: metrics.notices,
-    log,
-  })
-
   const timers = [setInterval(() => void checkDisk(), diskCheck), setInterval(() => void sweep(), sweepEvery)]
   const checkDisk = async () => {
     const { bavail, bsize } = await statfs(dirname(path))
@@ -347,6 +335,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     }
   }
   await checkDisk()
+  await out.start()
   // One that never runs for an hour must forget, too.
   void sweep()
   warn(loaded.warnings)
@@ -371,6 +360,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     const { policy, providers } = next.config
     await standings.configure(providers)
     config = next.config
+    await out.configure()
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
     pump?.wake()

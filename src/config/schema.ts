@@ -134,6 +134,10 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Where events may go out to; the webhooks themselves are made with the API'),
+    exports: z
+      .record(z.string(), z.looseObject({}))
+      .prefault({})
+      .describe('Services that are told how deliveries go, by their names'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
     types: z
       .record(name, type)

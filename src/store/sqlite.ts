@@ -1,6 +1,7 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
+import { records } from './sqlite-export.ts'
 import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
@@ -53,6 +54,7 @@ const reading = {
   webhook,
   webhooks,
   webhookTenants,
+  records,
 }
 const verbs = { ...writing, ...reading }
 
@@ -171,6 +173,7 @@ export function storeOver({ call, close }: Caller): Store {
     claimNotices: (want) => call('claimNotices', want),
     settleNotice: (settlement) => call('settleNotice', settlement),
     dropNotices: (want) => call('dropNotices', want),
+    records: (query) => call('records', query),
     close,
   }
 }

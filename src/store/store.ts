@@ -6,6 +6,7 @@
  * died gives its work back by doing nothing.
  */
 import type { EventType, MailEvent } from '../mail/event.ts'
+import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { SuppressionReason } from '../mail/suppression.ts'
@@ -306,6 +307,15 @@ export interface Store {
    * again while there is `more`. `dropped`: how many were too old, by webhook.
    */
   dropNotices(want: { before: number; limit: number }): Promise<{ dropped: Record<string, number>; more: boolean }>
+  /**
+   * What became of recipients, of all tenants, in the order in which it was written: those of these types among the next `limit`
+   * events after the place `after`, and the place where they end. With `after` null none, and the place where all end now.
+   */
+  records(query: {
+    after: number | null
+    types: readonly EventType[]
+    limit: number
+  }): Promise<{ rows: DeliveryRecord[]; last: number; more: boolean }>
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, type TestContext } from 'node:test'
 import type { Store } from '../../src/store/store.ts'
 import { acceptContract } from './contract-accept.ts'
+import { exportContract } from './contract-export.ts'
 import { noticesContract } from './contract-notices.ts'
 import { queueContract } from './contract-queue.ts'
 import { readContract } from './contract-read.ts'
@@ -33,6 +34,7 @@ export function contract(name: string, open: Open): void {
     suppressContract(fresh)
     sweepContract(fresh)
     noticesContract(fresh, open)
+    exportContract(fresh)
     restartContract(open)
   })
 }
