@@ -39,13 +39,17 @@ export interface GuardedOptions {
 
 const longestAnswer = 65_536
 
+/** Azure tells its machines of themselves at an address that looks public; other clouds do so at addresses that do not. */
+const azure = '168.63.129.16'
+
 class Refused extends Error {}
 
 export function guardedHttp(options: GuardedOptions): GuardedHttp {
   const { allowPrivate, timeout = 15_000, ca } = options
   const dns = mailDns({ servers: options.servers ?? [], allowPrivate: true })
   const closing = new AbortController()
-  const forbidden = options.isPrivate ?? ((address) => isPrivate(address) || ownAddresses().has(address))
+  const forbidden =
+    options.isPrivate ?? ((address) => isPrivate(address) || address === azure || ownAddresses().has(address))
 
   /** The address in the URL, when it is not a name. */
   function literal(url: URL): string | null {

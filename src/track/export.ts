@@ -8,7 +8,7 @@ import { backoff } from '../mail/retry.ts'
 import type { Store } from '../store/store.ts'
 
 /** An exporter with its options, as configured. */
-export interface ExportTarget {
+interface ExportTarget {
   exporter: Exporter
   options: unknown
 }

@@ -53,6 +53,7 @@ describe('an address', () => {
     'https://192.168.1.1/',
     'https://100.64.0.1/',
     'https://169.254.169.254/latest/meta-data/',
+    'https://168.63.129.16/machine',
     'https://224.0.0.1/',
     'https://255.255.255.255/',
     'https://[::1]/',

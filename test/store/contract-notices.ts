@@ -152,6 +152,15 @@ export function noticesContract(fresh: Fresh, open: Open): void {
       assert.equal((await told(store, { now: start + 2 * minute, busy: { [live]: 4 } })).length, 4)
     })
 
+    it('are handed out to webhooks in turns, where not all find room', async (test) => {
+      const store = await fresh(test)
+      const ids = [await added(store), await added(store), await added(store)]
+      for (let mail = 0; mail < 3; mail++) await accepted(store)
+      const served: string[] = []
+      for (let turn = 0; turn < 9; turn++) served.push((await told(store, { limit: 1 }))[0]!.webhook.id)
+      assert.deepEqual(served, [...ids, ...ids, ...ids])
+    })
+
     it('end with their webhook, gone or disabled, and with an age', async (test) => {
       const store = await fresh(test)
       const [removed, disabled, kept] = [await added(store), await added(store), await added(store)]
@@ -189,10 +198,16 @@ export function noticesContract(fresh: Fresh, open: Open): void {
     it('are as durable as their events: nothing is left of a call that failed', async (test) => {
       const store = await fresh(test)
       const id = await added(store)
-      const bad = store.suppress([{ tenant: 'acme' } as never]).catch(() => 'failed')
-      const [, failed] = await Promise.all([accepted(store), bad])
+      const bad = () => store.suppress([{ tenant: 'acme' } as never]).catch(() => 'failed')
+      const [, failed] = await Promise.all([accepted(store), bad()])
       assert.equal(failed, 'failed')
-      assert.deepEqual(shown(await told(store)), [[id, 'accepted']])
+      // Nor is anything remembered of it.
+      const [notices] = await Promise.all([told(store), bad()])
+      assert.deepEqual(shown(notices), [[id, 'accepted']])
+      const waits = { failures: 5, waitUntil: start + 5 }
+      await Promise.all([store.settleNotice(settled(notices[0]!, start + 1, waits)), bad()])
+      assert.deepEqual(await claimed(store, { now: start + 4 }), { notices: [], next: start + 5 })
+      assert.equal((await told(store, { now: start + 5 }))[0]!.webhook.failures, 5)
     })
 
     it('are there after a restart, those under way at once', async (test) => {
