@@ -1,5 +1,9 @@
-/** Every adapter by its name in the config. One is loaded when a config names it, for it brings its vendor's SDK with it. */
+/**
+ * Every adapter by its name in the config, and every exporter. One is loaded when a config names it, for it brings its vendor's SDK
+ * with it.
+ */
 import type { Adapter, Adapters } from '../src/mail/adapter.ts'
+import type { Exporter, Exporters } from '../src/mail/exporter.ts'
 
 const files: Record<string, () => Promise<{ default: unknown }>> = {
   ahasend: () => import('./ahasend.ts'),
@@ -37,3 +41,8 @@ const files: Record<string, () => Promise<{ default: unknown }>> = {
 export const adapters: Adapters = new Map(
   Object.entries(files).map(([name, load]) => [name, async () => (await load()).default as Adapter]),
 )
+
+/** Services that are told what became of mail, and carry none. */
+export const exporters: Exporters = new Map([
+  ['postmastery', async () => (await import('./postmastery.ts')).default as unknown as Exporter],
+])

@@ -119,7 +119,10 @@ export default adapter<Options>({
     features: { maxBytes: 25_000_000, maxRecipients: 10, maxTags: 4 },
     login: ({ username, password }) => ({ user: username, pass: password }),
     headers: ({ message }) => [
-      ['X-MailerSend-Tags', [...message.tags.slice(0, 4).map((tag) => tag.replaceAll(',', ' ')), message.id].join(', ')],
+      [
+        'X-MailerSend-Tags',
+        [...message.tags.slice(0, 4).map((tag) => tag.replaceAll(',', ' ')), message.id].join(', '),
+      ],
     ],
     webhook,
   }),

@@ -10,7 +10,7 @@ import { type Document, reference, referenceHeaders } from './accept/reference.t
 import { Refusal } from './accept/refusals.ts'
 import { speaking } from './accept/speaking.ts'
 import { suppressing } from './accept/suppressions.ts'
-import type { Dialect } from './mail/dialect.ts'
+import { webhooking } from './accept/webhooks.ts'
 
 export interface AppParts extends HttpParts {
   /** What takes vendors' events in. */
@@ -19,8 +19,6 @@ export interface AppParts extends HttpParts {
   metrics: () => Promise<string>
   /** Null when ready, else why not: `/readyz` answers 503 with it. */
   notReady: () => string | null
-  /** The vendors' APIs that are spoken to applications. */
-  dialects: () => Promise<readonly Dialect[]>
   /** The pages people look at, with routes of their own under `/`. */
   dashboard?: Hono
 }
@@ -36,6 +34,7 @@ export function app(parts: AppParts): Hono {
   operating(http, parts)
   suppressing(http, parts)
   hooking(http, parts)
+  webhooking(http, parts)
 
   http.on(
     {

@@ -22,6 +22,8 @@ export interface Metrics {
   attempt(provider: string, outcomes: Outcomes, latencyMs: number): void
   /** A call from a vendor: what became of its events, or why it was refused. */
   hook(provider: string, what: Record<'fresh' | 'known' | 'parked', number> | { refused: string }): void
+  /** Webhooks told, by what came of it. */
+  notices(result: string, count: number): void
   text(): Promise<string>
 }
 
@@ -56,6 +58,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     help: 'Time from handing over to the answer',
     labelNames: ['provider'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
+  const notices = new Counter({
+    name: 'waypost_notices_total',
+    help: 'Calls to webhooks by result: taken, failed (told again later), given_up, gone (410); and events dropped for their age',
+    labelNames: ['result'],
     registers,
   })
   new Gauge({
@@ -121,6 +129,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       if ('refused' in what) return hooks.inc({ provider, result: what.refused })
       for (const [result, count] of Object.entries(what)) if (count > 0) hooks.inc({ provider, result }, count)
     },
+    notices: (result, count) => notices.inc({ result }, count),
     text: () => registry.metrics(),
   }
 }

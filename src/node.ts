@@ -1,9 +1,8 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
-import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
@@ -16,6 +15,7 @@ import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
+import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
@@ -25,6 +25,7 @@ import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
 import { mailDns } from './send/dns.ts'
@@ -35,7 +36,7 @@ import { Standings, type Turn } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { createInbound } from './track/inbound.ts'
-import { watchFile } from './watch-file.ts'
+import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -46,14 +47,8 @@ const concurrency = 200
 const lease = 30 * 60_000
 /** How long a stop waits for what is in flight; with the time it takes to close everything it stays below 30 seconds. */
 const stopWithin = 25_000
-/** Free disk is looked at this often. */
-const diskCheck = 5_000
-const sweepEvery = 3_600_000
-/** Events that came before their mail was known are looked at this often. */
-const parkedCheck = 2_000
-/** Messages deleted in one step: mail waits for no longer than that takes. */
-const sweepAtOnce = 100
-const keepKeys = 24 * 3_600_000
+/** A stop does not wait for webhooks that are slow: they are told again, under the same id. */
+const tellWithin = 5_000
 
 export interface Running {
   /** Where it listens. */
@@ -158,8 +153,21 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       if (changed) {
         log.info({ id, recipients: changed }, `message ${what} by hand`)
         if (what === 'cancel') metrics.canceled(changed)
+        out.wake(tenant)
       }
       return changed
+    },
+    async addWebhook(webhook, secret, most) {
+      const added = await opened.addWebhook(webhook, secret, most)
+      if (added) log.info({ webhook: webhook.id, tenant: webhook.tenant }, 'webhook added')
+      out.changed()
+      return added
+    },
+    async removeWebhook(id, tenant) {
+      const removed = await opened.removeWebhook(id, tenant)
+      if (removed) log.info({ webhook: id, tenant }, 'webhook deleted')
+      out.changed()
+      return removed
     },
   }
   const marks = openMarks(`${path}-marks`)
@@ -170,12 +178,12 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   })
 
   let stopping = false
-  let diskFull = false
+  let upkeep: Upkeep | undefined
   let smtpAddress = ''
   const broken = Promise.withResolvers<StoreUnavailable>()
   const closed = (): Refusal | null => {
     if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
-    if (diskFull)
+    if (upkeep?.diskFull())
       return new Refusal('full', 'The disk is nearly full. Nothing is taken in until there is room.', {
         retryAfter: 60,
       })
@@ -191,8 +199,9 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     providers: () => standings.views(),
     configCurrent: () => configProblem === null,
   })
-  const report = (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => {
+  const report = (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => {
     metrics.events(events)
+    out.wake(message.tenant)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
       log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
     }
@@ -201,6 +210,16 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
+  const dialects = async () => (await import('./dialects/index.ts')).dialects
+  const out = outward({
+    dialects,
+    store,
+    clock,
+    dice: Math.random,
+    counted: metrics.notices,
+    log,
+    config: () => config,
+  })
   const dns = mailDns({ servers: [], allowPrivate: true })
   const gateway = createGateway({
     store,
@@ -244,13 +263,14 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     },
   })
   const web = app({
-    dialects: async () => (await import('./dialects/index.ts')).dialects,
+    dialects,
     hooks: inbound,
     config: () => config,
     door,
     store,
     operations: gateway,
     metrics: metrics.text,
+    webhookRefusal: out.refusal,
     notReady: () => closed()?.message ?? null,
     clock,
     log,
@@ -271,7 +291,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   /** Everything that is open by now, the ways in first. */
   const close = async () => {
     // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
-    await Promise.all([pump?.stop(stopWithin), smtpServer?.close()])
+    await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), out.stop(tellWithin)])
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     await Promise.all([http.close(), smtp.close(), mx.close()])
@@ -311,38 +331,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  const lookAgain = () =>
-    inbound
-      .lookAgain()
-      .catch((error) => log.error({ err: error }, 'events that wait for their mail could not be looked at'))
-  const timers = [
-    setInterval(() => void checkDisk(), diskCheck),
-    setInterval(() => void sweep(), sweepEvery),
-    setInterval(lookAgain, parkedCheck),
-  ]
-  const checkDisk = async () => {
-    const { bavail, bsize } = await statfs(dirname(path))
-    // Postfix's rule: room for one and a half of the largest message, and here for what is in flight besides.
-    const full = bavail * bsize < Math.max(1.5 * Math.max(config.http.maxSize, config.smtp.maxSize), 64 << 20)
-    if (full !== diskFull)
-      log[full ? 'error' : 'info'](
-        { freeBytes: bavail * bsize },
-        full ? 'disk nearly full: taking nothing in' : 'disk has room again',
-      )
-    diskFull = full
-  }
-  const sweep = async () => {
-    try {
-      const now = clock()
-      const before = { messages: now - config.keep, keys: now - keepKeys, limit: sweepAtOnce }
-      while (!stopping && (await store.sweep(before)) === sweepAtOnce);
-    } catch (error) {
-      log.error({ err: error }, 'sweep failed')
-    }
-  }
-  await checkDisk()
-  // One that never runs for an hour must forget, too.
-  void sweep()
+  upkeep = await startUpkeep({ store, inbound, path, config: () => config, clock, log })
+  await out.start()
   warn(loaded.warnings)
 
   const reload = async () => {
@@ -365,6 +355,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     const { policy, providers } = next.config
     await standings.configure(providers)
     config = next.config
+    await out.configure()
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
     pump?.wake()
@@ -387,7 +378,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       stopping = true
       watched.close()
       process.off('SIGHUP', reloadNext)
-      for (const timer of timers) clearInterval(timer)
+      upkeep?.stop()
       await close()
     },
   }

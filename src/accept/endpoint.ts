@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { except } from 'hono/combine'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { Dialect } from '../mail/dialect.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
@@ -29,6 +30,10 @@ export interface HttpParts {
     resume(name: string): Promise<boolean>
     wake(): void
   }
+  /** The vendors' APIs that are spoken to applications. */
+  dialects: () => Promise<readonly Dialect[]>
+  /** Why events may not go out to this address; null when they may, as far as it shows. */
+  webhookRefusal: (url: string) => string | null
   clock: () => number
   /** Where bugs are reported. */
   log: { error(details: object, message: string): void; info?(details: object, message: string): void }

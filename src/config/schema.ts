@@ -138,6 +138,19 @@ export const configSchema = z
       .strictObject({ first: retry.first.prefault('30s'), max: retry.max.prefault('1h') })
       .prefault({})
       .describe('When a deferred message is tried again'),
+    webhooks: z
+      .strictObject({
+        allowPrivate: z
+          .boolean()
+          .prefault(false)
+          .describe('Whether events may go out to addresses of our own network, and by plain HTTP'),
+      })
+      .prefault({})
+      .describe('Where events may go out to; the webhooks themselves are made with the API'),
+    exports: z
+      .record(z.string(), z.looseObject({}))
+      .prefault({})
+      .describe('Services that are told how deliveries go, by their names'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
     types: z
       .record(name, type)

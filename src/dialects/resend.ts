@@ -2,6 +2,7 @@
  * Resend: https://resend.com/docs/api-reference/emails/send-email. Its ids are UUIDs; its Node SDK never throws and reads `name` and
  * `message` of every error. Templates and topics are refused; tracking is a setting of the domain there, and none here.
  */
+import { formatMailbox } from '../mail/address.ts'
 import {
   type Asked,
   bearer,
@@ -12,14 +13,19 @@ import {
   jsonBody,
   jsonValue,
   type Known,
+  type NewSecret,
   type Reply,
   type Sending,
+  type Told,
   type Trouble,
   Untranslatable,
   uuidOf,
   type Wanted,
   wrongField,
 } from '../mail/dialect.ts'
+import type { MailEvent } from '../mail/event.ts'
+import type { Message } from '../mail/message.ts'
+import { base64, hmac, standardSecret } from '../mail/signature.ts'
 
 const mostInBatch = 100
 
@@ -33,6 +39,7 @@ export default {
     { method: 'PATCH', path: '/emails/{id}', does: { kind: 'reschedule', id: idIn, sendAt, answer: named } },
     { method: 'POST', path: '/emails/{id}/cancel', does: { kind: 'cancel', id: idIn, answer: named } },
   ],
+  tells: { secret, call },
   refused,
 } satisfies Dialect
 
@@ -177,16 +184,79 @@ function shown({ message, recipients, events }: Known): Reply {
     body: {
       object: 'email',
       id: uuidOf(message.id),
-      from: message.from.name ? `${message.from.name} <${message.from.email}>` : message.from.email,
+      from: formatMailbox(message.from),
       to: recipients.filter(({ index }) => !message.hidden.includes(index)).map(({ email }) => email),
       bcc: recipients.filter(({ index }) => message.hidden.includes(index)).map(({ email }) => email),
       subject: message.subject,
-      created_at: new Date(message.acceptedAt).toISOString(),
-      scheduled_at: message.sendAt === null ? null : new Date(message.sendAt).toISOString(),
+      created_at: iso(message.acceptedAt),
+      scheduled_at: message.sendAt === null ? null : iso(message.sendAt),
       last_event:
         message.sendAt !== null && last?.type === 'accepted' ? 'scheduled' : lastEvents[last?.type ?? 'accepted'],
     },
   }
+}
+
+/** Our events in its words; what it has none for is not told. */
+const told: Partial<Record<MailEvent['type'], string>> = {
+  sent: 'email.sent',
+  deferred: 'email.delivery_delayed',
+  delivered: 'email.delivered',
+  bounced: 'email.bounced',
+  complained: 'email.complained',
+  opened: 'email.opened',
+  clicked: 'email.clicked',
+  suppressed: 'email.suppressed',
+  rejected: 'email.failed',
+  expired: 'email.failed',
+}
+
+function secret(): NewSecret {
+  const secret = `whsec_${base64(crypto.getRandomValues(new Uint8Array(24)))}`
+  return { secret, shown: { secret } }
+}
+
+/** One event for each recipient, who alone stands in `to`. Signed anew at every try, under the same id. */
+async function call(event: MailEvent, message: Message, secret: string, now: number): Promise<Told | null> {
+  const type = told[event.type]
+  if (type === undefined || event.recipient === null) return null
+  const body = JSON.stringify({ type, created_at: iso(event.at), data: data(event, message) })
+  const seconds = String(Math.floor(now / 1000))
+  const signed = await hmac('SHA-256', standardSecret(secret)!, `${event.id}.${seconds}.${body}`)
+  const signature = `v1,${base64(signed)}`
+  // Under Svix's own names and the standard's: its clients look for either.
+  const headers = Object.fromEntries(
+    ['svix', 'webhook'].flatMap((prefix) => [
+      [`${prefix}-id`, event.id],
+      [`${prefix}-timestamp`, seconds],
+      [`${prefix}-signature`, signature],
+    ]),
+  )
+  return { headers: { 'content-type': 'application/json', ...headers }, body }
+}
+
+function data(event: MailEvent, message: Message): Record<string, unknown> {
+  const detail = event.detail ?? ''
+  return {
+    email_id: uuidOf(message.id),
+    created_at: iso(message.acceptedAt),
+    message_id: message.messageId,
+    from: formatMailbox(message.from),
+    to: [event.recipient],
+    subject: message.subject,
+    tags: message.metadata,
+    ...(event.type === 'bounced'
+      ? { bounce: { type: detail.startsWith('soft') ? 'Transient' : 'Permanent', subType: 'General', message: detail } }
+      : {}),
+    ...(event.type === 'clicked'
+      ? { click: { link: detail, timestamp: iso(event.at), ipAddress: '', userAgent: '' } }
+      : {}),
+    ...(event.type === 'rejected' || event.type === 'expired' ? { failed: { reason: detail } } : {}),
+    ...(event.type === 'suppressed' ? { suppressed: { type: 'OnAccountSuppressionList', message: detail } } : {}),
+  }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString()
 }
 
 const names: Record<string, [status: number, name: string]> = {

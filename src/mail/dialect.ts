@@ -165,8 +165,29 @@ export interface Dialect {
     name(asked: Asked): string | null
     verify(asked: Asked, secret: string): boolean | Promise<boolean>
   }
+  /** How it tells webhooks what happened; absent where it does not. */
+  tells?: {
+    /**
+     * A new secret for a webhook: what we sign with, and what its owner is shown, once, by the vendor's words for it
+     * (`{publicKey: …}`).
+     */
+    secret(): NewSecret | Promise<NewSecret>
+    /** The call that tells an event, signed for this moment; null for what the vendor has no word for. */
+    call(event: MailEvent, message: Message, secret: string, now: number): Told | null | Promise<Told | null>
+  }
   /** Any no, also for paths that are not there. */
   refused(trouble: Trouble, asked: Asked): Reply
+}
+
+export interface NewSecret {
+  secret: string
+  shown: Record<string, string>
+}
+
+/** A webhook's call, but for its address. */
+export interface Told {
+  headers: Record<string, string>
+  body: string
 }
 
 /** What a request asks for cannot be said in our words: refused in the vendor's. */

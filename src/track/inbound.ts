@@ -26,7 +26,7 @@ export interface InboundParts {
   /** What checking a call may fetch: a certificate. */
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
-  heard: (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => void
+  heard: (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => void
   /** Told of every call: how many of its events were new, known before or parked, or why it was refused. */
   called: (provider: string, what: Counted | { refused: string }) => void
 }
@@ -38,7 +38,7 @@ interface Counted {
 }
 
 /** What became of a call. */
-export type Received =
+type Received =
   | { kind: 'taken' }
   | { kind: 'answer'; answer: HookAnswer }
   /** There is no such provider, or its vendor calls nobody. */
@@ -89,7 +89,7 @@ export function createInbound(parts: InboundParts): Inbound {
     const fresh = await store.hear(told)
     waiting ||= told.park.length > 0
     called(provider, { fresh: fresh.length, known: told.heard.length - fresh.length, parked: told.park.length })
-    for (const { messageId, events } of fresh) parts.heard({ id: messageId }, events)
+    for (const { messageId, tenant, events } of fresh) parts.heard({ id: messageId, tenant }, events)
   }
 
   return {
@@ -179,6 +179,7 @@ function meaning(
     return {
       key: recipients.length === 1 ? event.key : `${event.key}|${index}`,
       messageId,
+      tenant,
       recipient: index,
       events,
       status: statuses[event.type],

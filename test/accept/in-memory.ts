@@ -173,6 +173,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
     },
     dialects: async () => [],
     hooks: { receive: async () => ({ kind: 'nobody', why: 'There is nobody.' }) },
+    webhookRefusal: () => null,
     metrics: async () => 'waypost_up 1\n',
     notReady: () => state.notReady,
     clock: () => now,

@@ -21,7 +21,7 @@ function heard(messageId: string, status: Heard['status'], key: string, more: Pa
     providerMessageId: 'v-1',
     detail: null,
   } as const
-  return { key, messageId, recipient: 0, events: [event], status, suppress: null, ...more }
+  return { key, messageId, tenant: 'acme', recipient: 0, events: [event], status, suppress: null, ...more }
 }
 
 async function typesOf(store: Store, messageId: string): Promise<string[]> {
