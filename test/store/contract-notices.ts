@@ -98,6 +98,7 @@ export function noticesContract(fresh: Fresh, open: Open): void {
         id: all,
         tenant: 'acme',
         url: 'https://example.com/hook',
+        dialect: null,
         secret,
         failures: 0,
       })

@@ -71,8 +71,7 @@ async function telling(test: TestContext, directory?: string) {
     async hook(url: string, more: Partial<Webhook> = {}): Promise<string> {
       const id = newId('whk', time.now)
       const none = { types: null, description: null, dialect: null, disabledAt: null }
-      await store.addWebhook({ id, tenant: 'acme', url, dialect: null,
-    createdAt: time.now, ...none, ...more }, secret, 20)
+      await store.addWebhook({ id, tenant: 'acme', url, createdAt: time.now, ...none, ...more }, secret, 20)
       notifier.changed()
       return id
     },
