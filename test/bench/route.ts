@@ -47,7 +47,7 @@ const standing = new Map(
         cost: { perThousand: number },
         limits: { perSecond: null, perDay: null },
         timeout: 30_000,
-        breaker: { failures: 5, open: 30_000, probes: 1 },
+        breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
         labels: ['eu'],
       },
       probing: false,
