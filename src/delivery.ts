@@ -54,6 +54,8 @@ export class Delivery {
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
   #leasedUntil: number
+  /** Nobody but a provider that is shut or sick is left, see the plan. */
+  #lastResort = false
 
   constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
     this.#parts = parts
@@ -77,7 +79,8 @@ export class Delivery {
    */
   async send(recipients: Recipient[], planned: Planned): Promise<void> {
     const { standings, clock } = this.#parts
-    const { route, policy, candidates } = planned
+    const { route, policy, candidates, lastResort } = planned
+    this.#lastResort = lastResort
     const plan: StoredPlan = { route, policy, candidates, rejected: [...planned.rejected] }
     const avoid = [...this.#claim.avoid]
     let rest = recipients
@@ -100,7 +103,8 @@ export class Delivery {
       }
       const content = await this.#prepare(provider, plan)
       if (!content) continue
-      if (!standings.take(candidate.provider, rest.length, clock())) {
+      const to = rest.map(({ email }) => email)
+      if (!standings.take(candidate.provider, rest.length, clock(), { to, lastResort })) {
         plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
         openAt ??= clock()
         continue
@@ -201,7 +205,7 @@ export class Delivery {
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const offer = Object.assign(this.#handoff(provider, recipients), { content })
-    const called = await standings.call(name, this.#message, async () => {
+    const make = async () => {
       try {
         return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
       } catch (error) {
@@ -209,7 +213,8 @@ export class Delivery {
         const reason = 'an error of our own ended the attempt; see the log'
         return forAll(emails, { kind: 'unknown', diagnostic: diagnostic('bug', reason) })
       }
-    })
+    }
+    const called = await standings.call(name, this.#message, make, { lastResort: this.#lastResort })
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
