@@ -26,7 +26,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-class.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'
@@ -275,7 +275,7 @@ function read(call: HookCall): ProviderEvent[] {
         messageId: ourIdIn(data.message_id_header),
         providerMessageId: bareId(data.message_id_header),
         key: keyOf(call.headers['webhook-id'], event.type, data.recipient),
-        ...(type === 'bounced' ? { bounce: bounceOf(attempt) } : {}),
+        ...(type === 'bounced' ? { bounce: bounce(attempt) } : {}),
         detail: line(attempt?.classification, attempt?.response, data.url, data.is_bot === true ? 'by a bot' : null),
       },
     ]
@@ -293,9 +293,9 @@ const block = new Set([
 ])
 
 /** By its own class, else by the enhanced status (RFC 3463); older calls say neither. */
-function bounceOf(attempt: Record<string, unknown> | null): NonNullable<ProviderEvent['bounce']> {
+function bounce(attempt: Record<string, unknown> | null): Bounce {
   const kind = text(attempt?.classification)
-  if (kind === null || kind === 'Uncategorized') return bounceByStatus(text(attempt?.enhanced_status_code))
+  if (kind === null || kind === 'Uncategorized') return bounceOf(text(attempt?.enhanced_status_code))
   if (hard.has(kind)) return 'hard'
   return block.has(kind) ? 'block' : 'soft'
 }

@@ -24,6 +24,7 @@ import {
   waitAsked,
 } from '../src/mail/answer.ts'
 import { encodedWord, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -35,7 +36,6 @@ import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   bareId,
   type HookCall,
-  hardByReply,
   hookObjects,
   instant,
   keyOf,
@@ -260,7 +260,7 @@ function read(call: HookCall): ProviderEvent[] {
         providerMessageId: id,
         key: keyOf(id, event.email, name, event.ts_epoch, event.link).slice(0, 500),
         ...(type === 'bounced'
-          ? { bounce: name === 'soft_bounce' ? ('soft' as const) : hardByReply(event.reason) }
+          ? { bounce: name === 'soft_bounce' ? ('soft' as const) : bounceOf(text(event.reason), 'hard') }
           : {}),
         detail: line(event.reason, event.link, name.includes('proxy') ? 'by a proxy' : null),
       },

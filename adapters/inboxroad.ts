@@ -196,7 +196,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(fields['header_x-waypost']) ?? ourId(id?.split('@')[0]),
       providerMessageId: id,
       key: keyOf(type, id, recipient, at, link),
-      ...(type === 'bounced' ? { bounce: bounceOf(reply, categories[text(event.bounceCat) ?? ''] ?? null) } : {}),
+      ...(type === 'bounced' ? { bounce: bounceOf(reply, categories[text(event.bounceCat) ?? '']) } : {}),
       detail: line(event.bounceCat, status, diagnosis, link),
     }
   })

@@ -25,6 +25,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, objectsIn, under } from '../src/mail/question.ts'
@@ -34,7 +35,6 @@ import { hex, hmac, same } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   instant,
   keyOf,
@@ -273,7 +273,7 @@ function read(call: HookCall): ProviderEvent[] {
         messageId,
         providerMessageId: id,
         key: text(data.id)?.slice(0, 500) ?? keyOf(id, recipient, name, data.created_at).slice(0, 500),
-        ...(type === 'bounced' ? { bounce: hard ? hardByReply(morph?.reason) : ('soft' as const) } : {}),
+        ...(type === 'bounced' ? { bounce: hard ? bounceOf(text(morph?.reason), 'hard') : ('soft' as const) } : {}),
         detail: line(morph?.readable_reason, morph?.reason, morph?.url),
       },
     ]

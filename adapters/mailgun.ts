@@ -20,6 +20,7 @@ import {
   retryAfter,
   wait,
 } from '../src/mail/answer.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { listed, listOf, suppression } from '../src/mail/listing.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -29,7 +30,6 @@ import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecre
 import { hex, hmac, same, timely } from '../src/mail/signature.ts'
 import {
   bareId,
-  bounceByStatus,
   type HookCall,
   hookObjects,
   instant,
@@ -329,7 +329,7 @@ function failed(event: Record<string, unknown>): Pick<ProviderEvent, 'type' | 'b
   if (/^suppress-/.test(text(event.reason) ?? '') || [605, 606, 607].includes(code)) return { type: 'suppressed' }
   if (code === 625) return { type: 'rejected' }
   if (event.reason === 'old' || code === 602) return { type: 'bounced', bounce: 'soft' }
-  return { type: 'bounced', bounce: bounceByStatus(text(status?.['enhanced-code'])) }
+  return { type: 'bounced', bounce: bounceOf(text(status?.['enhanced-code'])) }
 }
 
 /** The domain's lists. An unsubscription from some tags leaves the rest of our mail welcome. */

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson, textInBase64 } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Mailbox } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -18,7 +19,6 @@ import { addressSecret, credential, notBoth, otherBaseUrl, sandbox, smtpSettings
 import { secretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
   instant,
@@ -290,9 +290,9 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-function bounce(event: Record<string, unknown>, error: string): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>, error: string): Bounce {
   if (unwanted.has(error) || event.error_related_to === 'spam') return 'block'
   if (event.hard_bounce !== true) return 'soft'
   if (nobody.has(error)) return 'hard'
-  return error === '' ? hardByReply(event.comment) : 'soft'
+  return error === '' ? bounceOf(text(event.comment), 'hard') : 'soft'
 }

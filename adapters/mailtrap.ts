@@ -17,6 +17,7 @@ import {
 import { formatMailbox } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { emailAndName, encodedWord, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Message, Recipient } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -27,7 +28,6 @@ import { hex, hmac, same } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
   instant,
@@ -264,9 +264,9 @@ function read(call: HookCall): ProviderEvent[] {
 }
 
 /** https://docs.mailtrap.io/email-api-smtp/analytics/bounce-categorization */
-function bounce(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>): Bounce {
   const category = text(event.bounce_category)?.toLowerCase()
-  if (category === undefined) return hardByReply(event.response)
+  if (category === undefined) return bounceOf(text(event.response), 'hard')
   if (category === 'badrecipient') return 'hard'
   return unwanted.has(category) ? 'block' : 'soft'
 }

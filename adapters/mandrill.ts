@@ -28,7 +28,7 @@ import {
   withWords,
 } from '../src/mail/answer.ts'
 import { askJson, bareType, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByClass } from '../src/mail/bounce-class.ts'
+import { type Bounce, bounceByClass } from '../src/mail/bounce.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -330,7 +330,7 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-function bounceOf(name: string, code: string | null): NonNullable<ProviderEvent['bounce']> {
+function bounceOf(name: string, code: string | null): Bounce {
   const byCode = code === null ? 'hard' : bounceByClass(code)
   return name === 'hard_bounce' || byCode !== 'hard' ? byCode : 'soft'
 }

@@ -17,6 +17,7 @@ import {
   wait,
 } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -208,7 +209,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(object(data.tags)?.waypost),
       providerMessageId: text(data.email_id),
       key: keyOf(call.headers['svix-id'] ?? call.headers['webhook-id'], recipient),
-      ...(type === 'bounced' ? { bounce: bounce?.type === 'Permanent' ? ('hard' as const) : ('soft' as const) } : {}),
+      ...(type === 'bounced' ? { bounce: kindOf(bounce) } : {}),
       detail: line(
         bounce?.subType,
         bounce?.message,
@@ -218,4 +219,10 @@ function read(call: HookCall): ProviderEvent[] {
       ),
     }))
   })
+}
+
+/** "Permanent" is every refusal for good, so that the reply has the first word. */
+function kindOf(bounce: Record<string, unknown> | null): Bounce {
+  if (bounce?.type !== 'Permanent') return 'soft'
+  return bounceOf(line(...[bounce.diagnosticCode].flat()), 'hard')
 }

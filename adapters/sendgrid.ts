@@ -18,15 +18,14 @@ import {
   wait,
 } from '../src/mail/answer.ts'
 import { bareType, emailAndName, headerObject, partsOf } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import { byOffset, listed, suppression } from '../src/mail/listing.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { ecdsa, joined, timely } from '../src/mail/signature.ts'
-import { enhancedStatus } from '../src/mail/status.ts'
 import {
-  bounceByStatus,
   type HookCall,
   hookObjects,
   instant,
@@ -286,7 +285,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(event.waypost),
       providerMessageId: messageIdOf(event.sg_message_id),
       key: keyOf(text(event.sg_event_id) ?? keyOf(event.event, event.sg_message_id, event.email, event.timestamp)),
-      ...(known === 'bounced' ? { bounce: bounceOf(event) } : {}),
+      ...(known === 'bounced' ? { bounce: bounce(event) } : {}),
       detail: line(event.reason, event.response, event.url),
     }
   })
@@ -302,7 +301,7 @@ function messageIdOf(value: unknown): string | null {
  * By SendGrid's own class where it gives one. Type `blocked` is about the message or its sender, and puts nobody on a list.
  * https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
  */
-function bounceOf(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>): Bounce {
   const blocked = event.type === 'blocked'
   switch (text(event.bounce_classification)) {
     case 'Invalid Address':
@@ -316,10 +315,7 @@ function bounceOf(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
     case 'Frequency or Volume Too High':
       return 'block'
   }
-  const status = text(event.status)
-  return blocked
-    ? 'block'
-    : bounceByStatus(/^\d\.\d+\.\d+$/.test(status ?? '') ? status : enhancedStatus(line(event.reason) ?? ''))
+  return blocked ? 'block' : bounceOf(line(event.status, event.reason))
 }
 
 /** Those that were blocked are left out: SendGrid goes on mailing them. */

@@ -27,6 +27,7 @@ import {
   waitAsked,
 } from '../src/mail/answer.ts'
 import { partsOf, postJson } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Header, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -37,7 +38,6 @@ import { secretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
   instant,
@@ -277,7 +277,7 @@ function read(call: HookCall): ProviderEvent[] {
         providerMessageId: id,
         key: keyOf(id, name, event.rcpt, event.time, event.url).slice(0, 500),
         ...(type === 'bounced'
-          ? { bounce: event.bounce === 'hard' ? hardByReply(event.message) : ('soft' as const) }
+          ? { bounce: event.bounce === 'hard' ? bounceOf(text(event.message), 'hard') : ('soft' as const) }
           : {}),
         detail: line(event.message, event.context, event.url ?? event.link),
       },

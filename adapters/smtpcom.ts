@@ -272,7 +272,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(event.waypost),
       providerMessageId: text(event.tracking_id),
       key: text(event.id) ? keyOf(event.id, type) : keyOf(event.tracking_id, event.rcpt_to, type, at),
-      ...(type === 'bounced' ? { bounce: bounceOf(said, bounces[asked] ?? null) } : {}),
+      ...(type === 'bounced' ? { bounce: bounceOf(said, bounces[asked]) } : {}),
       detail: said,
     }
   })

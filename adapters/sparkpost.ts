@@ -25,7 +25,7 @@ import {
   withWords,
 } from '../src/mail/answer.ts'
 import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByClass } from '../src/mail/bounce-class.ts'
+import { bounceByClass } from '../src/mail/bounce.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
