@@ -85,6 +85,7 @@ export default adapter<Options>({
     maxBytes: 20_000_000,
     // Documented for one version of a batch.
     maxRecipients: 99,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // "Standard email headers are not supported"; the others steer Brevo, which is this adapter's to do.
@@ -147,7 +148,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     to: to.map(person),
     ...(cc.length > 0 ? { cc: cc.map(person) } : {}),
     ...(bcc.length > 0 ? { bcc: bcc.map(person) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { replyTo: person(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     ...(parts.html ? { htmlContent: parts.html } : {}),

@@ -2,7 +2,7 @@
  * Elastic Email: its API v4, JSON over HTTP. No idempotency key, no search by an id of ours; inline images have no Content-ID there,
  * and our own Message-ID is not sent, for nothing says that it would be kept.
  * https://elasticemail.com/developers/api-documentation/rest-api and https://help.elasticemail.com/en/articles/4804685-notification-settings
- * Unverified: the words of its errors (there are no codes); more than one reply-to address; how many recipients a call may have;
+ * Unverified: the words of its errors (there are no codes); how many recipients a call may have;
  * what its newer webhooks sign, so that the address bears the secret.
  */
 import { z } from 'zod'
@@ -68,6 +68,7 @@ export default adapter<Options>({
     maxBytes: 20_000_000,
     // No number is published for it.
     maxRecipients: 50,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     headersRefused,
@@ -120,7 +121,7 @@ function email(handoff: Handoff): Record<string, unknown> {
     },
     Content: {
       From: formatMailbox(parts.from),
-      ...(parts.replyTo.length > 0 ? { ReplyTo: parts.replyTo.map(formatMailbox).join(', ') } : {}),
+      ...(parts.replyTo[0] ? { ReplyTo: formatMailbox(parts.replyTo[0]) } : {}),
       Subject: parts.subject || ' ',
       Body: [
         ...(parts.html ? [body('HTML', parts.html)] : []),

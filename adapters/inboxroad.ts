@@ -56,6 +56,7 @@ export default adapter<Options>({
     forms: ['parts'],
     maxBytes,
     maxRecipients: 1,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // It drops these without a word; the others of its list are no custom headers.
@@ -96,7 +97,6 @@ function request(handoff: Handoff, { apiKey, baseUrl }: Options): HttpRequest {
     {
       ...mailbox('from', parts.from),
       ...mailbox('to', to[0]!),
-      // It takes one.
       ...(parts.replyTo[0] ? mailbox('reply_to', parts.replyTo[0]) : {}),
       subject: parts.subject || ' ',
       ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),

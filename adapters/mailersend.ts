@@ -79,6 +79,7 @@ export default adapter<Options>({
     maxBytes: 25_000_000,
     // 50 to, but 10 cc and 10 bcc.
     maxRecipients: 10,
+    maxReplyTo: 1,
     attachments: true,
     inline: true,
     // Custom headers are for one plan alone; these two have fields of their own.
@@ -145,7 +146,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     to: to.map(emailAndName),
     ...(cc.length > 0 ? { cc: cc.map(emailAndName) } : {}),
     ...(bcc.length > 0 ? { bcc: bcc.map(emailAndName) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),

@@ -76,6 +76,7 @@ export default adapter<Options>({
     forms: ['parts'],
     maxBytes: 15_000_000,
     maxRecipients: 50,
+    maxReplyTo: 1,
     attachments: true,
     inline: true,
     // https://dev.mailjet.com/email/guides/send-api-v31/#add-email-headers
@@ -152,7 +153,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     To: to.map(person),
     ...(cc.length > 0 ? { Cc: cc.map(person) } : {}),
     ...(bcc.length > 0 ? { Bcc: bcc.map(person) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { ReplyTo: person(parts.replyTo[0]) } : {}),
     Subject: parts.subject || ' ',
     ...(parts.text || !parts.html ? { TextPart: parts.text || ' ' } : {}),

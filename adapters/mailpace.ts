@@ -2,7 +2,7 @@
  * MailPace: a small JSON API, one token a domain, and calls back that are signed with Ed25519. Of a mail's own headers it takes
  * three, each in a field. A mail has one status, however many it is for.
  * https://docs.mailpace.com/reference/send, …/reference/responses and …/guide/webhooks
- * Unverified: an idempotency key (none is sent); how a `cid` is written; how many tags there may be; SMTP's other ports.
+ * Unverified: an idempotency key (none is sent); how a `cid` is written; how many tags there may be, and how many addresses in `replyto`; SMTP's other ports.
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'

@@ -45,6 +45,7 @@ export default adapter<Options>({
     // It takes a list, and mails each of them apart; but an answer says nothing of each.
     maxRecipients: 1,
     cc: false,
+    maxReplyTo: 1,
     attachments: false,
     inline: false,
     // It takes none at all.
@@ -75,7 +76,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
         addresses: {
           ...(from.name ? { from_name: from.name } : {}),
           from_address: from.email,
-          // It takes one.
           reply_address: (replyTo[0] ?? from).email,
         },
       },

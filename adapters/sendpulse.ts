@@ -41,6 +41,7 @@ export default adapter<Options>({
   features: {
     forms: ['parts'],
     ...limits,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // It takes none at all.
@@ -87,7 +88,6 @@ function email(handoff: Handoff): Record<string, unknown> {
     ...list('to', to),
     ...list('cc', cc),
     ...list('bcc', bcc),
-    // It takes one.
     ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     // Both bodies are required; it can make the text from the HTML, but not the other way round.

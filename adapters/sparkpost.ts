@@ -2,7 +2,7 @@
  * SparkPost (Bird): JSON over HTTP, a transmission a call. Every recipient gets a copy of its own, in which `header_to` and a CC
  * header say who else it is for. No idempotency key; an event of ours under its metadata tells that a call was taken.
  * https://developers.sparkpost.com/api/transmissions and https://support.sparkpost.com/docs/tech-resources/extended-error-codes
- * Unverified: that a Message-ID of ours is kept; how long a tag may be.
+ * Unverified: that a Message-ID of ours is kept; how long a tag may be; several addresses in `reply_to`.
  */
 import { z } from 'zod'
 import {

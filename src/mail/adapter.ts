@@ -36,6 +36,8 @@ export interface Features {
   maxRecipients: number
   /** False where nobody can be shown as Cc: a message with one then goes elsewhere. */
   cc?: false
+  /** How many addresses Reply-To may have, where that is not any number. */
+  maxReplyTo?: number
   attachments: boolean
   inline: boolean
   /** Lower-case names of custom headers that the vendor refuses or rewrites, or a pattern over the lower-case name. */

@@ -199,7 +199,8 @@ export function fitting({ adapter: { features } }: Pick<Common, 'adapter'>): Con
     features.headersRefused.some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)))
   const attachments = letter.attachments.filter(({ inline }) => features.attachments && (features.inline || !inline))
   const headers = letter.headers.filter(([name]) => !refused(name.toLowerCase()))
-  return { form: 'parts', parts: { ...letter, attachments, headers } }
+  const replyTo = letter.replyTo.slice(0, features.maxReplyTo)
+  return { form: 'parts', parts: { ...letter, replyTo, attachments, headers } }
 }
 
 /** The letter to Ann and Bob, unless told otherwise. */
