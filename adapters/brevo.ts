@@ -129,7 +129,7 @@ export default adapter<Options>({
     login: ({ smtpLogin, smtpKey }) => ({ user: smtpLogin, pass: smtpKey }),
     headers: (handoff) => [
       ['X-Mailin-custom', metadataJson(handoff)],
-      ...handoff.message.tags.slice(0, 1).map((tag) => ['X-Mailin-Tag', tag] as const),
+      ...handoff.message.tags.map((tag) => ['X-Mailin-Tag', tag] as const),
     ],
     webhook,
   }),

@@ -134,7 +134,7 @@ export default adapter<Options>({
       ...smtpSettings('smtp.mailgun.org'),
       host: hostName.default('smtp.mailgun.org').describe('The server; domains in the EU have smtp.eu.mailgun.org'),
     }),
-    features: { maxBytes: 25_000_000, maxRecipients: 1000, headersRefused: [/^x-mailgun-/] },
+    features: { maxBytes: 25_000_000, maxRecipients: 1000, maxTags: 10, headersRefused: [/^x-mailgun-/] },
     login: ({ user, pass }) => ({ user, pass }),
     headers: (handoff) => [
       ['X-Mailgun-Variables', metadataJson(handoff)],

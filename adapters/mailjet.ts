@@ -128,7 +128,7 @@ export default adapter<Options>({
     headers: (handoff) => [
       ['X-MJ-CustomID', handoff.message.id],
       ['X-MJ-EventPayload', metadataJson(handoff)],
-      ...handoff.message.tags.slice(0, 1).map((tag) => ['X-Mailjet-Campaign', tag] as const),
+      ...handoff.message.tags.map((tag) => ['X-Mailjet-Campaign', tag] as const),
     ],
     webhook,
   }),

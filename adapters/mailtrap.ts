@@ -122,7 +122,7 @@ export default adapter<Options>({
     login: ({ apiKey }) => ({ user: 'api', pass: apiKey }),
     headers: ({ message }) => [
       ['X-MT-Custom-Variables', variables(message)],
-      ...message.tags.slice(0, 1).map((tag) => ['X-MT-Category', tag] as const),
+      ...message.tags.map((tag) => ['X-MT-Category', tag] as const),
     ],
     webhook,
   }),

@@ -132,15 +132,12 @@ export default adapter<Options>({
         .default('smtp.postmarkapp.com')
         .describe('The server; broadcast streams have smtp-broadcasts.postmarkapp.com'),
     }),
-    features: { maxBytes: 10_000_000, maxRecipients: 50, headersRefused: [/^x-pm-/] },
+    features: { maxBytes: 10_000_000, maxRecipients: 50, maxTags: 1, headersRefused: [/^x-pm-/] },
     login: ({ serverToken }) => ({ user: serverToken, pass: serverToken }),
     headers: ({ message }, { messageStream }) => [
       ['X-PM-Message-Stream', messageStream],
       ['X-PM-KeepID', 'true'],
-      ...message.tags
-        .filter(ascii)
-        .slice(0, 1)
-        .map((tag) => ['X-PM-Tag', tag.slice(0, 900)] as const),
+      ...message.tags.filter(ascii).map((tag) => ['X-PM-Tag', tag.slice(0, 900)] as const),
       ...Object.entries(metadata(message))
         .filter(([key, value]) => /^[\w-]+$/.test(key) && ascii(value))
         .map(([key, value]) => [`X-PM-Metadata-${key}`, value] as const),

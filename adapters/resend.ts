@@ -128,7 +128,7 @@ function email(handoff: Handoff): Record<string, unknown> {
 function tags(message: Message): { name: string; value: string }[] {
   return [
     { name: 'waypost', value: message.id },
-    ...message.tags.slice(0, 49).map((tag, index) => ({
+    ...message.tags.map((tag, index) => ({
       name: index === 0 ? 'tag' : `tag_${index + 1}`,
       value: tag.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 256) || '_',
     })),

@@ -122,7 +122,12 @@ export default adapter<Options>({
       ...smtpSettings('smtp.sendgrid.net'),
       host: hostName.default('smtp.sendgrid.net').describe('The server; EU subusers have smtp.eu.sendgrid.net'),
     }),
-    features: { maxBytes: 30_000_000, maxRecipients: 1000, headersRefused: ['x-sg-id', 'x-sg-eid', 'x-smtpapi'] },
+    features: {
+      maxBytes: 30_000_000,
+      maxRecipients: 1000,
+      maxTags: 10,
+      headersRefused: ['x-sg-id', 'x-sg-eid', 'x-smtpapi'],
+    },
     // Literally so, for everyone.
     login: ({ apiKey }) => ({ user: 'apikey', pass: apiKey }),
     headers: ({ message: { id, tags, metadata } }) => [
@@ -191,9 +196,9 @@ function email(handoff: Handoff): Parameters<typeof sendgrid.send>[0] {
   }
 }
 
-/** Each once, and ten of them, as it must be. */
+/** Each once, as it must be. */
 function categories(tags: readonly string[]): string[] {
-  return [...new Set(tags.map((tag) => tag.slice(0, 255)))].slice(0, 10)
+  return [...new Set(tags.map((tag) => tag.slice(0, 255)))]
 }
 
 interface Complaint {
