@@ -21,6 +21,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
@@ -222,7 +223,8 @@ function result(answer: HttpAnswer, list: readonly (Record<string, unknown> | nu
   if (status !== 'error' && status !== 'failed') return byStatus(answer, null)
   const words = text(found?.error) ?? 'refused without a reason'
   const said = diagnostic(`${answer.status}/${status}`, words)
-  return rejected(/suppress|recipient|address|email/i.test(words) ? 'recipient' : 'message', said)
+  if (/suppress/i.test(words)) return rejected('recipient', onList(said))
+  return rejected(/recipient|address|email/i.test(words) ? 'recipient' : 'message', said)
 }
 
 /** Those that are there for some days, after a bounce, are given like those that stay. */

@@ -20,6 +20,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
@@ -205,7 +206,9 @@ function taken(handoff: Handoff, answer: HttpAnswer): Outcomes {
     suppressed.set(text(person.email)?.toLowerCase() ?? '', reasons)
   }
   const nobody = warnings.some(({ type }) => type === 'ALL_SUPPRESSED')
-  const all = diagnostic(`${answer.status}/ALL_SUPPRESSED`, 'every recipient is suppressed, so nothing was sent')
+  const all = onList(
+    diagnostic(`${answer.status}/ALL_SUPPRESSED`, 'every recipient is suppressed, so nothing was sent'),
+  )
   const unnamed = (email: string): Outcome => {
     if (nobody) return refusedRecipients(handoff.recipients, [], all).get(email)!
     return id === null ? byStatus(answer, null) : { kind: 'accepted', providerMessageId: id }
@@ -217,7 +220,8 @@ function taken(handoff: Handoff, answer: HttpAnswer): Outcomes {
       const said = diagnostic(`${answer.status}/suppressed`, `suppressed: ${reasons.join(', ')}`)
       // On hold is three days, after five soft bounces.
       const held = reasons.length > 0 && reasons.every((reason) => reason === 'on_hold')
-      return [email, held ? deferred('recipient', said) : rejected('recipient', said)]
+      if (held) return [email, deferred('recipient', said)]
+      return [email, rejected('recipient', reasons.includes('hard_bounced') ? said : onList(said))]
     }),
   )
 }

@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
-import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
+import { addressesIn, byStatus, everyone, jsonObject, onList, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -151,7 +151,8 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   if (answer.status === 403) return all(rejected(/dkim|does not match/i.test(words) ? 'identity' : 'account', said))
   const addresses = ['to', 'cc', 'bcc'].flatMap((field) => errors?.[field] ?? []).join(' ')
   if (answer.status === 400 && /is invalid|blocked address/i.test(addresses)) {
-    return refusedRecipients(handoff.recipients, addressesIn(addresses), said)
+    const why = /is invalid/i.test(addresses) ? said : onList(said)
+    return refusedRecipients(handoff.recipients, addressesIn(addresses), why)
   }
   return all(byStatus(answer, words))
 }

@@ -22,6 +22,7 @@ import {
   everyone,
   jsonList,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
@@ -259,7 +260,8 @@ function result(answer: HttpAnswer, results: readonly Record<string, unknown>[],
   if (status !== 'rejected') return byStatus(answer, null)
   // There for some days only, and not because the mailbox does not exist: another way may reach it.
   if (reason === 'soft-bounce') return rejected('host', said)
-  if (suppressed.has(reason) || reason === 'invalid') return rejected('recipient', said)
+  if (reason === 'hard-bounce' || reason === 'invalid') return rejected('recipient', said)
+  if (suppressed.has(reason)) return rejected('recipient', onList(said))
   if (reason === 'invalid-sender' || reason === 'unsigned') return rejected('identity', said)
   return rejected(reason === 'test-mode-limit' ? 'account' : 'message', said)
 }

@@ -13,6 +13,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
@@ -213,7 +214,8 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   // A delayed acceptance comes without an ErrorCode.
   if (answer.status < 300 && typeof body?.MessageID === 'string' && (code ?? 0) === 0) {
     const accepted = forAll(emails, { kind: 'accepted', providerMessageId: body.MessageID })
-    const said = diagnostic('200/406', message)
+    // Inactive for a hard bounce, a complaint or by hand: it does not say for which.
+    const said = onList(diagnostic('200/406', message))
     for (const email of inactive(message, emails)) accepted.set(email, rejected('recipient', said))
     return accepted
   }
@@ -231,7 +233,9 @@ function byCode(handoff: Handoff, code: number, message: string, said: ReturnTyp
   if (code === 406) {
     // Every recipient is inactive, and so says the list.
     const named = inactive(message, emails)
-    return named.length === 0 ? all(rejected('recipient', said)) : refusedRecipients(handoff.recipients, named, said)
+    return named.length === 0
+      ? all(rejected('recipient', onList(said)))
+      : refusedRecipients(handoff.recipients, named, onList(said))
   }
   if (code === 300 && /^(Invalid|Error parsing) '(To|Cc|Bcc)'/.test(message)) {
     return refusedRecipients(handoff.recipients, addressesIn(message), said)

@@ -12,6 +12,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
@@ -133,7 +134,9 @@ function outcomes(handoff: Handoff, given: HttpAnswer, options: Options): Outcom
   if (code === 550 && handoff.recipients.length > 1) return all(deferred('message', said, 0))
   // A code for whatever has none, so that there are only words.
   const recipientIsBad = recipient.has(code) || (code === 422 && /recipient email/i.test(words))
-  if (recipientIsBad) return refusedRecipients(handoff.recipients, addressesIn(words), said)
+  if (recipientIsBad) {
+    return refusedRecipients(handoff.recipients, addressesIn(words), code === 904 ? onList(said) : said)
+  }
   if (code === 422 && /quota|bandwidth|currently limited/i.test(words)) return all(deferred('account', said))
   if (code === 422 && /sender|argument from/i.test(words)) return all(rejected('identity', said))
   return all(answer.status === 422 ? rejected('message', said) : byStatus(answer, words))

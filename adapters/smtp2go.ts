@@ -22,6 +22,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   waitAsked,
@@ -227,7 +228,8 @@ function taken(handoff: Handoff, answer: HttpAnswer, data: Record<string, unknow
     return everyone(handoff, id === null ? byStatus(answer, null) : { kind: 'accepted', providerMessageId: id })
   }
   const words = failures.map(String).join('; ')
-  const said = diagnostic(`${answer.status}/failed`, words || 'it failed, and it does not say why')
+  const failure = diagnostic(`${answer.status}/failed`, words || 'it failed, and it does not say why')
+  const said = suppressedBefore.test(words) ? onList(failure) : failure
   const named = new Set(addressesIn(words).map((address) => address.toLowerCase()))
   const people = handoff.recipients.map(({ email }) => email).filter((email) => named.has(email.toLowerCase()))
   // Some of its mail failed, and some went.

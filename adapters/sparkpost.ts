@@ -19,6 +19,7 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
@@ -252,10 +253,10 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       return refusedRecipients(handoff.recipients, addressesIn(words), said)
     case '1502':
       return all(deferred('provider', said, retryAfter(answer.headers)))
-    // Suppressed, where it was the only recipient; no valid recipient at all.
+    // Suppressed, where it was the only recipient; no valid recipient at all, whatever was wrong with each.
     case '1902':
     case '5002':
-      return refusedRecipients(handoff.recipients, addressesIn(words), said)
+      return refusedRecipients(handoff.recipients, addressesIn(words), onList(said))
     case '7000':
     case '7001':
       return all(rejected('identity', said))

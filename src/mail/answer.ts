@@ -77,6 +77,15 @@ export function rejected(cause: Cause, said: Diagnostic): Outcome {
   return { kind: 'rejected', cause, diagnostic: said }
 }
 
+/**
+ * What was said of a recipient whom the vendor's own list keeps it from mailing, for another reason than a dead mailbox: who
+ * unsubscribed, complained or was put there by hand, or where it does not say why. RFC 3463's 5.7.1 (delivery not authorized)
+ * makes that no reason for our own list.
+ */
+export function onList(said: Diagnostic): Diagnostic {
+  return { ...said, status: '5.7.1' }
+}
+
 /** Statuses that say our account there, or the address we call, is not set up. A redirect is one: we follow none. */
 const unusable = new Set([401, 402, 403, 404, 405, 406, 407, 415])
 /** Statuses after which the vendor promises that nothing was taken. */

@@ -154,7 +154,7 @@ export default {
     {
       says: '400 / 904',
       ...error(904, 'ann@example.com is blacklisted', 400),
-      ann: 'rejected/recipient',
+      ann: 'rejected/recipient 5.7.1',
       bob: 'deferred/message 0',
     },
     { says: '400 / 905', ...error(905, 'Sender quota reached', 400), all: 'deferred/provider' },

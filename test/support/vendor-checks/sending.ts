@@ -109,7 +109,7 @@ export function sendingChecks(data: VendorData): void {
       assert.match(inWords(outcomes.get('bad@example.com')), /^(rejected\/recipient|deferred\/message 0)$/)
     }
     const alone = await send(handoff(['bad@example.com'], { form: 'parts', parts }))
-    assert.equal(inWords(alone.get('bad@example.com')), 'rejected/recipient')
+    assert.match(inWords(alone.get('bad@example.com')), /^rejected\/recipient( 5\.7\.1)?$/)
   })
 
   for (const { says, status, headers, body, ...expected } of data.cases) {
