@@ -2,8 +2,8 @@
  * Flowmailer, now Spotler SendPro: a token first, then JSON, one recipient a call.
  * https://flowmailer.com/apidoc and https://sendpro.spotler.help (webhook events)
  * Unverified: sizes; SMTP's host, which the account's setup screen shows; whether a Message-ID among the headers is kept; in
- * which order its list of messages goes on. Mail sent by SMTP has an id for each recipient that no answer gives, and tags that
- * we know no header for: its events could not be joined to it, so that way has no webhook.
+ * which order its list of messages goes on. Mail sent by SMTP has tags that we know no header for, and but for the first
+ * its events name an id of Flowmailer's alone, neither ours nor a recipient: they could not be joined to it, so that way has no webhook.
  */
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'

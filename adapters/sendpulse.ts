@@ -1,8 +1,9 @@
 /**
  * SendPulse's SMTP service, over its REST API: a token first, then JSON with the HTML in base64.
  * https://sendpulse.com/integrations/api/smtp (its OpenAPI document, 2026-08)
- * What it tells later bears a number that no answer gives, and nothing of ours: no event could be joined to its mail, so no
- * webhook is read. Unverified: the largest mail and the most recipients; the time zone of its suppressions.
+ * What it tells later bears a number that no answer gives, and nothing of ours: an event is joined to the latest mail that it had
+ * for the recipient. Unverified: the largest mail and the most recipients; the time zone of its suppressions; the names of events,
+ * which no contract of its API lists.
  */
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
@@ -17,20 +18,43 @@ import {
   rejected,
 } from '../src/mail/answer.ts'
 import { emailAndName, partsOf, postJson, textAsHtml, textInBase64 } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
-import { baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { instant, object, text } from '../src/mail/webhook.ts'
+import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
+import { secretInAddress } from '../src/mail/signature.ts'
+import {
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  object,
+  type ProviderEvent,
+  type ProviderEventType,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
 const options = z.strictObject({
   clientId: credential('The ID of the account’s API, in its settings'),
   clientSecret: credential('The secret beside it'),
+  webhookSecret: addressSecret,
   baseUrl: baseUrl('https://api.sendpulse.com'),
 })
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
+  tells: ['accepted', 'delivered', 'bounced', 'complained', 'opened', 'clicked', 'unsubscribed'],
+  secrets: ['webhookSecret'],
+  setup: 'SMTP service, Settings, Webhooks: choose every event',
+  inAddress: true,
+  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  read,
+}
 
 // Neither is published.
 const limits = { maxBytes: 10_000_000, maxRecipients: 50 }
@@ -55,6 +79,7 @@ export default adapter<Options>({
     idempotency: null,
   },
   send: { kind: 'sdk', call, outcomes },
+  webhook,
   suppressions,
   smtp: overSmtp({
     name: 'sendpulse',
@@ -62,10 +87,12 @@ export default adapter<Options>({
     options: z.strictObject({
       user: credential('The address the account logs in with'),
       pass: credential('The SMTP password, in the settings of the SMTP service'),
+      webhookSecret: addressSecret,
       ...smtpSettings('smtp-pulse.com', 465),
     }),
     features: limits,
     login: ({ user, pass }) => ({ user, pass }),
+    webhook,
   }),
 })
 
@@ -170,4 +197,40 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
 function reason(item: Record<string, unknown>): VendorSuppression['reason'] {
   if (Number(item.spam_complaint) === 1) return 'complaint'
   return Number(item.unsubscribe_by_link) === 1 ? 'unsubscribe' : 'manual'
+}
+
+const types: Record<string, ProviderEventType> = {
+  new: 'accepted',
+  delivered: 'delivered',
+  undelivered: 'bounced',
+  hard_bounces: 'bounced',
+  soft_bounces: 'bounced',
+  opened: 'opened',
+  clicked: 'clicked',
+  redirected: 'clicked',
+  unsubscribed: 'unsubscribed',
+  spam_by_user: 'complained',
+}
+
+/** Events of half a minute in a list. One that names nobody belongs to nothing. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const name = text(event.event) ?? ''
+    const type = types[name]
+    const recipient = text(event.recipient) ?? text(event.email)
+    if (type === undefined || recipient === null) return []
+    const link = text(event.link_url)
+    const status = text(event.smtp_server_response_subcode)
+    const reply = line(event.smtp_server_response_code, status, event.smtp_server_response)
+    return {
+      type,
+      at: instant(event.timestamp),
+      recipient,
+      messageId: null,
+      providerMessageId: null,
+      key: keyOf(name, event.message_id ?? event.task_id, recipient, event.timestamp, link).slice(0, 500),
+      ...(type === 'bounced' ? { bounce: bounceOf(reply, name === 'hard_bounces' ? 'hard' : 'soft') } : {}),
+      detail: line(type === 'delivered' ? null : reply, link),
+    }
+  })
 }
