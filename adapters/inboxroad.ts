@@ -14,7 +14,7 @@ import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, hostName, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   bareId,
   type HookCall,
@@ -38,10 +38,8 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
   tells: ['delivered', 'deferred', 'bounced', 'complained', 'opened', 'clicked', 'unsubscribed'],
-  secrets: ['webhookSecret'],
   setup: 'Webhooks in the dashboard: every event it offers; support can add the header X-Waypost to what is told',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 

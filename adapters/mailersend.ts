@@ -24,13 +24,14 @@ import {
   refusedRecipients,
   rejected,
   retryAfter,
+  withWords,
 } from '../src/mail/answer.ts'
-import { emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
+import { emailAndName, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
-import { roles } from '../src/mail/roles.ts'
+import { ask, objectsIn, suppression } from '../src/mail/question.ts'
+import { recipientAt, roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
@@ -41,7 +42,7 @@ import {
   keyOf,
   line,
   object,
-  ourId,
+  ourIdAmong,
   type ProviderEvent,
   type ProviderEventType,
   text,
@@ -186,14 +187,16 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
     return all(deferred('account', said, retryAfter(answer.headers)))
   }
   if (code === 'MS42208') {
-    const named = errors.map(({ field }) => recipientAt(handoff, field))
+    const named = errors
+      .map(({ field }) => /^(to|cc|bcc)\.(\d+)\b/.exec(field) ?? [])
+      .map(([, list, place]) => recipientAt(handoff, list, place))
     const people = named.filter((email) => email !== null)
     if (people.length > 0 && people.length === named.length) return refusedRecipients(handoff.recipients, people, said)
     return all(rejected('message', said))
   }
   // 421: under maintenance.
   const meant = byStatus({ ...answer, status: status === 421 ? 503 : status }, message)
-  return all({ ...meant, diagnostic: said } as Outcome)
+  return all(withWords(meant, said))
 }
 
 /** A success: the id in a header, or nobody it would send to. Whom it suppresses it names in a warning. */
@@ -231,13 +234,6 @@ function codeIn(said: string): string | null {
   return /#(MS\d{4,6})\b/.exec(said)?.[1] ?? null
 }
 
-/** Whom `to.0.email` means. */
-function recipientAt(handoff: Handoff, field: string): string | null {
-  const [, list, index] = /^(to|cc|bcc)\.(\d+)\b/.exec(field) ?? []
-  if (list === undefined) return null
-  return roles(handoff, partsOf(handoff))[list as 'to' | 'cc' | 'bcc'][Number(index)]?.email ?? null
-}
-
 const types: Record<string, ProviderEventType> = {
   'activity.sent': 'accepted',
   'activity.deferred': 'deferred',
@@ -263,8 +259,7 @@ function read(call: HookCall): ProviderEvent[] {
     const data = object(event.data)
     const email = object(data?.email)
     const id = text(object(email?.message)?.id)
-    const tags: unknown[] = Array.isArray(email?.tags) ? email.tags : []
-    const messageId = tags.map(ourId).find((tag) => tag !== null) ?? null
+    const messageId = ourIdAmong(email?.tags)
     if (type === undefined || data === null || (id === null && messageId === null)) return []
     const recipient = text(object(email?.recipient)?.email)
     const morph = object(data.morph)
@@ -276,7 +271,7 @@ function read(call: HookCall): ProviderEvent[] {
         recipient,
         messageId,
         providerMessageId: id,
-        key: text(data.id)?.slice(0, 500) ?? keyOf(id, recipient, name, data.created_at).slice(0, 500),
+        key: keyOf(text(data.id) ?? keyOf(id, recipient, name, data.created_at)),
         ...(type === 'bounced' ? { bounce: hard ? bounceOf(text(morph?.reason), 'hard') : ('soft' as const) } : {}),
         detail: line(morph?.readable_reason, morph?.reason, morph?.url),
       },
@@ -300,21 +295,17 @@ const lists: Record<string, SuppressionReason> = {
 }
 
 /** Its four lasting lists, of which the last has patterns too: those are no addresses. On hold passes by itself. */
-async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression, void, undefined> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   for (const [list, reason] of Object.entries(lists)) {
     for await (const entry of pages(options, fetch, `/v1/suppressions/${list}`)) {
       const exact = entry.type === 'exact' ? text(entry.pattern) : null
       const email = text(object(entry.recipient)?.email) ?? exact
-      if (email !== null) yield { email, reason, at: instant(entry.created_at) }
+      yield* suppression(email, reason, entry.created_at)
     }
   }
 }
 
-async function* pages(
-  options: Options,
-  fetch: Fetch,
-  path: string,
-): AsyncGenerator<Record<string, unknown>, void, undefined> {
+async function* pages(options: Options, fetch: Fetch, path: string): AsyncGenerator<Record<string, unknown>> {
   const limit = 100
   for (let page = 1; ; page++) {
     const rows = objectsIn(object(await get(options, fetch, `${path}?limit=${limit}&page=${page}`))?.data)

@@ -11,7 +11,7 @@ import { byStatus, everyone, jsonObject, rejected } from '../src/mail/answer.ts'
 import { partsOf, postJson, textAsHtml } from '../src/mail/asking.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { addressSecret, baseUrl, credential } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
   hookObjects,
@@ -47,10 +47,8 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<Options> = {
   tells: ['bounced', 'complained', 'unsubscribed'],
-  secrets: ['webhookSecret'],
   setup: 'Account settings, Webhook endpoint URL',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -144,7 +142,7 @@ function read(call: HookCall, { listId }: Options): ProviderEvent[] {
       messageId: null,
       providerMessageId: null,
       // Once a day, for nothing else tells two events of a kind apart.
-      key: keyOf(event.status, recipient, new Date(call.at).toISOString().slice(0, 10)).slice(0, 500),
+      key: keyOf(event.status, recipient, new Date(call.at).toISOString().slice(0, 10)),
       detail: line(event.esp_name),
     }
   })

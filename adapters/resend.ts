@@ -14,7 +14,8 @@ import {
   jsonObject,
   refusedRecipients,
   rejected,
-  wait,
+  waitAsked,
+  withWords,
 } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
@@ -160,9 +161,9 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       return all(rejected('account', said))
     case 'daily_quota_exceeded':
     case 'monthly_quota_exceeded':
-      return all(deferred('account', said, waitAsked(answer)))
+      return all(deferred('account', said, waitAsked(answer.headers, 'ratelimit-reset')))
     case 'rate_limit_exceeded':
-      return all(deferred('provider', said, waitAsked(answer)))
+      return all(deferred('provider', said, waitAsked(answer.headers, 'ratelimit-reset')))
     case 'concurrent_idempotent_requests':
       return all(deferred('provider', said, 1_000))
     default:
@@ -172,15 +173,6 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
 
 const invalidInput = new Set(['validation_error', 'missing_required_field', 'invalid_parameter'])
 const notReady = /domain is not verified|verify (a|your) domain|testing emails/i
-
-function waitAsked({ headers }: HttpAnswer): number | undefined {
-  const seconds = Number(headers['retry-after'] ?? headers['ratelimit-reset'] ?? Number.NaN)
-  return Number.isNaN(seconds) ? undefined : wait(seconds * 1000)
-}
-
-function withWords(outcome: Outcome, said: ReturnType<typeof diagnostic>): Outcome {
-  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
-}
 
 const types: Record<string, ProviderEventType> = {
   'email.sent': 'accepted',

@@ -17,12 +17,12 @@ import {
   retryAfter,
   wait,
 } from '../src/mail/answer.ts'
-import { bareType, emailAndName, headerObject, partsOf } from '../src/mail/asking.ts'
+import { bareType, emailAndName, headerObject, partsOf, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
-import { byOffset, listed, suppression } from '../src/mail/listing.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { roles } from '../src/mail/roles.ts'
+import { ask, byOffset, suppression } from '../src/mail/question.ts'
+import { recipientAt, roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { ecdsa, joined, timely } from '../src/mail/signature.ts'
 import {
@@ -153,7 +153,7 @@ function client(options: Options, fetch: Fetch) {
 }
 
 function base({ baseUrl, region }: Options): string {
-  return (baseUrl ?? hosts[region ?? 'global']).replace(/\/+$/, '')
+  return under(baseUrl ?? hosts[region ?? 'global'])
 }
 
 function authorization({ apiKey }: Options) {
@@ -246,12 +246,8 @@ const recipientField = /^personalizations\.0\.(to|cc|bcc)\.(\d+)(\.|$)/
 
 /** Whose place in our own request the fields name. */
 function culprits(handoff: Handoff, fields: readonly string[]): string[] {
-  if (handoff.content.form !== 'parts') return []
-  const asked = roles(handoff, handoff.content.parts)
-  return fields.flatMap((field) => {
-    const [, role, index] = recipientField.exec(field) ?? []
-    return asked[role as keyof typeof asked]?.[Number(index)]?.email ?? []
-  })
+  const named = fields.map((field) => recipientField.exec(field) ?? [])
+  return named.map(([, list, place]) => recipientAt(handoff, list, place)).filter((email) => email !== null)
 }
 
 /** `X-RateLimit-Reset` is a time in unix seconds. */
@@ -333,7 +329,7 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
   ] as const
   for (const [list, reason] of lists) {
     const address = `${base(options)}/v3/suppression/${list}`
-    const entries = byOffset(500, (query) => listed(fetch, `${address}?${query}`, authorization(options)))
+    const entries = byOffset(500, (query) => ask(fetch, `${address}?${query}`, authorization(options)))
     for await (const entry of entries) yield* suppression(entry.email, reason, entry.created)
   }
 }

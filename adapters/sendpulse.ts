@@ -17,25 +17,26 @@ import {
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
-import { emailAndName, partsOf, postJson, textAsHtml, textInBase64 } from '../src/mail/asking.ts'
+import { emailAndName, partsOf, postJson, textAsHtml, textInBase64, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { listOf, readJson, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
   hookObjects,
   instant,
   keyOf,
   line,
-  object,
   type ProviderEvent,
   type ProviderEventType,
   text,
+  utc,
   type Webhook,
 } from '../src/mail/webhook.ts'
 
@@ -49,10 +50,8 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
   tells: ['accepted', 'delivered', 'bounced', 'complained', 'opened', 'clicked', 'unsubscribed'],
-  secrets: ['webhookSecret'],
   setup: 'SMTP service, Settings, Webhooks: choose every event',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -97,7 +96,7 @@ export default adapter<Options>({
 })
 
 function desk({ baseUrl, clientId, clientSecret }: Options): TokenDesk {
-  return { url: `${baseUrl.replace(/\/+$/, '')}/oauth/access_token`, clientId, clientSecret, as: 'json' }
+  return { url: under(baseUrl, '/oauth/access_token'), clientId, clientSecret, as: 'json' }
 }
 
 async function call(handoff: Handoff, options: Options, fetch: Fetch): Promise<unknown> {
@@ -175,22 +174,16 @@ const page = 100
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   let first: string | null = null
   for (let offset = 0; ; ) {
-    const url = `${options.baseUrl.replace(/\/+$/, '')}/smtp/unsubscribe?limit=${page}&offset=${offset}`
+    const url = under(options.baseUrl, `/smtp/unsubscribe?limit=${page}&offset=${offset}`)
     const answer = await withToken(options, desk(options), fetch, (token) =>
       fetch(url, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } }),
     )
-    const items: unknown = answer.ok ? await answer.json() : null
-    if (!Array.isArray(items)) throw new Error(`SendPulse did not give its list: HTTP ${answer.status}`)
-    const known = items.map(object).filter((item) => item !== null)
+    const known = listOf(await readJson(answer, '/smtp/unsubscribe'))
     const begins = text(known[0]?.email)
     if (begins === null || begins === first) return
-    for (const item of known) {
-      const email = text(item.email)
-      if (email === null) continue
-      yield { email, reason: reason(item), at: instant(text(item.date)?.replace(/^(\S+) (\S+)$/, '$1T$2Z')) }
-    }
+    for (const item of known) yield* suppression(item.email, reason(item), utc(item.date))
     first = begins
-    offset += items.length
+    offset += known.length
   }
 }
 
@@ -228,7 +221,7 @@ function read(call: HookCall): ProviderEvent[] {
       recipient,
       messageId: null,
       providerMessageId: null,
-      key: keyOf(name, event.message_id ?? event.task_id, recipient, event.timestamp, link).slice(0, 500),
+      key: keyOf(name, event.message_id ?? event.task_id, recipient, event.timestamp, link),
       ...(type === 'bounced' ? { bounce: bounceOf(reply, name === 'hard_bounces' ? 'hard' : 'soft') } : {}),
       detail: line(type === 'delivered' ? null : reply, link),
     }

@@ -15,7 +15,7 @@ import {
   type HttpRequest,
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
@@ -26,22 +26,22 @@ import {
   refusedRecipients,
   rejected,
   waitAsked,
+  withWords,
 } from '../src/mail/answer.ts'
-import { partsOf, postJson } from '../src/mail/asking.ts'
+import { isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Header, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
+import { ask, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
   hookObjects,
   hookText,
-  instant,
   keyOf,
   line,
   object,
@@ -50,6 +50,7 @@ import {
   type ProviderEventType,
   text,
   UnreadableHook,
+  utc,
   type Webhook,
 } from '../src/mail/webhook.ts'
 
@@ -88,10 +89,8 @@ const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
     'clicked',
     'unsubscribed',
   ],
-  secrets: ['webhookSecret'],
   setup: `Settings, Webhooks: every email event, and ${idHeader} among the custom headers`,
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -164,8 +163,7 @@ function ours({ id, tags }: Message): Header[] {
 function request(handoff: Handoff, options: Options): HttpRequest {
   const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
-  const replyTo: Header[] =
-    parts.replyTo.length > 0 ? [['Reply-To', parts.replyTo.map(formatMailbox).join(', ')] as const] : []
+  const replyTo: Header[] = parts.replyTo.length > 0 ? [['Reply-To', formatMailboxes(parts.replyTo)] as const] : []
   const headers = [...replyTo, ...parts.headers, ...ours(handoff.message)]
   const files = parts.attachments.filter((attachment) => !isInline(attachment))
   const inlines = parts.attachments.filter(isInline)
@@ -180,14 +178,10 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     custom_headers: headers.map(([header, value]) => ({ header, value })),
     ...(files.length > 0 ? { attachments: files.map((one) => file(one, one.filename || 'attachment')) } : {}),
     // The file's name is its Content-ID.
-    ...(inlines.length > 0 ? { inlines: inlines.map((one) => file(one, one.contentId!)) } : {}),
+    ...(inlines.length > 0 ? { inlines: inlines.map((one) => file(one, one.contentId)) } : {}),
     // Said, for the default is to change, and without it the answer tells no failure.
     fastaccept: false,
   })
-}
-
-function isInline({ inline, contentId }: Attachment): boolean {
-  return inline && contentId !== undefined && contentId !== ''
 }
 
 function file({ content, contentType }: Attachment, filename: string) {
@@ -214,7 +208,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
     return refusedRecipients(handoff.recipients, addressesIn(`${words} ${text(wrong?.message) ?? ''}`), said)
   }
   if (status === 400 && aboutSender.test(words)) return all(rejected('identity', said))
-  return all({ ...byStatus(answer, words), diagnostic: said } as Outcome)
+  return all(withWords(byStatus(answer, words), said))
 }
 
 const aboutSender = /\b(verif|sender|from address|not allowed to send)/i
@@ -277,7 +271,7 @@ function read(call: HookCall): ProviderEvent[] {
         recipient: text(event.rcpt),
         messageId,
         providerMessageId: id,
-        key: keyOf(id, name, event.rcpt, event.time, event.url).slice(0, 500),
+        key: keyOf(id, name, event.rcpt, event.time, event.url),
         ...(type === 'bounced'
           ? { bounce: event.bounce === 'hard' ? bounceOf(text(event.message), 'hard') : ('soft' as const) }
           : {}),
@@ -295,16 +289,10 @@ function fieldsOf(call: HookCall): Record<string, unknown>[] {
   return [Object.fromEntries(form)]
 }
 
-/** A time that is UTC whether it says so or not. */
-function utc(value: unknown): number | null {
-  const given = text(value)?.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')
-  return instant(given !== undefined && /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(given) ? `${given}Z` : given)
-}
-
 const reasons: Record<string, SuppressionReason> = { bounce: 'bounce', spam: 'complaint', unsubscribe: 'unsubscribe' }
 
 /** Whole domains are on its list too: those are no addresses. */
-async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression, void, undefined> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const asked = { start_date: '2000-01-01', end_date: new Date(Date.now() + 86_400_000).toISOString() }
   let token: string | null = null
   do {
@@ -313,7 +301,7 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
     for (const entry of objectsIn(page?.results)) {
       const email = text(entry.email_address)
       const reason = reasons[text(entry.reason) ?? ''] ?? 'manual'
-      if (email?.includes('@')) yield { email, reason, at: utc(entry.timestamp) }
+      if (email?.includes('@')) yield* suppression(email, reason, utc(entry.timestamp))
     }
     token = text(page?.continue_token)
   } while (token !== null)

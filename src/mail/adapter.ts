@@ -58,7 +58,7 @@ export interface Features {
 }
 
 /** How a vendor knows a call that is made again. */
-export interface Idempotency {
+interface Idempotency {
   /** Where the key stands: `Idempotency-Key` for a header of that name. */
   by: string
   /** For how many milliseconds it is remembered. */

@@ -36,6 +36,21 @@ export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: O
   )
 }
 
+/** What the vendor has by address: an id of its own for each recipient, and what became of those that have none there. */
+export function byRecipient(
+  { recipients }: Pick<Handoff, 'recipients'>,
+  rows: readonly { email: unknown; id: string | null }[],
+  otherwise: Outcome,
+): Outcomes {
+  const ids = new Map(rows.map(({ email, id }) => [String(email).toLowerCase(), id]))
+  return new Map(
+    recipients.map(({ email }) => {
+      const providerMessageId = ids.get(email.toLowerCase()) ?? null
+      return [email, providerMessageId === null ? otherwise : { kind: 'accepted', providerMessageId }]
+    }),
+  )
+}
+
 /**
  * How long the answer asks us to wait, in milliseconds: `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3),
  * measured from the answer's own `Date` so that two clocks need not agree. At most an hour, never negative; undefined when it

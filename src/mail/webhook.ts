@@ -143,6 +143,13 @@ export function instant(value: unknown): number | null {
   return Number.isNaN(at) ? null : at
 }
 
+/** A time that means UTC whether it says so or not: `2026-11-25 12:00:00`, `11/25/2026 12:00:00 PM`. */
+export function utc(value: unknown): number | null {
+  const given = text(value)
+  if (given === null || /^[\d.]+$|(z|utc|gmt|[+-]\d\d:?\d\d)$/i.test(given)) return instant(given)
+  return instant(given + (/\dT\d/.test(given) ? 'Z' : ' UTC'))
+}
+
 /** An id without the angle brackets that some vendors put around it, some of the time. */
 export function bareId(value: unknown): string | null {
   return text(value)?.replace(/^<|>$/g, '') ?? null
@@ -154,12 +161,21 @@ export function ourId(value: unknown): string | null {
   return given !== null && /^msg_[0-9a-z]{1,60}$/.test(given) ? given : null
 }
 
+/** Our own message id among the tags of a mail. */
+export function ourIdAmong(tags: unknown): string | null {
+  const all: unknown[] = Array.isArray(tags) ? tags : []
+  return all.map(ourId).find((id) => id !== null) ?? null
+}
+
 /** Our own message id in a Message-ID that we gave (`<msg_…@example.com>`), for vendors that bring back nothing else. */
 export function ourIdIn(messageIdHeader: unknown): string | null {
   return ourId(bareId(messageIdHeader)?.split('@')[0])
 }
 
-/** A key from what makes an event one of a kind, for vendors that number none. */
+/** A key from what makes an event one of a kind, for vendors that number none. No longer than a key may be. */
 export function keyOf(...values: unknown[]): string {
-  return values.map((value) => text(value) ?? '').join('|')
+  return values
+    .map((value) => text(value) ?? '')
+    .join('|')
+    .slice(0, 500)
 }

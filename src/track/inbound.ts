@@ -38,7 +38,7 @@ interface Counted {
 }
 
 /** What became of a call. */
-export type Received =
+type Received =
   | { kind: 'taken' }
   | { kind: 'answer'; answer: HookAnswer }
   /** There is no such provider, or its vendor calls nobody. */

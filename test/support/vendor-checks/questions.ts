@@ -46,7 +46,7 @@ export async function suppressed(data: VendorData, more: object = {}): Promise<V
     vendor.next({ reply: { status: 403, body: '{"message":"No."}' } })
     await assert.rejects(async () => {
       for await (const _ of data.adapter.suppressions!(options, fetch));
-    }, /it answered 403 to /)
+    }, /the vendor answered 403 to /)
     return all
   } finally {
     await vendor.close()
