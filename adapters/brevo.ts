@@ -286,7 +286,10 @@ const reasons: Record<string, SuppressionReason> = {
 
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const url = `${under(options.baseUrl)}/v3/smtp/blockedContacts`
-  const page = async (query: string) => object(await ask(fetch, `${url}?${query}`, keyHeader(options)))?.contacts ?? []
+  const page = async (query: string) => {
+    const answer = object(await ask(fetch, `${url}?${query}`, keyHeader(options)))
+    return answer?.count === 0 ? [] : answer?.contacts
+  }
   for await (const { email, reason, blockedAt } of byOffset(100, page)) {
     yield* suppression(email, reasons[text(object(reason)?.code) ?? ''] ?? 'manual', blockedAt)
   }

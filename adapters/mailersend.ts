@@ -30,7 +30,7 @@ import { emailAndName, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, suppression } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { recipientAt, roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same } from '../src/mail/signature.ts'
@@ -308,7 +308,7 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
 async function* pages(options: Options, fetch: Fetch, path: string): AsyncGenerator<Record<string, unknown>> {
   const limit = 100
   for (let page = 1; ; page++) {
-    const rows = objectsIn(object(await get(options, fetch, `${path}?limit=${limit}&page=${page}`))?.data)
+    const rows = listOf(object(await get(options, fetch, `${path}?limit=${limit}&page=${page}`))?.data)
     yield* rows
     if (rows.length < limit) return
   }

@@ -30,7 +30,7 @@ import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, suppression } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same } from '../src/mail/signature.ts'
@@ -335,7 +335,7 @@ const reasons: Record<string, SuppressionReason> = {
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const url = `${under(options.baseUrl ?? accountHost)}/api/suppressions`
   for (let last: string | null = null; ; ) {
-    const rows = objectsIn(await ask(fetch, last === null ? url : `${url}?last_id=${last}`, authorization(options)))
+    const rows = listOf(await ask(fetch, last === null ? url : `${url}?last_id=${last}`, authorization(options)))
     for (const row of rows) yield* suppression(row.email, reasons[text(row.type) ?? ''] ?? 'manual', row.created_at)
     const next = text(rows.at(-1)?.id)
     // A page that ends as the one before it would come again for ever.

@@ -33,7 +33,7 @@ import { bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Header, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, suppression } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, smtpSettings } from '../src/mail/settings.ts'
 import { bySecretInAddress } from '../src/mail/signature.ts'
@@ -298,7 +298,7 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
   do {
     const body = { ...asked, ...(token === null ? {} : { continue_token: token }) }
     const page = object(object(await ask(fetch, `${api(options)}/v3/suppression/view`, keyHeader(options), body))?.data)
-    for (const entry of objectsIn(page?.results)) {
+    for (const entry of listOf(page?.results)) {
       const email = text(entry.email_address)
       const reason = reasons[text(entry.reason) ?? ''] ?? 'manual'
       if (email?.includes('@')) yield* suppression(email, reason, utc(entry.timestamp))

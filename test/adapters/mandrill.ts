@@ -8,7 +8,8 @@ import { type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-v
 import { hookTime, jsonCall, letter, message, says, told, type VendorData } from './fixture.ts'
 
 // It has no types.
-const transactional = createRequire(import.meta.url)('@mailchimp/mailchimp_transactional')
+const require = createRequire(import.meta.url)
+const transactional = require('@mailchimp/mailchimp_transactional')
 
 const key = 'fake-mandrill-key'
 

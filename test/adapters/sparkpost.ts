@@ -13,7 +13,8 @@ import {
 import { addressHooks, hookTime, letter, message, says, told, type VendorData } from './fixture.ts'
 
 // It has no types.
-const SparkPost = createRequire(import.meta.url)('sparkpost')
+const require = createRequire(import.meta.url)
+const SparkPost = require('sparkpost')
 
 const key = 'fake-sparkpost-key'
 
