@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { HttpAnswer } from '../../src/mail/adapter.ts'
 import {
   addressesIn,
+  byRecipient,
   byStatus,
   jsonObject,
   onList,
@@ -92,4 +93,15 @@ test('whom a vendor’s list keeps from mail bounces there, and comes on no list
   const ended = (diagnostic: typeof said) => fate(rejected('recipient', diagnostic), true)
   assert.deepEqual(ended(onList(said)), { kind: 'ended', status: 'bounced', suppress: false })
   assert.deepEqual(ended(said), { kind: 'ended', status: 'bounced', suppress: true })
+})
+
+test('an id of its own for each recipient, whatever the case of the address', () => {
+  const rows = [
+    { email: 'ANN@example.com', id: 'a1' },
+    { email: 'bob@example.com', id: null },
+    { email: 7, id: 'x' },
+  ]
+  const asked = { recipients: recipients('ann@example.com', 'bob@example.com', 'cleo@example.com') }
+  const outcomes = byRecipient(asked, rows, { kind: 'unknown', diagnostic: diagnostic(200, 'not shown') })
+  assert.deepEqual([...outcomes.values()].map(inWords), ['accepted a1', 'unknown', 'unknown'])
 })
