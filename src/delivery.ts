@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -225,7 +225,7 @@ export class Delivery {
   #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content' | 'signal'> {
     const message = this.#message
     return {
-      message,
+      message: withTags(message, provider.adapter.features),
       recipients,
       get idempotencyKey() {
         return idempotencyKey(message, provider.name, recipients)

@@ -39,7 +39,7 @@ export interface Live {
 const probePause = 1_000
 /** Calls at once to a provider that is shut and better than none; who finds no room looks again after a while. */
 const mostLastResorts = 10
-export const lastResortPause = 5_000
+const lastResortPause = 5_000
 /** A provider of whose recent answers fewer were good is as good as none. */
 const leastSuccess = 0.2
 

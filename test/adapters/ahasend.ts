@@ -192,7 +192,7 @@ export default {
       about: 'recipient',
       status: 202,
       ...results(failed('error', 'recipient is suppressed')),
-      ann: 'rejected/recipient',
+      ann: 'rejected/recipient 5.7.1',
       bob: 'accepted b1@example.com',
     },
     {

@@ -103,6 +103,7 @@ test('tags and metadata are wishes: what a vendor cannot carry of them is left o
 test('what one vendor cannot carry rules out that vendor only', () => {
   const cases: [string, Partial<Message>, Parameters<typeof provider>[1], RegExp][] = [
     ['Cc', { cc: 1 }, { features: { cc: false } }, /nobody in Cc/],
+    ['Reply-To', { replyTo: 2 }, { features: { maxReplyTo: 1 } }, /takes 1 address in Reply-To, .* has 2/],
     ['attachments', { attachments: 1 }, { features: { attachments: false } }, /no attachments/],
     ['inline parts', { inline: 1 }, { features: { inline: false } }, /no inline parts/],
     ['raw only', { rawOnly: true, form: 'raw' }, { features: { forms: ['parts'] } }, /no raw MIME/],
