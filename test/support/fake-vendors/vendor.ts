@@ -60,6 +60,11 @@ export interface FakeVendor {
   next(...behaviours: Behaviour[]): void
   /** What goes wrong with every call that `next` says nothing about; null for nothing. */
   always(behaviour: Behaviour | null): void
+  /**
+   * What goes wrong with a call that neither of these says anything about, chosen by what is asked and the mail that it would have
+   * the vendor take: null for a question, a token, or a call that the vendor recognises.
+   */
+  depending(choose: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null): void
   close(): Promise<void>
 }
 
@@ -74,16 +79,18 @@ export async function fakeVendor(
 ): Promise<FakeVendor> {
   const script: Behaviour[] = []
   let always: Behaviour | null = null
+  let depends: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null = () => null
   const server = createServer((request, response) => {
     const scripted = !aside(new URL(request.url ?? '/', 'http://vendor.test').pathname)
     if (scripted) vendor.calls++
     void serve(request, response, scripted ? (script.shift() ?? always) : null).catch(() => response.destroy())
   })
 
-  async function serve(request: IncomingMessage, response: ServerResponse, wrong: Behaviour | null) {
-    if (wrong && 'reset' in wrong && typeof wrong.reset === 'number') return resetAfter(request, wrong.reset)
+  async function serve(request: IncomingMessage, response: ServerResponse, told: Behaviour | null) {
+    if (told && 'reset' in told && typeof told.reset === 'number') return resetAfter(request, told.reset)
     const asked = await read(request)
     const reply = await desk(asked)
+    const wrong = told ?? depends(asked, reply.takes ?? null)
     if (reply.takes && (wrong === null || wrong.taken)) {
       const taken = { ...reply.takes, asked }
       vendor.taken.push(taken)
@@ -112,6 +119,9 @@ export async function fakeVendor(
     next: (...behaviours) => void script.push(...behaviours),
     always: (behaviour) => {
       always = behaviour
+    },
+    depending: (choose) => {
+      depends = choose
     },
     async close() {
       server.closeAllConnections()
