@@ -133,7 +133,8 @@ export function createBreaker(
   function learn(verdict: Verdict) {
     if (verdict.kind === 'good' || verdict.kind === 'throttled') {
       faults = 0
-      if (toProve > 0 && --toProve === 0) {
+      // A call that began before it opened may still go well, which proves nothing of what came after.
+      if (toProve > 0 && !circuit.opened && --toProve === 0) {
         opened = null
         changed(null)
       }
