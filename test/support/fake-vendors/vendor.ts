@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** A request as it arrived. */
 export interface Asked {
@@ -41,6 +42,8 @@ export type Behaviour = { taken?: boolean } & (
   | { reply: Reply }
   /** Reads everything and never answers. */
   | { hang: true }
+  /** Answers as it would, so many milliseconds later. */
+  | { after: number }
   /** A head, then a byte now and again, without end. */
   | { drip: true }
   /**
@@ -98,6 +101,10 @@ export async function fakeVendor(
     }
     if (wrong === null) return answer(response, reply)
     if ('reply' in wrong) return answer(response, wrong.reply)
+    if ('after' in wrong) {
+      await pause(wrong.after)
+      return answer(response, reply)
+    }
     if ('drip' in wrong) return drip(response)
     if ('reset' in wrong) {
       if (wrong.reset === 'after-body') return void request.socket.resetAndDestroy()
