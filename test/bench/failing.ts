@@ -40,6 +40,8 @@ const phases = 10
 /** More than one in three is a good one. */
 const drawn: readonly Mood[] = [...moods, 'well', 'well', 'well']
 
+const lifeless: readonly Mood[] = ['down', 'silent']
+
 let vendors: Moody[] = []
 let seed = 0
 const copies: Seen['copies'] = []
@@ -72,7 +74,9 @@ async function fail(phase: number): Promise<void> {
   const began = performance.now()
   for (let at = 1; at <= phases; at++) {
     const from = Date.now()
-    for (const vendor of vendors) vendor.mood = drawn[Math.floor(random() * drawn.length)]!
+    // At last nobody takes anything, so that there is something to come back from.
+    const choice = at === phases ? lifeless : drawn
+    for (const vendor of vendors) vendor.mood = choice[Math.floor(random() * choice.length)]!
     await new Promise((resolve) => setTimeout(resolve, began + at * phase - performance.now()))
     for (const vendor of vendors) {
       if (vendor.mood === 'down' || vendor.mood === 'silent' || vendor.mood === 'lying')

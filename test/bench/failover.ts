@@ -12,6 +12,8 @@ const most = 3_000
 const failing = 2 / 3
 /** The same for each. */
 const timeout = 2_000
+/** Milliseconds that the vendors fail. */
+const failFor = (messages: number) => ((messages * failing) / perSecond) * 1000
 
 const few = (unit: Measure['unit'], others: string): Measure => ({ unit, better: 'less', others })
 
@@ -26,6 +28,7 @@ export function failover(amounts: Amounts): Road {
     about: `${messages} mails at ${perSecond} a second, while three vendors fail by a seed, and after`,
     measures: {
       'never arrived': few('mails', 'never arrived'),
+      'of these, held for a decision': { unit: 'mails', better: 'less' },
       'of these, nobody was told': { ...few('mails', 'of these, nobody was told'), target: '0' },
       'arrived twice or more': { ...few('mails', 'arrived twice or more'), target: '0' },
       'calls at dead vendors': few('calls', 'calls at dead vendors'),
@@ -36,15 +39,21 @@ export function failover(amounts: Amounts): Road {
   }
 }
 
-/** Hands mail in, waits until nothing moves any more, and tells who was told that it did not work. */
-type Play = (vendors: Failing, load: { messages: number; perSecond: number }, begin: () => void) => Promise<Set<string>>
+/** Recipients whose sender was told that nobody took their mail, or, of what is held, that it may not have been taken. */
+interface Told {
+  refused: string[]
+  held: string[]
+}
+
+/** Hands mail in, and waits until nothing moves any more. */
+type Play = (vendors: Failing, load: { messages: number; perSecond: number }, begin: () => void) => Promise<Told>
 
 async function measured(messages: number, seed: number, play: Play): Promise<Figures> {
   const vendors = await startFailing(seed)
   try {
     let over: Promise<void> | undefined
     const told = await play(vendors, { messages, perSecond }, () => {
-      over = vendors.fail(((messages * failing) / perSecond) * 1000)
+      over = vendors.fail(failFor(messages))
     })
     await over
     return figures(messages, await vendors.seen(), told)
@@ -53,13 +62,14 @@ async function measured(messages: number, seed: number, play: Play): Promise<Fig
   }
 }
 
-function figures(messages: number, { copies, recovered, wasted }: Seen, told: ReadonlySet<string>): Figures {
+function figures(messages: number, { copies, recovered, wasted }: Seen, { refused, held }: Told): Figures {
   const counts = new Map<string, number>()
   for (const { key } of copies) counts.set(key, (counts.get(key) ?? 0) + 1)
   const missing = Array.from({ length: messages }, (_, at) => `m${at}@example.org`).filter((key) => !counts.has(key))
   return {
     'never arrived': missing.length,
-    'of these, nobody was told': missing.filter((key) => !told.has(key)).length,
+    'of these, held for a decision': missing.filter((key) => held.includes(key)).length,
+    'of these, nobody was told': missing.filter((key) => ![...refused, ...held].includes(key)).length,
     'arrived twice or more': [...counts.values()].filter((count) => count > 1).length,
     'calls at dead vendors': wasted,
     'back at the pace, after all are well': backAtPace(copies, recovered),
@@ -81,13 +91,13 @@ function backAtPace(copies: Seen['copies'], recovered: number): number | null {
 const byLoop: Play = async (vendors, load, begin) => {
   begin()
   const { refused } = await handIn({ ...load, to: { loop: vendors.providers, timeout } })
-  return new Set(refused)
+  return { refused, held: [] }
 }
 
 /** Everything as it comes, but for waits that fit a run of a minute. */
-const config = ({ providers }: Failing) => `
+const config = ({ providers }: Failing, messages: number) => `
 retry: { first: 500ms, max: 5s }
-types: { transactional: { reconcileFor: 5s } }
+types: { transactional: { reconcileFor: ${Math.round(Math.max(failFor(messages) * 1.5, timeout))}ms } }
 providers:
 ${Object.entries(providers)
   .map(
@@ -100,36 +110,54 @@ routes:
 `
 
 const waypost: Play = async (vendors, load, begin) => {
-  const gateway = await startGateway(config(vendors))
+  const gateway = await startGateway(config(vendors, load.messages))
   try {
     begin()
     const { refused } = await handIn({ ...load, to: { gateway: gateway.url } })
-    return new Set([...refused, ...(await endings(gateway))])
+    await settled(gateway)
+    const emails = async (status: string) =>
+      (await listed(gateway, status)).flatMap(({ recipients }) => recipients.map(({ email }) => email))
+    return { refused: [...refused, ...(await emails('failed'))], held: await emails('held') }
   } finally {
     await gateway.stop()
   }
 }
 
-/** Waits until nothing moves. @returns the recipients of what was bounced, or is held until somebody decides */
-async function endings({ url }: Gateway): Promise<string[]> {
-  const list = async (query: string) => {
-    const response = await fetch(`${url}/v1/messages?${query}`)
-    return (await response.json()) as { messages: Listed[]; next: string | null }
-  }
-  for (const status of ['queued', 'sending', 'queued']) {
-    while ((await list(`limit=1&status=${status}`)).messages.length > 0) await pause(200)
-  }
-  const found: string[] = []
-  for (const status of ['held', 'failed']) {
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const page = await list(`limit=200&status=${status}${cursor && `&cursor=${cursor}`}`)
-      for (const { recipients } of page.messages) found.push(...recipients.map(({ email }) => email))
-      cursor = page.next
-    }
-  }
-  return found
+interface Listed {
+  id: string
+  recipients: { email: string }[]
 }
 
-interface Listed {
-  recipients: { email: string }[]
+async function ask<Answer>({ url }: Gateway, path: string): Promise<Answer> {
+  const response = await fetch(`${url}/v1/messages${path}`)
+  return (await response.json()) as Answer
+}
+
+/** Waits until nothing is on its way, and nobody is asked any more about what is held. */
+async function settled(gateway: Gateway): Promise<void> {
+  const some = async (status: string) => (await listed(gateway, status, 1)).length > 0
+  const asking = async ({ id }: Listed) => {
+    const { events } = await ask<{ events: { detail: string | null }[] }>(gateway, `/${id}`)
+    return !/until known/.test(events.at(-1)?.detail ?? '')
+  }
+  for (;;) {
+    if (!(await some('queued')) && !(await some('sending'))) {
+      const held = await Promise.all((await listed(gateway, 'held')).map(asking))
+      // What was held may be on its way by now.
+      if (!held.includes(true) && !(await some('queued')) && !(await some('sending'))) return
+    }
+    await pause(500)
+  }
+}
+
+/** Mail of a status. @param most enough of it */
+async function listed(gateway: Gateway, status: string, most = Number.POSITIVE_INFINITY): Promise<Listed[]> {
+  const found: Listed[] = []
+  for (let cursor: string | null = ''; cursor !== null && found.length < most; ) {
+    const query = `?limit=200&status=${status}${cursor && `&cursor=${cursor}`}`
+    const page: { messages: Listed[]; next: string | null } = await ask(gateway, query)
+    found.push(...page.messages)
+    cursor = page.next
+  }
+  return found
 }
