@@ -35,6 +35,8 @@ export interface Reply {
   body?: string
   /** The mail this reply takes. */
   takes?: Omit<Taken, 'asked'>
+  /** Called when the vendor does take it: here it remembers the call, of which nothing is left where it goes wrong before. */
+  kept?: () => void
 }
 
 /** What goes wrong with the next call. `taken`: the vendor takes the mail all the same. */
@@ -97,6 +99,7 @@ export async function fakeVendor(
     if (reply.takes && (wrong === null || wrong.taken)) {
       const taken = { ...reply.takes, asked }
       vendor.taken.push(taken)
+      reply.kept?.()
       took(taken)
     }
     if (wrong === null) return answer(response, reply)
