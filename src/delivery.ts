@@ -264,7 +264,10 @@ export class Delivery {
     const changes = this.#changes()
     const avoid: string[] = []
     const call = { ...this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid), absent }
-    for (const recipient of recipients) changes.apply(recipient, made.outcomes?.get(recipient.email) ?? still, call)
+    for (const recipient of recipients) {
+      const answer = made.outcomes?.get(recipient.email) ?? still
+      changes.apply(recipient, ofTheFirst(answer), call)
+    }
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
     changes.keep = []
@@ -340,6 +343,15 @@ export class Delivery {
       }
     }
   }
+}
+
+/**
+ * What an answer to a second call under the same key tells of the first. That it was taken, or refused for the mail's or the
+ * recipient's sake, holds for both; too many calls, a wrong key or a fault is about the second alone.
+ */
+function ofTheFirst(answer: Outcome): Outcome {
+  if (!('cause' in answer) || answer.cause === 'recipient' || answer.cause === 'message') return answer
+  return { kind: 'unknown', diagnostic: answer.diagnostic }
 }
 
 /** The longest that any of the answers asked us to wait. */

@@ -43,8 +43,8 @@ function desk(): Promise<FakeVendor> {
       if (first) return first.reply
       const reply = take(asked)
       const { takes: _, ...again } = reply
-      answered.set(given, { digest, reply: { ...again, headers: { ...again.headers, 'idempotent-replayed': 'true' } } })
-      return reply
+      const replay = { ...again, headers: { ...again.headers, 'idempotent-replayed': 'true' } }
+      return { ...reply, kept: () => void answered.set(given, { digest, reply: replay }) }
     },
     (mail) => taken.push(mail),
   )

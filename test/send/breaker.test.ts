@@ -108,6 +108,21 @@ test('half-open lets one probe through; a good one closes it, a bad one opens it
     assert.deepEqual(changes.at(-1), { openUntil: 1_020_000, reason: '500 no', repeats: 0, closedAt: 1_020_000 })
   }))
 
+test('a call that began before it opened proves nothing when it goes well at last', () =>
+  frozen(async (pass) => {
+    const { it, call, changes } = breaker()
+    const slow = Promise.withResolvers<ReturnType<typeof outcomes>>()
+    const before = it.call(() => slow.promise)
+    for (let count = 0; count < 3; count++) await call(fault)
+    slow.resolve(outcomes(good))
+    await before
+    assert.equal(it.state(), 'open')
+    assert.equal(it.openUntil(), 1_010_000)
+    assert.equal(changes.length, 1)
+    pass(10_000)
+    assert.equal(it.state(), 'half-open')
+  }))
+
 test('several probes, where asked for, one at a time, before full traffic returns', () =>
   frozen(async (pass) => {
     const { it, call } = breaker({ probes: 3 })
