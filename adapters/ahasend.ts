@@ -14,22 +14,25 @@ import {
   type HttpRequest,
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
+  byRecipient,
   byStatus,
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
 } from '../src/mail/answer.ts'
-import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-class.ts'
+import { emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { standardWebhook } from '../src/mail/signature.ts'
@@ -96,18 +99,12 @@ export default adapter<Options>({
   async reconcile(handoff, options, fetch) {
     const { id } = handoff.message
     const url = `${account(options)}/messages?${new URLSearchParams({ tags: id, limit: '100' })}`
-    const found = object(await askJson(fetch, url, { headers: credentials(options) }))
-    if (!Array.isArray(found?.data)) throw new TypeError('no list of messages')
-    const ours = found.data.map(object).filter((one) => Array.isArray(one?.tags) && one.tags.includes(id))
+    const found = object(await ask(fetch, url, credentials(options)))
+    const ours = listOf(found?.data).filter(({ tags }) => Array.isArray(tags) && tags.includes(id))
     if (ours.length === 0) return 'absent'
-    const none: Outcome = { kind: 'unknown', diagnostic: diagnostic(200, 'AhaSend has the mail for others only') }
-    return new Map(
-      handoff.recipients.map(({ email }) => {
-        const one = ours.find((message) => text(message?.recipient)?.toLowerCase() === email.toLowerCase())
-        const providerMessageId = bareId(one?.message_id)
-        return [email, providerMessageId === null ? none : { kind: 'accepted', providerMessageId }]
-      }),
-    )
+    const rows = ours.map(({ recipient, message_id }) => ({ email: recipient, id: bareId(message_id) }))
+    const others = diagnostic(200, 'AhaSend has the mail for others only')
+    return byRecipient(handoff, rows, { kind: 'unknown', diagnostic: others })
   },
   suppressions,
   smtp: overSmtp({
@@ -149,7 +146,7 @@ function conversation(handoff: Handoff, { sandbox }: Options): Record<string, un
   const headers = {
     ...headerObject(parts.headers),
     // The field takes one.
-    ...(more.length > 0 ? { 'Reply-To': parts.replyTo.map(formatMailbox).join(', ') } : {}),
+    ...(more.length > 0 ? { 'Reply-To': formatMailboxes(parts.replyTo) } : {}),
   }
   return {
     from: emailAndName(parts.from),
@@ -222,7 +219,8 @@ function result(answer: HttpAnswer, list: readonly (Record<string, unknown> | nu
   if (status !== 'error' && status !== 'failed') return byStatus(answer, null)
   const words = text(found?.error) ?? 'refused without a reason'
   const said = diagnostic(`${answer.status}/${status}`, words)
-  return rejected(/suppress|recipient|address|email/i.test(words) ? 'recipient' : 'message', said)
+  if (/suppress/i.test(words)) return rejected('recipient', onList(said))
+  return rejected(/recipient|address|email/i.test(words) ? 'recipient' : 'message', said)
 }
 
 /** Those that are there for some days, after a bounce, are given like those that stay. */
@@ -231,13 +229,11 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncIterable<Vend
   while (after !== null) {
     const query = new URLSearchParams({ limit: '100', ...(after === '' ? {} : { after }) })
     const url = `${account(options)}/suppressions?${query}`
-    const page = object(await askJson(fetch, url, { headers: credentials(options) }))
-    if (!Array.isArray(page?.data)) throw new Error('AhaSend answered without a list of suppressions.')
-    for (const entry of page.data.map(object)) {
-      const email = text(entry?.email)
-      if (email !== null) yield { email, reason: reasonIn(text(entry?.reason) ?? ''), at: instant(entry?.created_at) }
+    const page = object(await ask(fetch, url, credentials(options)))
+    for (const { email, reason, created_at } of listOf(page?.data)) {
+      yield* suppression(email, reasonIn(text(reason) ?? ''), created_at)
     }
-    const pagination = object(page.pagination)
+    const pagination = object(page?.pagination)
     after = pagination?.has_more === true ? text(pagination.next_cursor) : null
   }
 }
@@ -275,7 +271,7 @@ function read(call: HookCall): ProviderEvent[] {
         messageId: ourIdIn(data.message_id_header),
         providerMessageId: bareId(data.message_id_header),
         key: keyOf(call.headers['webhook-id'], event.type, data.recipient),
-        ...(type === 'bounced' ? { bounce: bounceOf(attempt) } : {}),
+        ...(type === 'bounced' ? { bounce: bounce(attempt) } : {}),
         detail: line(attempt?.classification, attempt?.response, data.url, data.is_bot === true ? 'by a bot' : null),
       },
     ]
@@ -293,9 +289,9 @@ const block = new Set([
 ])
 
 /** By its own class, else by the enhanced status (RFC 3463); older calls say neither. */
-function bounceOf(attempt: Record<string, unknown> | null): NonNullable<ProviderEvent['bounce']> {
+function bounce(attempt: Record<string, unknown> | null): Bounce {
   const kind = text(attempt?.classification)
-  if (kind === null || kind === 'Uncategorized') return bounceByStatus(text(attempt?.enhanced_status_code))
+  if (kind === null || kind === 'Uncategorized') return bounceOf(text(attempt?.enhanced_status_code))
   if (hard.has(kind)) return 'hard'
   return block.has(kind) ? 'block' : 'soft'
 }

@@ -19,7 +19,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { partsOf } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-kind.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox, compose } from '../src/mail/compose.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -357,7 +357,7 @@ function read(call: HookCall): ProviderEvent[] {
   if (type === 'unsubscribed' && !leaves(what)) return []
   const tag = object(mail.tags)?.waypost
   return people(what, mail, type).map(({ email, about }) => {
-    const bounce = type === 'bounced' ? bounceOf(what, about) : null
+    const bounce = type === 'bounced' ? kindOfBounce(what, about) : null
     return {
       type: bounce === 'suppressed' ? 'suppressed' : type,
       at: instant(what.timestamp) ?? instant(mail.timestamp),
@@ -393,13 +393,13 @@ function people(what: Record<string, unknown>, { destination }: Record<string, u
 const naming: ReadonlySet<ProviderEventType> = new Set(['bounced', 'complained', 'deferred'])
 const nothing: Record<string, unknown> = {}
 
-function bounceOf({ bounceType, bounceSubType }: Record<string, unknown>, { status }: Record<string, unknown>) {
+function kindOfBounce({ bounceType, bounceSubType }: Record<string, unknown>, { status }: Record<string, unknown>) {
   const kind = text(bounceSubType) ?? ''
   if (/Suppress|Unsubscribed/.test(kind)) return 'suppressed' as const
   if (/Rejected|TooLarge/.test(kind)) return 'block' as const
   if (bounceType !== 'Permanent') return 'soft' as const
   // "General" is every other 5xx; without a status SES itself takes the address for dead.
-  return kind === 'NoEmail' ? ('hard' as const) : (bounceByStatus(text(status)) ?? ('hard' as const))
+  return kind === 'NoEmail' ? ('hard' as const) : bounceOf(text(status), 'hard')
 }
 
 /** Whether a change of preferences takes the contact off something. */

@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-kind.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -266,7 +266,7 @@ function read(call: HookCall): ProviderEvent[] {
     if (type === undefined || (recipient === null && !opens.has(type))) return []
     const details = object(data.deliveryStatusDetails)
     const said = text(details?.statusMessage)
-    const kind = bounceByStatus(said) ?? (status === 'Bounced' ? ('hard' as const) : ('soft' as const))
+    const kind = bounceOf(said, status === 'Bounced' ? 'hard' : 'soft')
     return {
       type,
       // Their documents spell it both ways.

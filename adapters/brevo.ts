@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import {
   adapter,
+  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -22,26 +23,28 @@ import {
   refusedRecipients,
   rejected,
   waitAsked,
+  withWords,
 } from '../src/mail/answer.ts'
-import { encodedWord, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { encodedWord, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
+import { ask, byOffset, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, sandbox, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   bareId,
   type HookCall,
-  hardByReply,
   hookObjects,
   instant,
   keyOf,
   line,
   object,
   ourId,
+  ourIdAmong,
   type ProviderEvent,
   type ProviderEventType,
   text,
@@ -69,10 +72,8 @@ const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
     'clicked',
     'unsubscribed',
   ],
-  secrets: ['webhookSecret'],
   setup: 'Transactional, Settings, Webhook: choose every event',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -85,6 +86,7 @@ export default adapter<Options>({
     maxBytes: 20_000_000,
     // Documented for one version of a batch.
     maxRecipients: 99,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // "Standard email headers are not supported"; the others steer Brevo, which is this adapter's to do.
@@ -128,7 +130,7 @@ export default adapter<Options>({
     login: ({ smtpLogin, smtpKey }) => ({ user: smtpLogin, pass: smtpKey }),
     headers: (handoff) => [
       ['X-Mailin-custom', metadataJson(handoff)],
-      ...handoff.message.tags.slice(0, 1).map((tag) => ['X-Mailin-Tag', tag] as const),
+      ...handoff.message.tags.map((tag) => ['X-Mailin-Tag', tag] as const),
     ],
     webhook,
   }),
@@ -147,7 +149,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     to: to.map(person),
     ...(cc.length > 0 ? { cc: cc.map(person) } : {}),
     ...(bcc.length > 0 ? { bcc: bcc.map(person) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { replyTo: person(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     ...(parts.html ? { htmlContent: parts.html } : {}),
@@ -220,7 +221,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   if (answer.status === 400 && /\b(in|of) (to|cc|bcc)\b/i.test(message)) {
     return refusedRecipients(handoff.recipients, addressesIn(message), said)
   }
-  return all({ ...byStatus(answer, message), diagnostic: said } as Outcome)
+  return all(withWords(byStatus(answer, message), said))
 }
 
 const types: Record<string, ProviderEventType> = {
@@ -258,9 +259,9 @@ function read(call: HookCall): ProviderEvent[] {
         recipient: text(event.email),
         messageId,
         providerMessageId: id,
-        key: keyOf(id, event.email, name, event.ts_epoch, event.link).slice(0, 500),
+        key: keyOf(id, event.email, name, event.ts_epoch, event.link),
         ...(type === 'bounced'
-          ? { bounce: name === 'soft_bounce' ? ('soft' as const) : hardByReply(event.reason) }
+          ? { bounce: name === 'soft_bounce' ? ('soft' as const) : bounceOf(text(event.reason), 'hard') }
           : {}),
         detail: line(event.reason, event.link, name.includes('proxy') ? 'by a proxy' : null),
       },
@@ -271,9 +272,7 @@ function read(call: HookCall): ProviderEvent[] {
 /** Our id: in the custom header, or among the tags. */
 function planted(event: Record<string, unknown>): string | null {
   const custom = ourId(jsonObject({ body: text(event['X-Mailin-custom']) ?? '' })?.waypost)
-  if (custom !== null) return custom
-  const tags: unknown[] = Array.isArray(event.tags) ? event.tags : []
-  return tags.map(ourId).find((id) => id !== null) ?? null
+  return custom ?? ourIdAmong(event.tags)
 }
 
 const reasons: Record<string, SuppressionReason> = {
@@ -285,19 +284,13 @@ const reasons: Record<string, SuppressionReason> = {
   adminBlocked: 'manual',
 }
 
-async function* suppressions(
-  options: Options,
-  fetch: Parameters<typeof ask>[0],
-): AsyncGenerator<VendorSuppression, void, undefined> {
-  const limit = 100
-  for (let offset = 0; ; offset += limit) {
-    const url = `${under(options.baseUrl)}/v3/smtp/blockedContacts?limit=${limit}&offset=${offset}`
-    const contacts = objectsIn(object(await ask(fetch, url, keyHeader(options)))?.contacts)
-    for (const contact of contacts) {
-      const email = text(contact.email)
-      const reason = reasons[text(object(contact.reason)?.code) ?? ''] ?? 'manual'
-      if (email !== null) yield { email, reason, at: instant(contact.blockedAt) }
-    }
-    if (contacts.length < limit) return
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
+  const url = `${under(options.baseUrl)}/v3/smtp/blockedContacts`
+  const page = async (query: string) => {
+    const answer = object(await ask(fetch, `${url}?${query}`, keyHeader(options)))
+    return answer?.count === 0 ? [] : answer?.contacts
+  }
+  for await (const { email, reason, blockedAt } of byOffset(100, page)) {
+    yield* suppression(email, reasons[text(object(reason)?.code) ?? ''] ?? 'manual', blockedAt)
   }
 }

@@ -14,12 +14,13 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
 } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-kind.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { compose } from '../src/mail/compose.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
@@ -192,7 +193,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   const code = text(error?.code) ?? ''
   const said = diagnostic(`${answer.status}/${code}`, message)
   const all = (outcome: Outcome) => everyone(handoff, outcome)
-  if (/suppressed\b/.test(message)) return refusedRecipients(handoff.recipients, addressesIn(message), said)
+  if (/suppressed\b/.test(message)) return refusedRecipients(handoff.recipients, addressesIn(message), onList(said))
   if (identities.has(code) || message.endsWith('.sender_not_configured')) return all(rejected('identity', said))
   if (accounts.has(code)) return all(rejected('account', said))
   if (messages.has(code)) return all(rejected('message', said))
@@ -222,7 +223,10 @@ function results(handoff: Handoff, answer: HttpAnswer, result: Record<string, un
       const one = email.toLowerCase()
       if (bounced.has(one)) return [email, rejected('recipient', diagnostic('200/permanent_bounces', 'It bounced.'))]
       if (dropped.has(one)) {
-        return [email, rejected('recipient', diagnostic('200/suppressed_recipients', 'It is on the suppression list.'))]
+        return [
+          email,
+          rejected('recipient', onList(diagnostic('200/suppressed_recipients', 'It is on the suppression list.'))),
+        ]
       }
       return [email, taken.has(one) ? { kind: 'accepted', providerMessageId } : byStatus(answer, null)]
     }),
@@ -262,7 +266,7 @@ function read(call: HookCall): ProviderEvent[] {
     const why = `${text(rejection?.reason) ?? ''} ${text(rejection?.detail) ?? ''}`
     const type = known === 'rejected' && /suppressed|unsubscribed/i.test(why) ? 'suppressed' : known
     const said = text(delivery?.smtpResponse) ?? text(bounce?.reason)
-    const kind = bounceByStatus(text(delivery?.smtpEnhancedStatusCode) ?? said)
+    const kind = bounceOf(text(delivery?.smtpEnhancedStatusCode) ?? said, 'hard')
     return {
       type,
       at: instant(object(event.metadata)?.eventTimestamp),
@@ -271,7 +275,7 @@ function read(call: HookCall): ProviderEvent[] {
       providerMessageId: bareId(payload.messageId),
       key: keyOf(payload.eventId),
       // Soft: it may take mail another day, and Cloudflare stopped trying.
-      ...(type === 'bounced' ? { bounce: bounce?.type === 'soft' ? 'soft' : (kind ?? 'hard') } : {}),
+      ...(type === 'bounced' ? { bounce: bounce?.type === 'soft' ? 'soft' : kind } : {}),
       detail: line(
         known === 'delivered' ? null : said,
         rejection?.reason,

@@ -2,22 +2,23 @@
  * Flowmailer, now Spotler SendPro: a token first, then JSON, one recipient a call.
  * https://flowmailer.com/apidoc and https://sendpro.spotler.help (webhook events)
  * Unverified: sizes; SMTP's host, which the account's setup screen shows; whether a Message-ID among the headers is kept; in
- * which order its list of messages goes on. Mail sent by SMTP has an id for each recipient that no answer gives, and tags that
- * we know no header for: its events could not be joined to it, so that way has no webhook.
+ * which order its list of messages goes on. Mail sent by SMTP has tags that we know no header for, and but for the first
+ * its events name an id of Flowmailer's alone, neither ours nor a recipient: they could not be joined to it, so that way has no webhook.
  */
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailboxes } from '../src/mail/address.ts'
 import { byStatus, everyone, jsonObject, rejected } from '../src/mail/answer.ts'
-import { bareType, partsOf, postJson } from '../src/mail/asking.ts'
+import { bareType, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import type { Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { listOf, readJson } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
   hookObjects,
@@ -56,10 +57,8 @@ const webhook: Webhook<Options> = {
     'opened',
     'clicked',
   ],
-  secrets: ['webhookSecret'],
   setup: 'Webhooks in the dashboard: every type of event, with the original message tags',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -102,7 +101,7 @@ export default adapter<Options>({
 })
 
 function desk({ authBaseUrl, clientId, clientSecret }: Options): TokenDesk {
-  return { url: `${authBaseUrl.replace(/\/+$/, '')}/oauth/token`, clientId, clientSecret, as: 'form', scope: 'api' }
+  return { url: under(authBaseUrl, '/oauth/token'), clientId, clientSecret, as: 'form', scope: 'api' }
 }
 
 /** The version that this was written for. */
@@ -140,7 +139,7 @@ function mail(handoff: Handoff, { flowSelector }: Options): Record<string, unkno
 function headers({ headers, replyTo }: Parts, messageId: string): { name: string; value: string }[] {
   return [
     ...headers.map(([name, value]) => ({ name, value })),
-    ...(replyTo.length > 0 ? [{ name: 'Reply-To', value: replyTo.map(formatMailbox).join(', ') }] : []),
+    ...(replyTo.length > 0 ? [{ name: 'Reply-To', value: formatMailboxes(replyTo) }] : []),
     { name: 'Message-ID', value: messageId },
   ]
 }
@@ -195,16 +194,14 @@ async function reconcile(
   options: Options,
   fetch: Fetch,
 ): Promise<Outcomes | 'absent'> {
-  const url = `${options.baseUrl.replace(/\/+$/, '')}/${options.accountId}/messages?addtags=true&sortfield=SUBMITTED&sortorder=DESC`
+  const url = under(options.baseUrl, `/${options.accountId}/messages?addtags=true&sortfield=SUBMITTED&sortorder=DESC`)
   const emails = new Set(recipients.map(({ email }) => email.toLowerCase()))
   for (let range: string | null = 'items=:100'; range !== null; ) {
     const headers = { accept: version, range }
     const answer = await withToken(options, desk(options), fetch, (token) =>
       fetch(url, { headers: { ...headers, authorization: `Bearer ${token}` } }),
     )
-    const items: unknown = answer.ok ? await answer.json() : null
-    if (!Array.isArray(items)) throw new Error(`its messages were not given: HTTP ${answer.status}`)
-    const known = items.map(object).filter((item) => item !== null)
+    const known = listOf(await readJson(answer, '/messages'))
     const ours = known.find(
       ({ tags, recipientAddress }) =>
         idIn(tags) === message.id && emails.has(text(recipientAddress)?.toLowerCase() ?? ''),

@@ -14,7 +14,7 @@ import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, hostName, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   bareId,
   type HookCall,
@@ -38,10 +38,8 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
   tells: ['delivered', 'deferred', 'bounced', 'complained', 'opened', 'clicked', 'unsubscribed'],
-  secrets: ['webhookSecret'],
   setup: 'Webhooks in the dashboard: every event it offers; support can add the header X-Waypost to what is told',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -56,6 +54,7 @@ export default adapter<Options>({
     forms: ['parts'],
     maxBytes,
     maxRecipients: 1,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // It drops these without a word; the others of its list are no custom headers.
@@ -96,7 +95,6 @@ function request(handoff: Handoff, { apiKey, baseUrl }: Options): HttpRequest {
     {
       ...mailbox('from', parts.from),
       ...mailbox('to', to[0]!),
-      // It takes one.
       ...(parts.replyTo[0] ? mailbox('reply_to', parts.replyTo[0]) : {}),
       subject: parts.subject || ' ',
       ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),
@@ -196,7 +194,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(fields['header_x-waypost']) ?? ourId(id?.split('@')[0]),
       providerMessageId: id,
       key: keyOf(type, id, recipient, at, link),
-      ...(type === 'bounced' ? { bounce: bounceOf(reply, categories[text(event.bounceCat) ?? ''] ?? null) } : {}),
+      ...(type === 'bounced' ? { bounce: bounceOf(reply, categories[text(event.bounceCat) ?? '']) } : {}),
       detail: line(event.bounceCat, status, diagnosis, link),
     }
   })

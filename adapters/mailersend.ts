@@ -20,27 +20,29 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
+  withWords,
 } from '../src/mail/answer.ts'
-import { emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
+import { emailAndName, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
-import { roles } from '../src/mail/roles.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
+import { recipientAt, roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   instant,
   keyOf,
   line,
   object,
-  ourId,
+  ourIdAmong,
   type ProviderEvent,
   type ProviderEventType,
   text,
@@ -79,6 +81,7 @@ export default adapter<Options>({
     maxBytes: 25_000_000,
     // 50 to, but 10 cc and 10 bcc.
     maxRecipients: 10,
+    maxReplyTo: 1,
     attachments: true,
     inline: true,
     // Custom headers are for one plan alone; these two have fields of their own.
@@ -148,7 +151,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     to: to.map(emailAndName),
     ...(cc.length > 0 ? { cc: cc.map(emailAndName) } : {}),
     ...(bcc.length > 0 ? { bcc: bcc.map(emailAndName) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),
@@ -188,14 +190,16 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
     return all(deferred('account', said, retryAfter(answer.headers)))
   }
   if (code === 'MS42208') {
-    const named = errors.map(({ field }) => recipientAt(handoff, field))
+    const named = errors
+      .map(({ field }) => /^(to|cc|bcc)\.(\d+)\b/.exec(field) ?? [])
+      .map(([, list, place]) => recipientAt(handoff, list, place))
     const people = named.filter((email) => email !== null)
     if (people.length > 0 && people.length === named.length) return refusedRecipients(handoff.recipients, people, said)
     return all(rejected('message', said))
   }
   // 421: under maintenance.
   const meant = byStatus({ ...answer, status: status === 421 ? 503 : status }, message)
-  return all({ ...meant, diagnostic: said } as Outcome)
+  return all(withWords(meant, said))
 }
 
 /** A success: the id in a header, or nobody it would send to. Whom it suppresses it names in a warning. */
@@ -208,7 +212,9 @@ function taken(handoff: Handoff, answer: HttpAnswer): Outcomes {
     suppressed.set(text(person.email)?.toLowerCase() ?? '', reasons)
   }
   const nobody = warnings.some(({ type }) => type === 'ALL_SUPPRESSED')
-  const all = diagnostic(`${answer.status}/ALL_SUPPRESSED`, 'every recipient is suppressed, so nothing was sent')
+  const all = onList(
+    diagnostic(`${answer.status}/ALL_SUPPRESSED`, 'every recipient is suppressed, so nothing was sent'),
+  )
   const unnamed = (email: string): Outcome => {
     if (nobody) return refusedRecipients(handoff.recipients, [], all).get(email)!
     return id === null ? byStatus(answer, null) : { kind: 'accepted', providerMessageId: id }
@@ -220,7 +226,8 @@ function taken(handoff: Handoff, answer: HttpAnswer): Outcomes {
       const said = diagnostic(`${answer.status}/suppressed`, `suppressed: ${reasons.join(', ')}`)
       // On hold is three days, after five soft bounces.
       const held = reasons.length > 0 && reasons.every((reason) => reason === 'on_hold')
-      return [email, held ? deferred('recipient', said) : rejected('recipient', said)]
+      if (held) return [email, deferred('recipient', said)]
+      return [email, rejected('recipient', reasons.includes('hard_bounced') ? said : onList(said))]
     }),
   )
 }
@@ -228,13 +235,6 @@ function taken(handoff: Handoff, answer: HttpAnswer): Outcomes {
 /** The code at the end of a text: `The to.0.email must be valid. #MS42208`. */
 function codeIn(said: string): string | null {
   return /#(MS\d{4,6})\b/.exec(said)?.[1] ?? null
-}
-
-/** Whom `to.0.email` means. */
-function recipientAt(handoff: Handoff, field: string): string | null {
-  const [, list, index] = /^(to|cc|bcc)\.(\d+)\b/.exec(field) ?? []
-  if (list === undefined) return null
-  return roles(handoff, partsOf(handoff))[list as 'to' | 'cc' | 'bcc'][Number(index)]?.email ?? null
 }
 
 const types: Record<string, ProviderEventType> = {
@@ -262,8 +262,7 @@ function read(call: HookCall): ProviderEvent[] {
     const data = object(event.data)
     const email = object(data?.email)
     const id = text(object(email?.message)?.id)
-    const tags: unknown[] = Array.isArray(email?.tags) ? email.tags : []
-    const messageId = tags.map(ourId).find((tag) => tag !== null) ?? null
+    const messageId = ourIdAmong(email?.tags)
     if (type === undefined || data === null || (id === null && messageId === null)) return []
     const recipient = text(object(email?.recipient)?.email)
     const morph = object(data.morph)
@@ -275,8 +274,8 @@ function read(call: HookCall): ProviderEvent[] {
         recipient,
         messageId,
         providerMessageId: id,
-        key: text(data.id)?.slice(0, 500) ?? keyOf(id, recipient, name, data.created_at).slice(0, 500),
-        ...(type === 'bounced' ? { bounce: hard ? hardByReply(morph?.reason) : ('soft' as const) } : {}),
+        key: keyOf(text(data.id) ?? keyOf(id, recipient, name, data.created_at)),
+        ...(type === 'bounced' ? { bounce: hard ? bounceOf(text(morph?.reason), 'hard') : ('soft' as const) } : {}),
         detail: line(morph?.readable_reason, morph?.reason, morph?.url),
       },
     ]
@@ -299,24 +298,20 @@ const lists: Record<string, SuppressionReason> = {
 }
 
 /** Its four lasting lists, of which the last has patterns too: those are no addresses. On hold passes by itself. */
-async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression, void, undefined> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   for (const [list, reason] of Object.entries(lists)) {
     for await (const entry of pages(options, fetch, `/v1/suppressions/${list}`)) {
       const exact = entry.type === 'exact' ? text(entry.pattern) : null
       const email = text(object(entry.recipient)?.email) ?? exact
-      if (email !== null) yield { email, reason, at: instant(entry.created_at) }
+      yield* suppression(email, reason, entry.created_at)
     }
   }
 }
 
-async function* pages(
-  options: Options,
-  fetch: Fetch,
-  path: string,
-): AsyncGenerator<Record<string, unknown>, void, undefined> {
+async function* pages(options: Options, fetch: Fetch, path: string): AsyncGenerator<Record<string, unknown>> {
   const limit = 100
   for (let page = 1; ; page++) {
-    const rows = objectsIn(object(await get(options, fetch, `${path}?limit=${limit}&page=${page}`))?.data)
+    const rows = listOf(object(await get(options, fetch, `${path}?limit=${limit}&page=${page}`))?.data)
     yield* rows
     if (rows.length < limit) return
   }

@@ -7,18 +7,26 @@
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
-import { byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
-import { headerObject, partsOf, postJson, textInBase64 } from '../src/mail/asking.ts'
+import {
+  byRecipient,
+  byStatus,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+  withWords,
+} from '../src/mail/answer.ts'
+import { headerObject, isInline, partsOf, postJson, textInBase64, under } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Mailbox } from '../src/mail/message.ts'
-import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
-import { roles } from '../src/mail/roles.ts'
+import { ask, objectsIn } from '../src/mail/question.ts'
+import { recipientAt, roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, sandbox, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
   instant,
@@ -61,10 +69,8 @@ const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
     'clicked',
     'unsubscribed',
   ],
-  secrets: ['webhookSecret'],
   setup: 'Account settings, Event notifications: the same address for every event, grouped or not',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -76,6 +82,7 @@ export default adapter<Options>({
     forms: ['parts'],
     maxBytes: 15_000_000,
     maxRecipients: 50,
+    maxReplyTo: 1,
     attachments: true,
     inline: true,
     // https://dev.mailjet.com/email/guides/send-api-v31/#add-email-headers
@@ -110,13 +117,9 @@ export default adapter<Options>({
     const url = `${api(options)}/v3/REST/message?${query}`
     const found = objectsIn(object(await ask(fetch, url, authorization(options), undefined, withTextIds))?.Data)
     if (found.length === 0) return 'absent'
-    return forEach(
-      recipients,
-      found,
-      'ContactAlt',
-      'ID',
-      diagnostic('search', 'the search does not show this recipient'),
-    )
+    const rows = found.map((row) => ({ email: row.ContactAlt, id: text(row.ID) }))
+    const missing = diagnostic('search', 'the search does not show this recipient')
+    return byRecipient({ recipients }, rows, { kind: 'unknown', diagnostic: missing })
   },
   smtp: overSmtp({
     name: 'mailjet',
@@ -127,7 +130,7 @@ export default adapter<Options>({
     headers: (handoff) => [
       ['X-MJ-CustomID', handoff.message.id],
       ['X-MJ-EventPayload', metadataJson(handoff)],
-      ...handoff.message.tags.slice(0, 1).map((tag) => ['X-Mailjet-Campaign', tag] as const),
+      ...handoff.message.tags.map((tag) => ['X-Mailjet-Campaign', tag] as const),
     ],
     webhook,
   }),
@@ -152,7 +155,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     To: to.map(person),
     ...(cc.length > 0 ? { Cc: cc.map(person) } : {}),
     ...(bcc.length > 0 ? { Bcc: bcc.map(person) } : {}),
-    // It takes one; the others are lost.
     ...(parts.replyTo[0] ? { ReplyTo: person(parts.replyTo[0]) } : {}),
     Subject: parts.subject || ' ',
     ...(parts.text || !parts.html ? { TextPart: parts.text || ' ' } : {}),
@@ -172,10 +174,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
 
 function person({ email, name }: Mailbox): { Email: string; Name?: string } {
   return name ? { Email: email, Name: name } : { Email: email }
-}
-
-function isInline({ inline, contentId }: Attachment): boolean {
-  return inline && contentId !== undefined && contentId !== ''
 }
 
 /** All three are required, and none may be empty. */
@@ -198,7 +196,11 @@ function outcomes(handoff: Handoff, answer: HttpAnswer, options: Options): Outco
     if (options.sandbox) return all({ kind: 'accepted', providerMessageId: 'sandbox' })
     const taken = [mail.To, mail.Cc, mail.Bcc].flatMap(objectsIn)
     const said = diagnostic(status, 'it took the message, and gave no id for this recipient')
-    return forEach(handoff.recipients, taken, 'Email', 'MessageID', said)
+    return byRecipient(
+      handoff,
+      taken.map((one) => ({ email: one.Email, id: text(one.MessageID) })),
+      { kind: 'unknown', diagnostic: said },
+    )
   }
   const words = text(error?.ErrorMessage)
   if (error === undefined || words === null) return all(byStatus(answer, null))
@@ -213,40 +215,13 @@ function outcomes(handoff: Handoff, answer: HttpAnswer, options: Options): Outco
   }
   // An error within a success, or without a status that is one, is still no.
   const meant = byStatus({ ...answer, status: own >= 400 && own < 600 ? own : 400 }, words)
-  return all({ ...meant, diagnostic: said } as Outcome)
+  return all(withWords(meant, said))
 }
 
 /** Whom `To[0].Email` and its like mean. */
 function recipientsNamed(handoff: Handoff, paths: unknown): string[] {
-  const { to, cc, bcc } = roles(handoff, partsOf(handoff))
-  const lists: Record<string, Mailbox[]> = { To: to, Cc: cc, Bcc: bcc }
-  return (Array.isArray(paths) ? paths : []).flatMap((path) => {
-    const [, list, index] = /\b(To|Cc|Bcc)\[(\d+)\]/.exec(String(path)) ?? []
-    const found = list === undefined ? undefined : lists[list]?.[Number(index)]
-    return found ? [found.email] : []
-  })
-}
-
-/** What rows with an address and an id say of each recipient; those that are not among them are unknown. */
-function forEach(
-  recipients: Handoff['recipients'],
-  rows: Record<string, unknown>[],
-  address: string,
-  id: string,
-  otherwise: Diagnostic,
-): Outcomes {
-  const ids = new Map(rows.map((row) => [text(row[address])?.toLowerCase(), text(row[id])]))
-  return new Map(
-    recipients.map(({ email }) => {
-      const providerMessageId = ids.get(email.toLowerCase()) ?? null
-      return [
-        email,
-        providerMessageId === null
-          ? { kind: 'unknown', diagnostic: otherwise }
-          : { kind: 'accepted', providerMessageId },
-      ]
-    }),
-  )
+  const named = [paths].flat().map((path) => /\b(To|Cc|Bcc)\[(\d+)\]/.exec(String(path)) ?? [])
+  return named.map(([, list, place]) => recipientAt(handoff, list, place)).filter((email) => email !== null)
 }
 
 const types: Record<string, ProviderEventType> = {
@@ -282,7 +257,7 @@ function read(call: HookCall): ProviderEvent[] {
         recipient: text(event.email),
         messageId,
         providerMessageId: id,
-        key: keyOf(id, event.email, name, event.time, event.url).slice(0, 500),
+        key: keyOf(id, event.email, name, event.time, event.url),
         ...(type === 'bounced' ? { bounce: bounce(event, error) } : {}),
         detail: line(event.error_related_to, event.error, event.comment, event.smtp_reply, event.source, event.url),
       },
@@ -290,9 +265,9 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-function bounce(event: Record<string, unknown>, error: string): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>, error: string): Bounce {
   if (unwanted.has(error) || event.error_related_to === 'spam') return 'block'
   if (event.hard_bounce !== true) return 'soft'
   if (nobody.has(error)) return 'hard'
-  return error === '' ? hardByReply(event.comment) : 'soft'
+  return error === '' ? bounceOf(text(event.comment), 'hard') : 'soft'
 }

@@ -2,14 +2,14 @@
  * MailPace: a small JSON API, one token a domain, and calls back that are signed with Ed25519. Of a mail's own headers it takes
  * three, each in a field. A mail has one status, however many it is for.
  * https://docs.mailpace.com/reference/send, …/reference/responses and …/guide/webhooks
- * Unverified: an idempotency key (none is sent); how a `cid` is written; how many tags there may be; SMTP's other ports.
+ * Unverified: an idempotency key (none is sent); how a `cid` is written; how many tags there may be, and how many addresses in `replyto`; SMTP's other ports.
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
-import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
+import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
+import { addressesIn, byStatus, everyone, jsonObject, onList, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
-import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
+import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'
@@ -22,7 +22,7 @@ import {
   keyOf,
   line,
   object,
-  ourId,
+  ourIdAmong,
   type ProviderEvent,
   type ProviderEventType,
   text,
@@ -96,13 +96,12 @@ function request(handoff: Handoff, { baseUrl, serverToken }: Options): HttpReque
 function email(handoff: Handoff): Record<string, unknown> {
   const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
-  const list = (mailboxes: readonly Mailbox[]) => mailboxes.map(formatMailbox).join(', ')
   return {
     from: formatMailbox(parts.from),
-    to: list(to),
-    ...(cc.length > 0 ? { cc: list(cc) } : {}),
-    ...(bcc.length > 0 ? { bcc: list(bcc) } : {}),
-    ...(parts.replyTo.length > 0 ? { replyto: list(parts.replyTo) } : {}),
+    to: formatMailboxes(to),
+    ...(cc.length > 0 ? { cc: formatMailboxes(cc) } : {}),
+    ...(bcc.length > 0 ? { bcc: formatMailboxes(bcc) } : {}),
+    ...(parts.replyTo.length > 0 ? { replyto: formatMailboxes(parts.replyTo) } : {}),
     subject: parts.subject || ' ',
     ...(parts.html ? { htmlbody: parts.html } : {}),
     ...(parts.text || !parts.html ? { textbody: parts.text || ' ' } : {}),
@@ -151,7 +150,8 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   if (answer.status === 403) return all(rejected(/dkim|does not match/i.test(words) ? 'identity' : 'account', said))
   const addresses = ['to', 'cc', 'bcc'].flatMap((field) => errors?.[field] ?? []).join(' ')
   if (answer.status === 400 && /is invalid|blocked address/i.test(addresses)) {
-    return refusedRecipients(handoff.recipients, addressesIn(addresses), said)
+    const why = /is invalid/i.test(addresses) ? said : onList(said)
+    return refusedRecipients(handoff.recipients, addressesIn(addresses), why)
   }
   return all(byStatus(answer, words))
 }
@@ -185,7 +185,7 @@ function read(call: HookCall): ProviderEvent[] {
       type,
       at: instant(payload.updated_at) ?? instant(payload.created_at),
       recipient,
-      messageId: tags.map(ourId).find((found) => found !== null) ?? null,
+      messageId: ourIdAmong(tags),
       providerMessageId: id,
       key: keyOf(id, payload.status, payload.updated_at, recipient),
       // It calls nothing else a bounce, but of several it may have been any.

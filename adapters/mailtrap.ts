@@ -15,19 +15,28 @@ import {
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
-import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
-import { emailAndName, encodedWord, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
-import type { Mailbox, Message, Recipient } from '../src/mail/message.ts'
+import {
+  addressesIn,
+  byRecipient,
+  byStatus,
+  everyone,
+  jsonObject,
+  refusedRecipients,
+  rejected,
+  withWords,
+} from '../src/mail/answer.ts'
+import { emailAndName, encodedWord, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import type { Mailbox, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
   instant,
@@ -122,7 +131,7 @@ export default adapter<Options>({
     login: ({ apiKey }) => ({ user: 'api', pass: apiKey }),
     headers: ({ message }) => [
       ['X-MT-Custom-Variables', variables(message)],
-      ...message.tags.slice(0, 1).map((tag) => ['X-MT-Category', tag] as const),
+      ...message.tags.map((tag) => ['X-MT-Category', tag] as const),
     ],
     webhook,
   }),
@@ -210,7 +219,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   ) {
     return refusedRecipients(handoff.recipients, addressesIn(message), said)
   }
-  return all({ ...byStatus(answer, message), diagnostic: said } as Outcome)
+  return all(withWords(byStatus(answer, message), said))
 }
 
 /** An id for each of to, cc and bcc, in that order; a sandbox gives one for all. */
@@ -255,7 +264,7 @@ function read(call: HookCall): ProviderEvent[] {
         recipient: text(event.email),
         messageId,
         providerMessageId: id,
-        key: (text(event.event_id) ?? keyOf(id, name, event.email, event.timestamp, event.url)).slice(0, 500),
+        key: keyOf(text(event.event_id) ?? keyOf(id, name, event.email, event.timestamp, event.url)),
         ...(type === 'bounced' ? { bounce: bounce(event) } : {}),
         detail: line(reason, event.response, event.bounce_category, event.url),
       },
@@ -264,9 +273,9 @@ function read(call: HookCall): ProviderEvent[] {
 }
 
 /** https://docs.mailtrap.io/email-api-smtp/analytics/bounce-categorization */
-function bounce(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>): Bounce {
   const category = text(event.bounce_category)?.toLowerCase()
-  if (category === undefined) return hardByReply(event.response)
+  if (category === undefined) return bounceOf(text(event.response), 'hard')
   if (category === 'badrecipient') return 'hard'
   return unwanted.has(category) ? 'block' : 'soft'
 }
@@ -287,26 +296,23 @@ async function reconcile(
   options: Options,
   fetch: Fetch,
 ): Promise<Outcomes | 'absent'> {
-  const ids = new Map<string, string>()
+  const rows: Logged[] = []
   for (let at = 0; at < recipients.length; at += 20) {
     const emails = recipients.slice(at, at + 20).map(({ email }) => email)
-    for (const [email, id] of await logged(message, emails, options, fetch)) ids.set(email, id)
+    rows.push(...(await logged(message, emails, options, fetch)))
   }
-  if (ids.size === 0) return 'absent'
+  if (rows.length === 0) return 'absent'
   const missing = diagnostic('logs', 'the logs do not show this recipient')
-  return new Map(
-    recipients.map(({ email }: Recipient) => {
-      const id = ids.get(email.toLowerCase())
-      return [
-        email,
-        id === undefined ? { kind: 'unknown', diagnostic: missing } : { kind: 'accepted', providerMessageId: id },
-      ]
-    }),
-  )
+  return byRecipient({ recipients }, rows, { kind: 'unknown', diagnostic: missing })
 }
 
-/** The ids by address, of one page: the newest. */
-async function logged(message: Message, emails: string[], options: Options, fetch: Fetch): Promise<[string, string][]> {
+interface Logged {
+  email: string | null
+  id: string | null
+}
+
+/** Of one page: the newest. */
+async function logged(message: Message, emails: string[], options: Options, fetch: Fetch): Promise<Logged[]> {
   const query = new URLSearchParams({
     'filters[sent_after]': new Date(message.sendAt ?? message.acceptedAt).toISOString(),
     'filters[to][operator]': 'ci_equal',
@@ -316,10 +322,7 @@ async function logged(message: Message, emails: string[], options: Options, fetc
   const page = object(await ask(fetch, url, authorization(options)))
   const ours = objectsIn(page?.messages).filter((row) => object(row.custom_variables)?.waypost === message.id)
   if (ours.length === 0 && text(page?.next_page_cursor) !== null) throw new Error('the logs have more than one page')
-  return ours.flatMap((row) => {
-    const [to, id] = [text(row.to), text(row.message_id)]
-    return to !== null && id !== null ? [[to.toLowerCase(), id] as [string, string]] : []
-  })
+  return ours.map((row) => ({ email: text(row.to), id: text(row.message_id) }))
 }
 
 const reasons: Record<string, SuppressionReason> = {
@@ -329,15 +332,11 @@ const reasons: Record<string, SuppressionReason> = {
   'manual import': 'manual',
 }
 
-async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression, void, undefined> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const url = `${under(options.baseUrl ?? accountHost)}/api/suppressions`
   for (let last: string | null = null; ; ) {
-    const rows = objectsIn(await ask(fetch, last === null ? url : `${url}?last_id=${last}`, authorization(options)))
-    for (const row of rows) {
-      const email = text(row.email)
-      if (email !== null)
-        yield { email, reason: reasons[text(row.type) ?? ''] ?? 'manual', at: instant(row.created_at) }
-    }
+    const rows = listOf(await ask(fetch, last === null ? url : `${url}?last_id=${last}`, authorization(options)))
+    for (const row of rows) yield* suppression(row.email, reasons[text(row.type) ?? ''] ?? 'manual', row.created_at)
     const next = text(rows.at(-1)?.id)
     // A page that ends as the one before it would come again for ever.
     if (next === null || next === last) return

@@ -14,7 +14,7 @@ import {
   type HttpRequest,
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
@@ -22,16 +22,18 @@ import {
   everyone,
   jsonList,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
   withWords,
 } from '../src/mail/answer.ts'
-import { askJson, bareType, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByClass } from '../src/mail/bounce-class.ts'
+import { bareType, emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { type Bounce, bounceByClass } from '../src/mail/bounce.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { base64, hmac, same } from '../src/mail/signature.ts'
@@ -49,6 +51,7 @@ import {
   type ProviderEventType,
   text,
   UnreadableHook,
+  utc,
   type Webhook,
 } from '../src/mail/webhook.ts'
 
@@ -184,7 +187,7 @@ function mail(handoff: Handoff): Record<string, unknown> {
     headers: {
       ...headerObject(parts.headers),
       'Message-ID': message.messageId,
-      ...(parts.replyTo.length > 0 ? { 'Reply-To': parts.replyTo.map(formatMailbox).join(', ') } : {}),
+      ...(parts.replyTo.length > 0 ? { 'Reply-To': formatMailboxes(parts.replyTo) } : {}),
     },
     ...(message.priority === 'high' ? { important: true } : {}),
     ...(message.tags.length > 0 ? { tags: tags(message) } : {}),
@@ -202,7 +205,7 @@ function tags({ tags }: Message): string[] {
 
 /** Nothing but an image goes inline. */
 function isImage(file: Attachment): boolean {
-  return file.inline && !!file.contentId && /^image\//i.test(file.contentType)
+  return isInline(file) && /^image\//i.test(file.contentType)
 }
 
 function upload(file: Attachment, name: string): { type: string; name: string; content: string } {
@@ -259,7 +262,8 @@ function result(answer: HttpAnswer, results: readonly Record<string, unknown>[],
   if (status !== 'rejected') return byStatus(answer, null)
   // There for some days only, and not because the mailbox does not exist: another way may reach it.
   if (reason === 'soft-bounce') return rejected('host', said)
-  if (suppressed.has(reason) || reason === 'invalid') return rejected('recipient', said)
+  if (reason === 'hard-bounce' || reason === 'invalid') return rejected('recipient', said)
+  if (suppressed.has(reason)) return rejected('recipient', onList(said))
   if (reason === 'invalid-sender' || reason === 'unsigned') return rejected('identity', said)
   return rejected(reason === 'test-mode-limit' ? 'account' : 'message', said)
 }
@@ -273,18 +277,10 @@ const reasons: Record<string, SuppressionReason> = {
 
 /** A thousand come, without a way to ask for the next. Who bounced softly is there for some days only, and left out. */
 async function* suppressions({ baseUrl, apiKey }: Options, fetch: Fetch): AsyncIterable<VendorSuppression> {
-  const entries = await askJson(fetch, under(baseUrl, '/api/1.4/rejects/list'), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ key: apiKey }),
-  })
-  if (!Array.isArray(entries)) throw new Error('Mandrill answered without a list of suppressions.')
-  for (const entry of entries.map(object)) {
-    const email = text(entry?.email)
-    const reason = reasons[text(entry?.reason) ?? '']
-    // Written without a zone, and means UTC.
-    const at = instant(`${entry?.created_at}Z`.replace(' ', 'T'))
-    if (email !== null && reason) yield { email, reason, at }
+  const entries = listOf(await ask(fetch, under(baseUrl, '/api/1.4/rejects/list'), {}, { key: apiKey }))
+  for (const entry of entries) {
+    const reason = reasons[text(entry.reason) ?? '']
+    if (reason) yield* suppression(entry.email, reason, utc(entry.created_at))
   }
   if (entries.length >= 1000) throw new Error('Mandrill tells of 1,000 suppressions at most: export the rest there.')
 }
@@ -330,7 +326,7 @@ function read(call: HookCall): ProviderEvent[] {
   })
 }
 
-function bounceOf(name: string, code: string | null): NonNullable<ProviderEvent['bounce']> {
+function bounceOf(name: string, code: string | null): Bounce {
   const byCode = code === null ? 'hard' : bounceByClass(code)
   return name === 'hard_bounce' || byCode !== 'hard' ? byCode : 'soft'
 }

@@ -2,7 +2,7 @@
  * Ongage: a platform in front of the mail services of a customer, called for one mail to one contact of a list.
  * https://ongage.atlassian.net/wiki/spaces/HELP/pages/947486763 (transactional API, send_embed_content)
  * It carries no Cc, attachments, headers or tags, and gives no id: ours stands for it. What it tells later names an address and a
- * list but no mail, so that no webhook is read. Unverified: what it answers where something is wrong, whether `content_text` is
+ * list but neither mail nor time: it is joined to the latest mail that it had for them. Unverified: what it answers where something is wrong, whether `content_text` is
  * taken here as elsewhere in its API, what becomes of an address that is no contact of the list, and sizes.
  */
 import { z } from 'zod'
@@ -10,8 +10,18 @@ import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src
 import { byStatus, everyone, jsonObject, rejected } from '../src/mail/answer.ts'
 import { partsOf, postJson, textAsHtml } from '../src/mail/asking.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
-import { baseUrl, credential } from '../src/mail/settings.ts'
-import { line, object } from '../src/mail/webhook.ts'
+import { addressSecret, baseUrl, credential } from '../src/mail/settings.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
+import {
+  type HookCall,
+  hookObjects,
+  keyOf,
+  line,
+  object,
+  type ProviderEvent,
+  text,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
 const number = z.int().min(1)
 
@@ -30,9 +40,17 @@ const options = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether those on its suppression lists are skipped, which is not told'),
+  webhookSecret: addressSecret,
   baseUrl: baseUrl('https://api.ongage.net'),
 })
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<Options> = {
+  tells: ['bounced', 'complained', 'unsubscribed'],
+  setup: 'Account settings, Webhook endpoint URL',
+  ...bySecretInAddress,
+  read,
+}
 
 export default adapter<Options>({
   name: 'ongage',
@@ -45,6 +63,7 @@ export default adapter<Options>({
     // It takes a list, and mails each of them apart; but an answer says nothing of each.
     maxRecipients: 1,
     cc: false,
+    maxReplyTo: 1,
     attachments: false,
     inline: false,
     // It takes none at all.
@@ -57,6 +76,7 @@ export default adapter<Options>({
     idempotency: null,
   },
   send: { kind: 'http', request, outcomes },
+  webhook,
 })
 
 function request(handoff: Handoff, options: Options): HttpRequest {
@@ -75,7 +95,6 @@ function request(handoff: Handoff, options: Options): HttpRequest {
         addresses: {
           ...(from.name ? { from_name: from.name } : {}),
           from_address: from.email,
-          // It takes one.
           reply_address: (replyTo[0] ?? from).email,
         },
       },
@@ -101,4 +120,30 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   const errors = payload?.errors === undefined ? null : JSON.stringify(payload.errors)
   const words = line(payload?.code, payload?.message, errors) ?? 'no reason given'
   return all(answer.status < 300 ? rejected('message', diagnostic(answer.status, words)) : byStatus(answer, words))
+}
+
+const told: Record<string, Pick<ProviderEvent, 'type' | 'bounce'>> = {
+  soft: { type: 'bounced', bounce: 'soft' },
+  hard: { type: 'bounced', bounce: 'hard' },
+  unsubscribe: { type: 'unsubscribed' },
+  complaint: { type: 'complained' },
+}
+
+/** What came together in ten minutes, of every list of the account: the other lists' mail is not ours. */
+function read(call: HookCall, { listId }: Options): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const what = told[text(event.status) ?? '']
+    const recipient = text(event.email)
+    if (what === undefined || recipient === null || text(event.list_id) !== String(listId)) return []
+    return {
+      ...what,
+      at: null,
+      recipient,
+      messageId: null,
+      providerMessageId: null,
+      // Once a day, for nothing else tells two events of a kind apart.
+      key: keyOf(event.status, recipient, new Date(call.at).toISOString().slice(0, 10)),
+      detail: line(event.esp_name),
+    }
+  })
 }

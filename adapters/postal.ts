@@ -8,13 +8,12 @@ import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { byStatus, deferred, everyone, jsonObject, rejected } from '../src/mail/answer.ts'
 import { postJson } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-class.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { baseUrl, credential, hostName, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { fromBase64, joined, signedByRsa } from '../src/mail/signature.ts'
-import { enhancedStatus } from '../src/mail/status.ts'
 import {
   type HookCall,
   hookObjects,
@@ -180,7 +179,7 @@ function read(call: HookCall): ProviderEvent[] {
         providerMessageId: text(about.id),
         key: keyOf(event.uuid, name, about.id),
         // Of the last reply; a bounce by mail has none, and when all tries are used up it says little.
-        ...(type === 'bounced' ? { bounce: bounceByStatus(enhancedStatus(text(payload.output) ?? '')) } : {}),
+        ...(type === 'bounced' ? { bounce: bounceOf(text(payload.output)) } : {}),
         detail: line(details, payload.output, payload.url),
       },
     ]

@@ -20,7 +20,7 @@ import {
   retryAfter,
 } from '../src/mail/answer.ts'
 import { bareType, emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-kind.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox } from '../src/mail/compose.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -271,17 +271,17 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: marked(message.email_headers),
       providerMessageId: text(message.email_id),
       key: keyOf(message.id),
-      ...(type === 'bounced' ? { bounce: bounceOf(name, message.email_response_code, said) } : {}),
+      ...(type === 'bounced' ? { bounce: kindOfBounce(name, message.email_response_code, said) } : {}),
       detail: line(type === 'delivered' ? null : message.email_response_code, said, message.blocklist_reason),
     },
   ]
 }
 
 /** There is an event of its own for a mailbox that does not exist: every other is in doubt. */
-function bounceOf(name: string, code: unknown, said: string | null): 'hard' | 'soft' | 'block' {
+function kindOfBounce(name: string, code: unknown, said: string | null): 'hard' | 'soft' | 'block' {
   if (name === 'email_mailbox_not_found') return 'hard'
   if (name === 'email_spam') return 'block'
-  return bounceByStatus(said) ?? (String(code).startsWith('4') ? 'soft' : 'block')
+  return bounceOf(said, String(code).startsWith('4') ? 'soft' : 'block')
 }
 
 /** Our id, where the mail bore one alone. */

@@ -1,8 +1,9 @@
 /**
  * SendPulse's SMTP service, over its REST API: a token first, then JSON with the HTML in base64.
  * https://sendpulse.com/integrations/api/smtp (its OpenAPI document, 2026-08)
- * What it tells later bears a number that no answer gives, and nothing of ours: no event could be joined to its mail, so no
- * webhook is read. Unverified: the largest mail and the most recipients; the time zone of its suppressions.
+ * What it tells later bears a number that no answer gives, and nothing of ours: an event is joined to the latest mail that it had
+ * for the recipient. Unverified: the largest mail and the most recipients; the time zone of its suppressions; the names of events,
+ * which no contract of its API lists.
  */
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
@@ -12,24 +13,47 @@ import {
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
-import { emailAndName, partsOf, postJson, textAsHtml, textInBase64 } from '../src/mail/asking.ts'
+import { emailAndName, partsOf, postJson, textAsHtml, textInBase64, under } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { listOf, readJson, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
-import { baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { instant, object, text } from '../src/mail/webhook.ts'
+import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
+import {
+  type HookCall,
+  hookObjects,
+  instant,
+  keyOf,
+  line,
+  type ProviderEvent,
+  type ProviderEventType,
+  text,
+  utc,
+  type Webhook,
+} from '../src/mail/webhook.ts'
 
 const options = z.strictObject({
   clientId: credential('The ID of the account’s API, in its settings'),
   clientSecret: credential('The secret beside it'),
+  webhookSecret: addressSecret,
   baseUrl: baseUrl('https://api.sendpulse.com'),
 })
 type Options = z.infer<typeof options>
+
+const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
+  tells: ['accepted', 'delivered', 'bounced', 'complained', 'opened', 'clicked', 'unsubscribed'],
+  setup: 'SMTP service, Settings, Webhooks: choose every event',
+  ...bySecretInAddress,
+  read,
+}
 
 // Neither is published.
 const limits = { maxBytes: 10_000_000, maxRecipients: 50 }
@@ -41,6 +65,7 @@ export default adapter<Options>({
   features: {
     forms: ['parts'],
     ...limits,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     // It takes none at all.
@@ -53,6 +78,7 @@ export default adapter<Options>({
     idempotency: null,
   },
   send: { kind: 'sdk', call, outcomes },
+  webhook,
   suppressions,
   smtp: overSmtp({
     name: 'sendpulse',
@@ -60,15 +86,17 @@ export default adapter<Options>({
     options: z.strictObject({
       user: credential('The address the account logs in with'),
       pass: credential('The SMTP password, in the settings of the SMTP service'),
+      webhookSecret: addressSecret,
       ...smtpSettings('smtp-pulse.com', 465),
     }),
     features: limits,
     login: ({ user, pass }) => ({ user, pass }),
+    webhook,
   }),
 })
 
 function desk({ baseUrl, clientId, clientSecret }: Options): TokenDesk {
-  return { url: `${baseUrl.replace(/\/+$/, '')}/oauth/access_token`, clientId, clientSecret, as: 'json' }
+  return { url: under(baseUrl, '/oauth/access_token'), clientId, clientSecret, as: 'json' }
 }
 
 async function call(handoff: Handoff, options: Options, fetch: Fetch): Promise<unknown> {
@@ -87,7 +115,6 @@ function email(handoff: Handoff): Record<string, unknown> {
     ...list('to', to),
     ...list('cc', cc),
     ...list('bcc', bcc),
-    // It takes one.
     ...(parts.replyTo[0] ? { reply_to: emailAndName(parts.replyTo[0]) } : {}),
     subject: parts.subject || ' ',
     // Both bodies are required; it can make the text from the HTML, but not the other way round.
@@ -133,7 +160,9 @@ function outcomes(handoff: Handoff, given: HttpAnswer, options: Options): Outcom
   if (code === 550 && handoff.recipients.length > 1) return all(deferred('message', said, 0))
   // A code for whatever has none, so that there are only words.
   const recipientIsBad = recipient.has(code) || (code === 422 && /recipient email/i.test(words))
-  if (recipientIsBad) return refusedRecipients(handoff.recipients, addressesIn(words), said)
+  if (recipientIsBad) {
+    return refusedRecipients(handoff.recipients, addressesIn(words), code === 904 ? onList(said) : said)
+  }
   if (code === 422 && /quota|bandwidth|currently limited/i.test(words)) return all(deferred('account', said))
   if (code === 422 && /sender|argument from/i.test(words)) return all(rejected('identity', said))
   return all(answer.status === 422 ? rejected('message', said) : byStatus(answer, words))
@@ -145,26 +174,56 @@ const page = 100
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   let first: string | null = null
   for (let offset = 0; ; ) {
-    const url = `${options.baseUrl.replace(/\/+$/, '')}/smtp/unsubscribe?limit=${page}&offset=${offset}`
+    const url = under(options.baseUrl, `/smtp/unsubscribe?limit=${page}&offset=${offset}`)
     const answer = await withToken(options, desk(options), fetch, (token) =>
       fetch(url, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } }),
     )
-    const items: unknown = answer.ok ? await answer.json() : null
-    if (!Array.isArray(items)) throw new Error(`SendPulse did not give its list: HTTP ${answer.status}`)
-    const known = items.map(object).filter((item) => item !== null)
+    const known = listOf(await readJson(answer, '/smtp/unsubscribe'))
     const begins = text(known[0]?.email)
     if (begins === null || begins === first) return
-    for (const item of known) {
-      const email = text(item.email)
-      if (email === null) continue
-      yield { email, reason: reason(item), at: instant(text(item.date)?.replace(/^(\S+) (\S+)$/, '$1T$2Z')) }
-    }
+    for (const item of known) yield* suppression(item.email, reason(item), utc(item.date))
     first = begins
-    offset += items.length
+    offset += known.length
   }
 }
 
 function reason(item: Record<string, unknown>): VendorSuppression['reason'] {
   if (Number(item.spam_complaint) === 1) return 'complaint'
   return Number(item.unsubscribe_by_link) === 1 ? 'unsubscribe' : 'manual'
+}
+
+const types: Record<string, ProviderEventType> = {
+  new: 'accepted',
+  delivered: 'delivered',
+  undelivered: 'bounced',
+  hard_bounces: 'bounced',
+  soft_bounces: 'bounced',
+  opened: 'opened',
+  clicked: 'clicked',
+  redirected: 'clicked',
+  unsubscribed: 'unsubscribed',
+  spam_by_user: 'complained',
+}
+
+/** Events of half a minute in a list. One that names nobody belongs to nothing. */
+function read(call: HookCall): ProviderEvent[] {
+  return hookObjects(call).flatMap((event) => {
+    const name = text(event.event) ?? ''
+    const type = types[name]
+    const recipient = text(event.recipient) ?? text(event.email)
+    if (type === undefined || recipient === null) return []
+    const link = text(event.link_url)
+    const status = text(event.smtp_server_response_subcode)
+    const reply = line(event.smtp_server_response_code, status, event.smtp_server_response)
+    return {
+      type,
+      at: instant(event.timestamp),
+      recipient,
+      messageId: null,
+      providerMessageId: null,
+      key: keyOf(name, event.message_id ?? event.task_id, recipient, event.timestamp, link),
+      ...(type === 'bounced' ? { bounce: bounceOf(reply, name === 'hard_bounces' ? 'hard' : 'soft') } : {}),
+      detail: line(type === 'delivered' ? null : reply, link),
+    }
+  })
 }

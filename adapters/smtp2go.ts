@@ -15,32 +15,33 @@ import {
   type HttpRequest,
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   waitAsked,
+  withWords,
 } from '../src/mail/answer.ts'
-import { partsOf, postJson } from '../src/mail/asking.ts'
+import { isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Attachment, Header, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn, under } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
-  hardByReply,
   hookObjects,
   hookText,
-  instant,
   keyOf,
   line,
   object,
@@ -49,6 +50,7 @@ import {
   type ProviderEventType,
   text,
   UnreadableHook,
+  utc,
   type Webhook,
 } from '../src/mail/webhook.ts'
 
@@ -87,10 +89,8 @@ const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
     'clicked',
     'unsubscribed',
   ],
-  secrets: ['webhookSecret'],
   setup: `Settings, Webhooks: every email event, and ${idHeader} among the custom headers`,
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -163,8 +163,7 @@ function ours({ id, tags }: Message): Header[] {
 function request(handoff: Handoff, options: Options): HttpRequest {
   const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
-  const replyTo: Header[] =
-    parts.replyTo.length > 0 ? [['Reply-To', parts.replyTo.map(formatMailbox).join(', ')] as const] : []
+  const replyTo: Header[] = parts.replyTo.length > 0 ? [['Reply-To', formatMailboxes(parts.replyTo)] as const] : []
   const headers = [...replyTo, ...parts.headers, ...ours(handoff.message)]
   const files = parts.attachments.filter((attachment) => !isInline(attachment))
   const inlines = parts.attachments.filter(isInline)
@@ -179,14 +178,10 @@ function request(handoff: Handoff, options: Options): HttpRequest {
     custom_headers: headers.map(([header, value]) => ({ header, value })),
     ...(files.length > 0 ? { attachments: files.map((one) => file(one, one.filename || 'attachment')) } : {}),
     // The file's name is its Content-ID.
-    ...(inlines.length > 0 ? { inlines: inlines.map((one) => file(one, one.contentId!)) } : {}),
+    ...(inlines.length > 0 ? { inlines: inlines.map((one) => file(one, one.contentId)) } : {}),
     // Said, for the default is to change, and without it the answer tells no failure.
     fastaccept: false,
   })
-}
-
-function isInline({ inline, contentId }: Attachment): boolean {
-  return inline && contentId !== undefined && contentId !== ''
 }
 
 function file({ content, contentType }: Attachment, filename: string) {
@@ -213,7 +208,7 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
     return refusedRecipients(handoff.recipients, addressesIn(`${words} ${text(wrong?.message) ?? ''}`), said)
   }
   if (status === 400 && aboutSender.test(words)) return all(rejected('identity', said))
-  return all({ ...byStatus(answer, words), diagnostic: said } as Outcome)
+  return all(withWords(byStatus(answer, words), said))
 }
 
 const aboutSender = /\b(verif|sender|from address|not allowed to send)/i
@@ -227,7 +222,8 @@ function taken(handoff: Handoff, answer: HttpAnswer, data: Record<string, unknow
     return everyone(handoff, id === null ? byStatus(answer, null) : { kind: 'accepted', providerMessageId: id })
   }
   const words = failures.map(String).join('; ')
-  const said = diagnostic(`${answer.status}/failed`, words || 'it failed, and it does not say why')
+  const failure = diagnostic(`${answer.status}/failed`, words || 'it failed, and it does not say why')
+  const said = suppressedBefore.test(words) ? onList(failure) : failure
   const named = new Set(addressesIn(words).map((address) => address.toLowerCase()))
   const people = handoff.recipients.map(({ email }) => email).filter((email) => named.has(email.toLowerCase()))
   // Some of its mail failed, and some went.
@@ -275,9 +271,9 @@ function read(call: HookCall): ProviderEvent[] {
         recipient: text(event.rcpt),
         messageId,
         providerMessageId: id,
-        key: keyOf(id, name, event.rcpt, event.time, event.url).slice(0, 500),
+        key: keyOf(id, name, event.rcpt, event.time, event.url),
         ...(type === 'bounced'
-          ? { bounce: event.bounce === 'hard' ? hardByReply(event.message) : ('soft' as const) }
+          ? { bounce: event.bounce === 'hard' ? bounceOf(text(event.message), 'hard') : ('soft' as const) }
           : {}),
         detail: line(event.message, event.context, event.url ?? event.link),
       },
@@ -293,25 +289,19 @@ function fieldsOf(call: HookCall): Record<string, unknown>[] {
   return [Object.fromEntries(form)]
 }
 
-/** A time that is UTC whether it says so or not. */
-function utc(value: unknown): number | null {
-  const given = text(value)?.replace(/^(\d{4}-\d\d-\d\d) /, '$1T')
-  return instant(given !== undefined && /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(given) ? `${given}Z` : given)
-}
-
 const reasons: Record<string, SuppressionReason> = { bounce: 'bounce', spam: 'complaint', unsubscribe: 'unsubscribe' }
 
 /** Whole domains are on its list too: those are no addresses. */
-async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression, void, undefined> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const asked = { start_date: '2000-01-01', end_date: new Date(Date.now() + 86_400_000).toISOString() }
   let token: string | null = null
   do {
     const body = { ...asked, ...(token === null ? {} : { continue_token: token }) }
     const page = object(object(await ask(fetch, `${api(options)}/v3/suppression/view`, keyHeader(options), body))?.data)
-    for (const entry of objectsIn(page?.results)) {
+    for (const entry of listOf(page?.results)) {
       const email = text(entry.email_address)
       const reason = reasons[text(entry.reason) ?? ''] ?? 'manual'
-      if (email?.includes('@')) yield { email, reason, at: utc(entry.timestamp) }
+      if (email?.includes('@')) yield* suppression(email, reason, utc(entry.timestamp))
     }
     token = text(page?.continue_token)
   } while (token !== null)

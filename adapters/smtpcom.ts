@@ -6,16 +6,17 @@
  */
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailboxes } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
-import { bareType, partsOf, postJson } from '../src/mail/asking.ts'
+import { bareType, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
   hookObjects,
@@ -40,11 +41,9 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
   tells: ['accepted', 'deferred', 'delivered', 'bounced', 'complained', 'unsubscribed', 'opened', 'clicked'],
-  secrets: ['webhookSecret'],
   setup:
     'Callbacks of the channel: one for each event, medium http, with &event= and the event’s name behind the address',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -152,7 +151,7 @@ function customHeaders({ headers, replyTo }: Parts, message: Message): Record<st
     ...Object.fromEntries(
       [...all.values()].map(({ name, values }) => [name, values.length === 1 ? values[0]! : values]),
     ),
-    ...(replyTo.length > 1 ? { 'Reply-To': replyTo.map(formatMailbox).join(', ') } : {}),
+    ...(replyTo.length > 1 ? { 'Reply-To': formatMailboxes(replyTo) } : {}),
     'Message-ID': message.messageId,
     'X-SMTPAPI': smtpApi(message),
   }
@@ -216,18 +215,13 @@ async function reconcile(
   const emails = new Set(recipients.map(({ email }) => email.toLowerCase()))
   for (let offset = 0; ; offset += page) {
     const query = new URLSearchParams({ channel, start, limit: String(page), offset: String(offset) })
-    const answer = await fetch(`${baseUrl.replace(/\/+$/, '')}/v4/messages?${query}`, {
-      headers: { authorization: `Bearer ${apiKey}`, accept: 'application/json' },
-    })
-    const items = object(object(await answer.json())?.data)?.items
-    if (!answer.ok || !Array.isArray(items)) throw new Error(`the log was not given: HTTP ${answer.status}`)
-    const ours = items
-      .map(object)
-      .find(
-        (item) =>
-          object(item?.smtp_vars)?.waypost === message.id &&
-          emails.has(text(object(item?.msg_data)?.rcpt_to)?.toLowerCase() ?? ''),
-      )
+    const log = object(await ask(fetch, under(baseUrl, `/v4/messages?${query}`), { authorization: `Bearer ${apiKey}` }))
+    const items = listOf(object(log?.data)?.items)
+    const ours = items.find(
+      (item) =>
+        object(item.smtp_vars)?.waypost === message.id &&
+        emails.has(text(object(item.msg_data)?.rcpt_to)?.toLowerCase() ?? ''),
+    )
     const id = text(ours?.msg_id)
     if (id !== null) return everyone({ recipients }, { kind: 'accepted', providerMessageId: id })
     if (items.length < page) return 'absent'
@@ -272,7 +266,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(event.waypost),
       providerMessageId: text(event.tracking_id),
       key: text(event.id) ? keyOf(event.id, type) : keyOf(event.tracking_id, event.rcpt_to, type, at),
-      ...(type === 'bounced' ? { bounce: bounceOf(said, bounces[asked] ?? null) } : {}),
+      ...(type === 'bounced' ? { bounce: bounceOf(said, bounces[asked]) } : {}),
       detail: said,
     }
   })

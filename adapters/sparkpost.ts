@@ -2,36 +2,39 @@
  * SparkPost (Bird): JSON over HTTP, a transmission a call. Every recipient gets a copy of its own, in which `header_to` and a CC
  * header say who else it is for. No idempotency key; an event of ours under its metadata tells that a call was taken.
  * https://developers.sparkpost.com/api/transmissions and https://support.sparkpost.com/docs/tech-resources/extended-error-codes
- * Unverified: that a Message-ID of ours is kept; how long a tag may be.
+ * Unverified: that a Message-ID of ours is kept; how long a tag may be; several addresses in `reply_to`.
  */
 import { z } from 'zod'
 import {
   adapter,
+  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
   type VendorSuppression,
 } from '../src/mail/adapter.ts'
-import { formatMailbox, octets } from '../src/mail/address.ts'
+import { formatMailboxes, octets } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
   retryAfter,
   withWords,
 } from '../src/mail/answer.ts'
-import { askJson, emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
-import { bounceByClass } from '../src/mail/bounce-class.ts'
+import { emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
+import { bounceByClass } from '../src/mail/bounce.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
-import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { addressSecret, credential, notBoth, otherBaseUrl, smtpSettings } from '../src/mail/settings.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import type { SuppressionReason } from '../src/mail/suppression.ts'
 import {
   type HookCall,
@@ -58,12 +61,9 @@ const options = z
     ...common,
     region: z.enum(['us', 'eu']).optional().describe('Where the account lives: us or eu'),
     ipPool: z.string().min(1).optional().describe('The id of the IP pool to send from'),
-    baseUrl: baseUrl(hosts.us).unwrap().optional().describe("Where the API is, instead of the region's host"),
+    baseUrl: otherBaseUrl,
   })
-  .refine((value) => value.region === undefined || value.baseUrl === undefined, {
-    path: ['region'],
-    message: 'region does nothing beside baseUrl: leave one out',
-  })
+  .refine(...notBoth)
 type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
@@ -79,10 +79,8 @@ const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
     'clicked',
     'unsubscribed',
   ],
-  secrets: ['webhookSecret'],
   setup: 'Webhooks, Create Webhook: choose all message, engagement, generation and unsubscribe events',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
 }
 
@@ -117,14 +115,12 @@ export default adapter<Options>({
       from: `${new Date(handoff.message.acceptedAt).toISOString().slice(0, 19)}Z`,
       per_page: '100',
     })
-    const found = object(
-      await askJson(fetch, `${api(options)}/events/message?${query}`, { headers: credentials(options) }),
-    )
-    if (!Array.isArray(found?.results)) throw new TypeError('no list of events')
-    const ours = found.results.map(object).find((event) => object(event?.rcpt_meta)?.waypost === handoff.message.id)
+    const found = object(await ask(fetch, `${api(options)}/events/message?${query}`, credentials(options)))
+    const events = listOf(found?.results)
+    const ours = events.find((event) => object(event.rcpt_meta)?.waypost === handoff.message.id)
     const id = text(ours?.transmission_id)
     if (id !== null) return everyone(handoff, { kind: 'accepted', providerMessageId: id })
-    if (found.results.length >= 100) throw new TypeError('more events than were looked at')
+    if (events.length >= 100) throw new TypeError('more events than were looked at')
     return 'absent'
   },
   suppressions,
@@ -172,12 +168,13 @@ function transmission(handoff: Handoff, options: Options): Record<string, unknow
   const parts = partsOf(handoff)
   const { message } = handoff
   const { to, cc, bcc } = roles(handoff, parts)
-  const list = (mailboxes: readonly { email: string; name?: string }[]) => mailboxes.map(formatMailbox).join(', ')
   // A lone addressee is its own To.
-  const first = to.length === 1 ? [emailAndName(to[0]!)] : to.map(({ email }) => ({ email, header_to: list(to) }))
-  const others = [...cc, ...bcc].map(({ email }) => ({ email, header_to: list(to) }))
-  const inline = parts.attachments.filter((file) => isInline(file, parts.html))
-  const attached = parts.attachments.filter((file) => !isInline(file, parts.html))
+  const first =
+    to.length === 1 ? [emailAndName(to[0]!)] : to.map(({ email }) => ({ email, header_to: formatMailboxes(to) }))
+  const others = [...cc, ...bcc].map(({ email }) => ({ email, header_to: formatMailboxes(to) }))
+  // Inline images are refused where there is no HTML.
+  const inline = parts.html ? parts.attachments.filter(isInline) : []
+  const attached = parts.attachments.filter((file) => !parts.html || !isInline(file))
   return {
     options: {
       transactional: transactional(message),
@@ -193,17 +190,17 @@ function transmission(handoff: Handoff, options: Options): Record<string, unknow
     content: {
       from: emailAndName(parts.from),
       subject: parts.subject || ' ',
-      ...(parts.replyTo.length > 0 ? { reply_to: list(parts.replyTo) } : {}),
+      ...(parts.replyTo.length > 0 ? { reply_to: formatMailboxes(parts.replyTo) } : {}),
       ...(parts.html ? { html: parts.html } : {}),
       ...(parts.text || !parts.html ? { text: parts.text || ' ' } : {}),
       headers: {
         ...headerObject(parts.headers),
         'Message-ID': message.messageId,
-        ...(cc.length > 0 ? { CC: list(cc) } : {}),
+        ...(cc.length > 0 ? { CC: formatMailboxes(cc) } : {}),
       },
       ...(attached.length > 0 ? { attachments: attached.map((file) => upload(file, file.filename)) } : {}),
       // The name becomes the Content-ID.
-      ...(inline.length > 0 ? { inline_images: inline.map((file) => upload(file, file.contentId!)) } : {}),
+      ...(inline.length > 0 ? { inline_images: inline.map((file) => upload(file, file.contentId)) } : {}),
     },
   }
 }
@@ -220,11 +217,6 @@ function metadata(message: Message): Record<string, string> {
     if (key !== 'waypost' && octets(JSON.stringify({ ...fits, [key]: value })) <= 1000) fits[key] = value
   }
   return fits
-}
-
-/** Inline images are refused where there is no HTML. */
-function isInline(file: Attachment, html: string | undefined): boolean {
-  return file.inline && !!file.contentId && !!html
 }
 
 function upload(file: Attachment, name: string): { name: string; type: string; data: string } {
@@ -252,10 +244,10 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       return refusedRecipients(handoff.recipients, addressesIn(words), said)
     case '1502':
       return all(deferred('provider', said, retryAfter(answer.headers)))
-    // Suppressed, where it was the only recipient; no valid recipient at all.
+    // Suppressed, where it was the only recipient; no valid recipient at all, whatever was wrong with each.
     case '1902':
     case '5002':
-      return refusedRecipients(handoff.recipients, addressesIn(words), said)
+      return refusedRecipients(handoff.recipients, addressesIn(words), onList(said))
     case '7000':
     case '7001':
       return all(rejected('identity', said))
@@ -300,26 +292,19 @@ const sources: Record<string, SuppressionReason> = {
 }
 
 /** A page leads to the next by a cursor, which is asked for where the first was, wherever its link points. */
-async function* suppressions(options: Options, fetch: Parameters<typeof askJson>[0]): AsyncIterable<VendorSuppression> {
+async function* suppressions(options: Options, fetch: Fetch): AsyncIterable<VendorSuppression> {
   let cursor: string | null = 'initial'
   while (cursor !== null) {
     const query = new URLSearchParams({ cursor, per_page: '1000' })
     const url = `${api(options)}/suppression-list?${query}`
-    const page = object(await askJson(fetch, url, { headers: credentials(options) }))
-    if (!Array.isArray(page?.results)) throw new Error('SparkPost answered without a list of suppressions.')
-    for (const entry of page.results.map(object)) {
-      const email = text(entry?.recipient)
-      if (email === null) continue
-      yield {
-        email,
-        reason: sources[text(entry?.source) ?? ''] ?? 'manual',
-        at: instant(entry?.created) ?? instant(entry?.updated),
-      }
+    const page = object(await ask(fetch, url, credentials(options)))
+    const entries = listOf(page?.results)
+    for (const { recipient, source, created, updated } of entries) {
+      yield* suppression(recipient, sources[text(source) ?? ''] ?? 'manual', created ?? updated)
     }
-    const links: unknown[] = Array.isArray(page.links) ? page.links : []
-    const next = text(links.map(object).find((link) => link?.rel === 'next')?.href)
+    const next = text(objectsIn(page?.links).find(({ rel }) => rel === 'next')?.href)
     const following: string | null = next === null ? null : (URL.parse(next, url)?.searchParams.get('cursor') ?? null)
-    cursor = page.results.length === 0 || following === cursor ? null : following
+    cursor = entries.length === 0 || following === cursor ? null : following
   }
 }
 

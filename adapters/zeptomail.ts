@@ -17,7 +17,7 @@ import {
   rejected,
 } from '../src/mail/answer.ts'
 import { bareType, headerObject, partsOf, postJson } from '../src/mail/asking.ts'
-import { bounceByStatus } from '../src/mail/bounce-kind.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -257,7 +257,7 @@ function read(call: HookCall): ProviderEvent[] {
             messageId: ourId(info?.client_reference),
             providerMessageId: text(message.request_id),
             key: keyOf(message.request_id, name, recipient, at, index, place).slice(0, 500),
-            ...(type === 'bounced' ? { bounce: bounceOf(name, said) } : {}),
+            ...(type === 'bounced' ? { bounce: kindOfBounce(name, said) } : {}),
             detail: line(said, detail.clicked_link),
           },
         ]
@@ -277,6 +277,6 @@ function lone(info: Record<string, unknown> | null): string | null {
   return people.length === 1 ? (text(object(first?.email_address)?.address) ?? text(first?.address)) : null
 }
 
-function bounceOf(name: string, said: string | null): 'hard' | 'soft' | 'block' {
-  return /^soft/i.test(name) ? 'soft' : (bounceByStatus(said) ?? 'hard')
+function kindOfBounce(name: string, said: string | null): 'hard' | 'soft' | 'block' {
+  return /^soft/i.test(name) ? 'soft' : bounceOf(said, 'hard')
 }

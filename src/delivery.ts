@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -54,6 +54,8 @@ export class Delivery {
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
   #leasedUntil: number
+  /** Nobody but a provider that is shut or sick is left, see the plan. */
+  #lastResort = false
 
   constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
     this.#parts = parts
@@ -77,7 +79,8 @@ export class Delivery {
    */
   async send(recipients: Recipient[], planned: Planned): Promise<void> {
     const { standings, clock } = this.#parts
-    const { route, policy, candidates } = planned
+    const { route, policy, candidates, lastResort } = planned
+    this.#lastResort = lastResort
     const plan: StoredPlan = { route, policy, candidates, rejected: [...planned.rejected] }
     const avoid = [...this.#claim.avoid]
     let rest = recipients
@@ -100,7 +103,8 @@ export class Delivery {
       }
       const content = await this.#prepare(provider, plan)
       if (!content) continue
-      if (!standings.take(candidate.provider, rest.length, clock())) {
+      const to = rest.map(({ email }) => email)
+      if (!standings.take(candidate.provider, rest.length, clock(), { to, lastResort })) {
         plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
         openAt ??= clock()
         continue
@@ -201,7 +205,7 @@ export class Delivery {
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const offer = Object.assign(this.#handoff(provider, recipients), { content })
-    const called = await standings.call(name, this.#message, async () => {
+    const make = async () => {
       try {
         return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
       } catch (error) {
@@ -209,7 +213,8 @@ export class Delivery {
         const reason = 'an error of our own ended the attempt; see the log'
         return forAll(emails, { kind: 'unknown', diagnostic: diagnostic('bug', reason) })
       }
-    })
+    }
+    const called = await standings.call(name, this.#message, make, { lastResort: this.#lastResort })
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
@@ -220,7 +225,7 @@ export class Delivery {
   #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content' | 'signal'> {
     const message = this.#message
     return {
-      message,
+      message: withTags(message, provider.adapter.features),
       recipients,
       get idempotencyKey() {
         return idempotencyKey(message, provider.name, recipients)
@@ -259,7 +264,10 @@ export class Delivery {
     const changes = this.#changes()
     const avoid: string[] = []
     const call = { ...this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid), absent }
-    for (const recipient of recipients) changes.apply(recipient, made.outcomes?.get(recipient.email) ?? still, call)
+    for (const recipient of recipients) {
+      const answer = made.outcomes?.get(recipient.email) ?? still
+      changes.apply(recipient, ofTheFirst(answer), call)
+    }
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
     changes.keep = []
@@ -335,6 +343,15 @@ export class Delivery {
       }
     }
   }
+}
+
+/**
+ * What an answer to a second call under the same key tells of the first. That it was taken, or refused for the mail's or the
+ * recipient's sake, holds for both; too many calls, a wrong key or a fault is about the second alone.
+ */
+function ofTheFirst(answer: Outcome): Outcome {
+  if (!('cause' in answer) || answer.cause === 'recipient' || answer.cause === 'message') return answer
+  return { kind: 'unknown', diagnostic: answer.diagnostic }
 }
 
 /** The longest that any of the answers asked us to wait. */

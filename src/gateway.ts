@@ -76,7 +76,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         hour: new Date(now).getUTCHours(),
       },
       labels: typeOf(message).labels,
-      standing: standings.forMessage(message, now),
+      standing: standings.forMessage(message, recipient, now),
       now,
     }
     const reasons = new Map(avoid.map((name) => [name, 'may have taken it already: its answer never came']))
@@ -184,10 +184,10 @@ export function createGateway(parts: GatewayParts): Gateway {
 }
 
 /** Two recipients with the same key travel together. */
-function planKey({ route, candidates }: Planned): string {
-  return JSON.stringify([route, candidates.map(({ provider }) => provider)])
+function planKey({ route, candidates, lastResort }: Planned): string {
+  return JSON.stringify([route, lastResort, candidates.map(({ provider }) => provider)])
 }
 
 function suppressedPlan(version: string): Planned {
-  return { route: 'suppressed', policy: version, candidates: [], rejected: [], waitUntil: null }
+  return { route: 'suppressed', policy: version, candidates: [], rejected: [], waitUntil: null, lastResort: false }
 }

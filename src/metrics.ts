@@ -2,7 +2,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { ProviderView } from './mail/provider.ts'
+import { type ProviderView, providerStates } from './mail/provider.ts'
+import { isKnown } from './route/cells.ts'
 import type { NewEvent } from './store/store.ts'
 
 export interface MetricsSources {
@@ -26,8 +27,6 @@ export interface Metrics {
   notices(result: string, count: number): void
   text(): Promise<string>
 }
-
-const states = ['ready', 'draining', 'open', 'probing', 'limited'] as const
 
 /** A registry of its own, so that two gateways in one process (tests) do not share counts. */
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -110,7 +109,39 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset()
       for (const { name, state } of providers()) {
-        for (const each of states) this.set({ provider: name, state: each }, each === state ? 1 : 0)
+        for (const each of providerStates) this.set({ provider: name, state: each }, each === state ? 1 : 0)
+      }
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_share',
+    help: 'The part of mail that the breaker of a provider lets go there: 0 while it is open, in steps up to 1 as mail comes back',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, share } of providers()) this.set({ provider: name }, share)
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_observed',
+    help: '1 while a breaker that only observes would keep mail away',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, observed } of providers()) this.set({ provider: name }, observed === null ? 0 : 1)
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_host_success',
+    help: 'Share of good answers at the mailbox hosts where a provider is passed over, of those known by name',
+    labelNames: ['provider', 'host'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, hosts } of providers()) {
+        for (const { host, success } of hosts) if (isKnown(host)) this.set({ provider: name, host }, success)
       }
     },
   })

@@ -19,6 +19,7 @@ import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
+import { Hosts } from './hosts.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
 import { createLog } from './log.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
@@ -32,10 +33,11 @@ import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
-import { Standings, type Turn } from './standing.ts'
+import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { createInbound } from './track/inbound.ts'
+import { turnsIn } from './turns.ts'
 import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
@@ -172,10 +174,16 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   }
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
-  const standings = await Standings.open(store, clock, config.providers, (provider, what, breaker) => {
-    const detail = breaker && { reason: breaker.reason, until: new Date(breaker.openUntil).toISOString() }
-    log[what === 'open' || what === 'doubted' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
-  })
+  const dns = mailDns({ servers: [], allowPrivate: true })
+  const hosts = new Hosts(async (domain) => {
+    const found = await dns.exchangers(domain)
+    if (found.kind === 'unanswered') return undefined
+    return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
+  }, clock)
+  const standings = await Standings.open(
+    { store, clock, dice: Math.random, hosts, turned: turnsIn(log) },
+    config.providers,
+  )
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -220,7 +228,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     log,
     config: () => config,
   })
-  const dns = mailDns({ servers: [], allowPrivate: true })
   const gateway = createGateway({
     store,
     standings,
@@ -236,10 +243,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       const pattern = RE2JS.compile(source)
       return (text) => pattern.test(text)
     },
-    hostOf: async (domain) => {
-      const found = await dns.exchangers(domain)
-      return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
-    },
+    hostOf: (domain) => hosts.find(domain),
     wake: () => pump?.wake(),
   })
   const door = openDoor({
@@ -257,6 +261,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
     fetch: http.fetch(10_000),
     heard: report,
+    news: (provider, news) => standings.heard(provider, news),
     called(provider, what) {
       metrics.hook(provider, what)
       if ('refused' in what) log.warn({ provider, why: what.refused }, 'a call to /hooks was refused')
@@ -385,15 +390,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
 }
 
 const addresses = ({ http, smtp }: Config) => JSON.stringify([http.listen, smtp.listen, smtp.tlsListen])
-
-const turns: Record<Parameters<Turn>[1], string> = {
-  open: 'out of use: its breaker opened',
-  closed: 'back in use: its breaker closed',
-  drained: 'drained by an operator',
-  resumed: 'resumed by an operator',
-  doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
-  believed: 'takes mail again: its word about recipients is believed',
-}
 
 /** What a reload cannot change. */
 const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])

@@ -1,81 +1,79 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
+import type { Hosts } from './hosts.ts'
+import { closedTo, type Live, roomAt, takesLastResort, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { HookView, Provider, ProviderView } from './mail/provider.ts'
-import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
-import { type Health, observe, unmeasured } from './route/health.ts'
+import type { Provider, ProviderView } from './mail/provider.ts'
+import { createAllowance, dayOf } from './queue/limits.ts'
+import { type Became, Cells, type SavedCells } from './route/cells.ts'
+import { observe, unmeasured } from './route/health.ts'
+import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
-import { type Breaker, createBreaker, type SavedBreaker, type Verdict } from './send/breaker.ts'
+import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
 import type { Store } from './store/store.ts'
-
-/** All of a provider that changes while the process runs. */
-interface Live {
-  provider: Provider
-  breaker: Breaker
-  allowance: Allowance
-  health: Health
-  drained: boolean
-  throttledUntil: number
-  /** Its word about recipients. A recipient's own MX has the last one, and is not asked about others. */
-  rejections: Rejections | null
-  /** From domains that it said are not verified there, and until when to believe it. */
-  notReady: Map<string, number>
-  inFlight: number
-  /** Calls that may be made at once; those that wait for one to end. */
-  room: number
-  queue: (() => void)[]
-}
+import type { News } from './track/inbound.ts'
 
 /** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
 const identityMemory = 10 * 60_000
 /** Our own network gets this long to come back before anything is tried again. */
 const networkPause = 5_000
-/** While the one probe of a half-open breaker is under way. */
-const probePause = 1_000
+/** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
+const probeTime = 2 * 60_000
+/** Mail whose deferral was told, remembered for each provider. */
+const mostDeferred = 1_000
 
-/** Told when a provider goes out of use or comes back. */
-export type Turn = (
-  provider: string,
-  what: 'open' | 'closed' | 'drained' | 'resumed' | 'doubted' | 'believed',
-  breaker: SavedBreaker | null,
-) => void
+/** What happened to a provider that people want to hear of. */
+export type Turned =
+  | 'open'
+  | 'closed'
+  | 'would open'
+  | 'would close'
+  | 'sick'
+  | 'well'
+  | 'drained'
+  | 'resumed'
+  | 'doubted'
+  | 'believed'
+
+/** Told when a provider goes out of use or comes back, altogether or at one mailbox host. */
+export type Turn = (provider: string, what: Turned, detail: { reason: string; until: number | null } | null) => void
+
+export interface StandingParts {
+  store: Store
+  clock: () => number
+  /** In [0, 1). */
+  dice: () => number
+  hosts: Hosts
+  turned: Turn
+}
 
 export class Standings {
-  readonly #store: Store
-  readonly #clock: () => number
-  readonly #turned: Turn
+  readonly #parts: StandingParts
   #live = new Map<string, Live>()
   #networkDownUntil = 0
 
-  private constructor(store: Store, clock: () => number, turned: Turn) {
-    this.#store = store
-    this.#clock = clock
-    this.#turned = turned
+  private constructor(parts: StandingParts) {
+    this.#parts = parts
   }
 
-  /** Takes up what an earlier process left in the store: open breakers, drained providers, today's counts. */
-  static async open(
-    store: Store,
-    clock: () => number,
-    providers: readonly Provider[],
-    turned: Turn = () => {},
-  ): Promise<Standings> {
-    const standings = new Standings(store, clock, turned)
+  /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
+  static async open(parts: StandingParts, providers: readonly Provider[]): Promise<Standings> {
+    const standings = new Standings(parts)
     await standings.configure(providers)
     return standings
   }
 
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
-    const usage = await this.#store.usage(dayOf(this.#clock()))
+    const usage = await this.#parts.store.usage(dayOf(this.#parts.clock()))
     const before = this.#live
     const live = new Map<string, Live>()
     for (const provider of providers) {
       const old = before.get(provider.name)
-      const drained = (await this.#store.state(`drained:${provider.name}`)) === true
+      const drained = (await this.#parts.store.state(`drained:${provider.name}`)) === true
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
@@ -90,23 +88,40 @@ export class Standings {
 
   /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
   async #fresh(provider: Provider, usage: Record<string, number>, drained: boolean, changed: boolean): Promise<Live> {
-    const key = `breaker:${provider.name}`
-    if (changed) await this.#store.setState(key, null)
-    const saved = (await this.#store.state(key)) as SavedBreaker | null
+    const { store, clock, dice } = this.#parts
+    const { name } = provider
+    const keys = { breaker: `breaker:${name}`, cells: cellsKey(name) }
+    if (changed) for (const key of Object.values(keys)) await store.setState(key, null)
+    const saved = (await store.state(keys.breaker)) as SavedBreaker | null
+    const told = (await store.state(keys.cells)) as SavedHosts | null
     return {
       provider,
       // A breaker that cannot be saved still works; the store reports its own troubles.
-      breaker: createBreaker(provider.breaker, this.#clock, saved, (state) => {
-        this.#turned(provider.name, state === null ? 'closed' : 'open', state)
-        this.#store.setState(key, state).catch(() => {})
-      }),
-      allowance: createAllowance(provider.limits, usage[provider.name] ?? 0, this.#clock()),
+      breaker: createBreaker(
+        provider.breaker,
+        clock,
+        saved,
+        (state) => {
+          const { reason, openUntil, closedAt } = state
+          const what = closedAt === undefined ? 'open' : 'close'
+          const turn = provider.breaker.observe ? (`would ${what}` as const) : what === 'open' ? 'open' : 'closed'
+          this.#parts.turned(name, turn, what === 'open' ? { reason, until: openUntil } : null)
+          store.setState(keys.breaker, state).catch(() => {})
+        },
+        dice,
+      ),
+      allowance: createAllowance(provider.limits, usage[name] ?? 0, clock()),
       health: unmeasured,
+      cells: new Cells(told?.cells),
+      overdue: new Overdue(told?.tells),
+      deferred: new Set(),
       drained,
       throttledUntil: 0,
+      unusable: false,
       rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
       inFlight: 0,
+      lastResorts: 0,
       room: roomAt(provider),
       queue: [],
     }
@@ -116,48 +131,64 @@ export class Standings {
     return this.#live.get(name)?.provider
   }
 
-  /** What planning may know, for one message. */
-  forMessage(message: Pick<Message, 'from'>, now: number): ReadonlyMap<string, Standing> {
-    const domain = domainOf(message.from.email)
+  /** What planning may know, for one recipient of a message. */
+  forMessage(message: Pick<Message, 'from' | 'type'>, recipient: string, now: number): ReadonlyMap<string, Standing> {
+    const from = domainOf(message.from.email)
+    const domain = domainOf(recipient)
+    const host = this.#parts.hosts.known(domain) ?? domain
     const standings = new Map<string, Standing>()
+    let anySick = false
     for (const [name, live] of this.#live) {
-      const closed = this.#closed(live, domain, now)
+      const { provider, breaker, cells, health } = live
+      const closed =
+        this.#networkDownUntil > now
+          ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
+          : closedTo(live, from, now)
+      const { observe } = provider.breaker
+      const sick = observe ? null : cells.at(host, now)
+      anySick ||= cells.anySick
+      const share = breaker.share()
       standings.set(name, {
-        provider: live.provider,
-        costPerThousand: live.provider.cost.perThousand,
-        latencyMs: live.health.latencyMs,
-        success: live.health.success,
-        probing: live.breaker.state() === 'half-open',
+        provider,
+        costPerThousand: provider.cost.perThousand,
+        latencyMs: health.latencyMs,
+        ...cells.success(host, message.type, health.success, now),
+        probing: !observe && breaker.state() === 'half-open',
         ...(closed ? { closed } : {}),
+        ...(sick ? { sick } : {}),
+        ...(share < 1 && !observe ? { share } : {}),
       })
     }
+    // Who is behind a domain matters only while some host is ill; then the next mail there knows.
+    if (anySick && host === domain) this.#parts.hosts.ask(domain)
     return standings
   }
 
-  #closed(live: Live, domain: string, now: number): Standing['closed'] | null {
-    const { breaker } = live
-    if (live.drained) return { reason: 'drained by an operator', until: null }
-    if (this.#networkDownUntil > now)
-      return { reason: 'our own network does not answer', until: this.#networkDownUntil }
-    if (breaker.state() === 'open') {
-      const until = breaker.openUntil()
-      const when = until === null ? '' : ` until ${new Date(until).toISOString()}`
-      return { reason: `its breaker is open${when}: ${breaker.reason()}`, until }
-    }
-    if (!breaker.allows())
-      return { reason: 'its breaker is half-open, and a probe is under way', until: now + probePause }
-    if (live.throttledUntil > now) return { reason: 'asked us to slow down', until: live.throttledUntil }
-    const notReady = live.notReady.get(domain) ?? 0
-    if (notReady > now) return { reason: `says that ${domain} is not verified there`, until: notReady }
-    return live.allowance.refusal(1, now)
-  }
-
-  /** Whether `count` recipients may go to a provider at this very moment; when they may, they are counted. */
-  take(name: string, count: number, now: number): boolean {
+  /**
+   * Whether `count` recipients may go to a provider at this very moment; when they may, they are counted.
+   * @param to their addresses: the hosts that they may be the probe of
+   * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
+   */
+  take(
+    name: string,
+    count: number,
+    now: number,
+    { to = [], lastResort = false }: { to?: readonly string[]; lastResort?: boolean } = {},
+  ): boolean {
     const live = this.#live.get(name)
-    if (!live?.breaker.allows() || live.allowance.refusal(count, now)) return false
+    if (!live || live.allowance.refusal(count, now)) return false
+    if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return false
+    const hosts = new Set(to.map((email) => this.#hostOf(email)))
+    const passed = lastResort || live.provider.breaker.observe
+    if (!passed && [...hosts].some((host) => live.cells.at(host, now)?.say === 'shut')) return false
+    for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     live.allowance.take(count, now)
     return true
+  }
+
+  #hostOf(email: string): string {
+    const domain = domainOf(email)
+    return this.#parts.hosts.known(domain) ?? domain
   }
 
   /**
@@ -182,22 +213,37 @@ export class Standings {
    */
   async call(
     name: string,
-    message: Pick<Message, 'from' | 'tenant'>,
+    message: Pick<Message, 'id' | 'type' | 'from' | 'tenant'>,
     action: () => Promise<Outcomes>,
+    { lastResort = false }: { lastResort?: boolean } = {},
   ): Promise<Outcomes | null> {
     const live = this.#live.get(name)
     if (!live) return null
-    const began = this.#clock()
+    const began = this.#parts.clock()
+    const despite = lastResort && !live.breaker.allows()
     live.inFlight++
+    if (despite) live.lastResorts++
     try {
-      const called = await live.breaker.call(async () => this.#understood(live, message, await action()))
+      const called = await live.breaker.call(async () => this.#understood(live, message, await action()), {
+        judge: (outcomes) => this.#judged(live, outcomes),
+        despite,
+      })
       if (!called) return null
       const { outcomes, verdict } = called
-      this.#learn(live, verdict, message, outcomes, this.#clock() - began)
+      this.#learn(live, verdict, message, outcomes, this.#parts.clock() - began)
       return outcomes
     } finally {
       live.inFlight--
+      if (despite) live.lastResorts--
     }
+  }
+
+  /** That it accepts mail is nothing to its credit while it does not deliver what it accepted. */
+  #judged(live: Live, outcomes: Outcomes): Verdict {
+    const verdict = judge(outcomes)
+    if (verdict.kind !== 'good' || ![...outcomes.values()].some(({ kind }) => kind === 'accepted')) return verdict
+    const reason = live.overdue.fault(this.#parts.clock())
+    return reason === null ? verdict : { kind: 'fault', reason }
   }
 
   /** What a provider in trouble says of recipients is not believed, and what it said just before is taken back. */
@@ -205,9 +251,9 @@ export class Standings {
     if (!rejections) return outcomes
     const doubted = rejections.doubted
     const read = rejections.read(tenant, outcomes)
-    if (rejections.doubted !== doubted) this.#turned(provider.name, doubted ? 'believed' : 'doubted', null)
+    if (rejections.doubted !== doubted) this.#parts.turned(provider.name, doubted ? 'believed' : 'doubted', null)
     for (const { tenant, email } of read.absolved) {
-      this.#store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
+      this.#parts.store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
     }
     return read.outcomes
   }
@@ -217,63 +263,106 @@ export class Standings {
     return this.#live.get(name)?.rejections?.doubted !== true
   }
 
-  #learn(live: Live, verdict: Verdict, message: Pick<Message, 'from'>, outcomes: Outcomes, latencyMs: number): void {
-    const now = this.#clock()
+  #learn(
+    live: Live,
+    verdict: Verdict,
+    message: Pick<Message, 'id' | 'type' | 'from'>,
+    outcomes: Outcomes,
+    latencyMs: number,
+  ): void {
+    const now = this.#parts.clock()
     if (verdict.kind === 'network') {
       this.#networkDownUntil = now + networkPause
       return
     }
     if (verdict.kind === 'throttled') live.throttledUntil = now + verdict.wait
-    const good = verdict.kind === 'good' || verdict.kind === 'throttled'
+    // Its answers are what is measured here: one that accepts and does not deliver is still better than none.
+    const answered = verdict.kind === 'fault' ? judge(outcomes).kind : verdict.kind
+    const good = answered === 'good' || answered === 'throttled'
     live.health = observe(live.health, { good, latencyMs: good ? latencyMs : null })
-    for (const outcome of outcomes.values()) {
+    live.unusable = verdict.kind === 'account' || (live.unusable && !good)
+    for (const [email, outcome] of outcomes) {
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
       }
+      if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
+        live.overdue.accepted(keyOf(message.id, email), now)
+      // A vendor that tells of deliveries says nothing of the host by taking mail.
+      if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
+        this.#delivered(live, keyOf(message.id, email), email, message.type)
+      } else if ('cause' in outcome && outcome.cause === 'host') {
+        remember(live.deferred, keyOf(message.id, email))
+        this.#note(live, email, message.type, 'bad')
+      }
     }
+  }
+
+  /** What a vendor told of mail that it had taken. */
+  heard(name: string, { messageId, recipient, mailType, type, bounce }: News): void {
+    const live = this.#live.get(name)
+    if (!live) return
+    const key = keyOf(messageId, recipient)
+    // Of one that tells of no deliveries, that it took the mail was counted as good.
+    const bad = live.overdue.tells ? 'bad' : 'spoiled'
+    if (type === 'deferred') {
+      // However often it tries in vain, it is one mail.
+      if (live.deferred.has(key)) return
+      remember(live.deferred, key)
+      this.#note(live, recipient, mailType, bad)
+      return
+    }
+    if (type === 'accepted' || type === 'opened' || type === 'clicked') return
+    if (type === 'delivered') this.#delivered(live, key, recipient, mailType)
+    else if (!live.deferred.delete(key) && bounce === 'block') this.#note(live, recipient, mailType, bad)
+    const { tells } = live.overdue
+    live.overdue.ended(key, this.#parts.clock(), type === 'delivered')
+    if (live.overdue.tells !== tells) this.#save(live)
+  }
+
+  /** What was deferred first and then went well, as by greylisting, is not held against anybody. */
+  #delivered(live: Live, key: string, recipient: string, type: string): void {
+    this.#note(live, recipient, type, live.deferred.delete(key) ? 'undone' : 'good')
+  }
+
+  #save({ provider, cells, overdue }: Live): void {
+    const state: SavedHosts = { tells: overdue.tells, cells: cells.saved() }
+    this.#parts.store.setState(cellsKey(provider.name), state).catch(() => {})
+  }
+
+  /** Counts what became of mail at the host of a recipient. Only for bad news is it worth finding out whose the domain is. */
+  #note(live: Live, recipient: string, type: string, what: Became): void {
+    const { hosts, clock, dice, turned } = this.#parts
+    const domain = domainOf(recipient)
+    const count = (host: string) => {
+      const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
+      if (turn === null) return
+      const { name } = live.provider
+      const sick = live.cells.at(host, clock())
+      turned(name, turn, { reason: sick?.words ?? `well again at ${host}`, until: sick?.until ?? null })
+      this.#save(live)
+    }
+    const known = hosts.known(domain)
+    if (known !== null || what === 'good' || what === 'undone') count(known ?? domain)
+    else
+      hosts.find(domain).then(
+        (host) => count(host ?? domain),
+        () => {},
+      )
   }
 
   /** False for no such provider. */
   async drain(name: string, drained: boolean): Promise<boolean> {
     const live = this.#live.get(name)
     if (!live) return false
-    await this.#store.setState(`drained:${name}`, drained)
+    await this.#parts.store.setState(`drained:${name}`, drained)
     live.drained = drained
-    this.#turned(name, drained ? 'drained' : 'resumed', null)
+    this.#parts.turned(name, drained ? 'drained' : 'resumed', null)
     return true
   }
 
   views(): ProviderView[] {
-    const now = this.#clock()
-    return [...this.#live.values()].map((live) => {
-      const { provider, breaker } = live
-      const limited = live.throttledUntil > now ? live.throttledUntil : live.allowance.refusal(1, now)?.until
-      const closed = breaker.state()
-      return {
-        name: provider.name,
-        adapter: provider.adapter.name,
-        state: live.drained
-          ? 'draining'
-          : closed === 'open'
-            ? 'open'
-            : closed === 'half-open'
-              ? 'probing'
-              : limited
-                ? 'limited'
-                : 'ready',
-        openUntil: breaker.openUntil(),
-        reason: breaker.reason(),
-        labels: provider.labels,
-        costPerThousand: provider.cost.perThousand,
-        sentToday: live.allowance.usedToday(now),
-        perDay: provider.limits.perDay,
-        perSecond: provider.limits.perSecond,
-        success: live.health.success,
-        latencyMs: live.health.latencyMs,
-        inFlight: live.inFlight,
-        hook: hookOf(provider),
-      }
-    })
+    const now = this.#parts.clock()
+    return [...this.#live.values()].map((live) => viewOf(live, now))
   }
 
   close(): void {
@@ -281,17 +370,22 @@ export class Standings {
   }
 }
 
-function roomAt({ adapter, options }: Provider): number {
-  return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
+/** What is worth keeping over a restart of how it does at hosts. */
+interface SavedHosts {
+  /** It has told of deliveries. */
+  tells: boolean
+  cells: SavedCells
 }
 
-function hookOf({ name, adapter, options }: Provider): HookView | null {
-  const { webhook } = adapter
-  if (!webhook) return null
-  const missing = webhook.secrets.filter((secret) => (options as Record<string, unknown>)[secret] === undefined)
-  const path = `/hooks/${encodeURIComponent(name)}`
-  return { path, secretInAddress: webhook.inAddress === true, missing, setup: webhook.setup }
+const cellsKey = (provider: string) => `cells:${provider}`
+
+function remember(deferred: Set<string>, key: string): void {
+  deferred.add(key)
+  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
 }
+
+/** One mail to one recipient. */
+const keyOf = (messageId: string, recipient: string) => `${messageId} ${recipient}`
 
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
 function sameSettings(a: Provider, b: Provider): boolean {

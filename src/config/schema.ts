@@ -102,8 +102,18 @@ export const provider = z.looseObject({
   breaker: z
     .strictObject({
       failures: z.int().min(1).prefault(5).describe('Failures that open it'),
-      open: duration.prefault('30s').describe('How long it stays open before a probe'),
-      probes: z.int().min(1).prefault(1).describe('Probes at once while it is half-open'),
+      open: duration
+        .prefault('30s')
+        .describe('How long it stays open before a probe; twice as long each time it opens again soon, up to 10m'),
+      probes: z
+        .int()
+        .min(1)
+        .prefault(1)
+        .describe('Probes, one after the other, that must go well before mail returns, in steps'),
+      observe: z
+        .boolean()
+        .prefault(false)
+        .describe('Only says when it would keep mail away, in the log, the views and the metrics; keeps none away'),
     })
     .prefault({})
     .describe('Stops using a provider that fails'),

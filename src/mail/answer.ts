@@ -36,6 +36,21 @@ export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: O
   )
 }
 
+/** What the vendor has by address: an id of its own for each recipient, and what became of those that have none there. */
+export function byRecipient(
+  { recipients }: Pick<Handoff, 'recipients'>,
+  rows: readonly { email: unknown; id: string | null }[],
+  otherwise: Outcome,
+): Outcomes {
+  const ids = new Map(rows.map(({ email, id }) => [String(email).toLowerCase(), id]))
+  return new Map(
+    recipients.map(({ email }) => {
+      const providerMessageId = ids.get(email.toLowerCase()) ?? null
+      return [email, providerMessageId === null ? otherwise : { kind: 'accepted', providerMessageId }]
+    }),
+  )
+}
+
 /**
  * How long the answer asks us to wait, in milliseconds: `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3),
  * measured from the answer's own `Date` so that two clocks need not agree. At most an hour, never negative; undefined when it
@@ -75,6 +90,15 @@ export function withWords(outcome: Outcome, said: Diagnostic): Outcome {
 /** No, and no other try at this provider will change it. */
 export function rejected(cause: Cause, said: Diagnostic): Outcome {
   return { kind: 'rejected', cause, diagnostic: said }
+}
+
+/**
+ * What was said of a recipient whom the vendor's own list keeps it from mailing, for another reason than a dead mailbox: who
+ * unsubscribed, complained or was put there by hand, or where it does not say why. RFC 3463's 5.7.1 (delivery not authorized)
+ * makes that no reason for our own list.
+ */
+export function onList(said: Diagnostic): Diagnostic {
+  return { ...said, status: '5.7.1' }
 }
 
 /** Statuses that say our account there, or the address we call, is not set up. A redirect is one: we follow none. */

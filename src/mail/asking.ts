@@ -1,6 +1,6 @@
 /** Writing a vendor's request: what all that take JSON share. */
-import type { Fetch, Handoff, HttpRequest } from './adapter.ts'
-import type { Mailbox, Parts } from './message.ts'
+import type { Handoff, HttpRequest } from './adapter.ts'
+import type { Attachment, Mailbox, Parts } from './message.ts'
 
 /** The mail as parts. @throws TypeError when it was handed over as raw mail, which the gateway never does for an adapter of parts */
 export function partsOf({ content }: Pick<Handoff, 'content'>): Parts {
@@ -9,7 +9,7 @@ export function partsOf({ content }: Pick<Handoff, 'content'>): Parts {
 }
 
 /** An address under the API's, which may have a path of its own. */
-export function under(baseUrl: string, path: string): string {
+export function under(baseUrl: string, path = ''): string {
   return baseUrl.replace(/\/+$/, '') + path
 }
 
@@ -58,19 +58,9 @@ export function textInBase64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
 }
 
-/**
- * What the vendor answers to a question, for those that are not about sending.
- * @throws Error in words for people when it is no success, or not JSON
- */
-export async function askJson(fetch: Fetch, url: string, init: RequestInit): Promise<unknown> {
-  const answer = await fetch(url, init)
-  const body = await answer.text()
-  if (!answer.ok) throw new Error(`The vendor answered ${answer.status}: ${body.slice(0, 200)}`)
-  try {
-    return JSON.parse(body)
-  } catch {
-    throw new Error('The vendor answered something that is not JSON.')
-  }
+/** Whether it has its place within the HTML: by its Content-ID. */
+export function isInline(file: Attachment): file is Attachment & { contentId: string } {
+  return file.inline && file.contentId !== undefined && file.contentId !== ''
 }
 
 /** A text beyond ASCII as one encoded word of RFC 2047, for vendors that do not encode it; null where one does not hold it. */

@@ -96,6 +96,14 @@ export function secretInAddress(call: Pick<HookCall, 'query'>, secret: string | 
   return secret !== undefined && secret !== '' && same(call.query.get('secret') ?? '', secret)
 }
 
+/** What a webhook says of a vendor that signs nothing: the secret in the address is all that proves a call. */
+export const bySecretInAddress = {
+  secrets: ['webhookSecret'],
+  inAddress: true,
+  verify: (call: Pick<HookCall, 'query'>, { webhookSecret }: { webhookSecret?: string | undefined }) =>
+    secretInAddress(call, webhookSecret),
+} as const
+
 /** Whether the call bears these Basic credentials (RFC 7617). */
 export function basicCredentials(call: Pick<HookCall, 'headers'>, user = '', password = ''): boolean {
   const expected = `Basic ${base64(utf8.encode(`${user}:${password}`))}`

@@ -38,8 +38,7 @@ export async function fromTopic(call: HookCall, topics: Topics, fetch: Fetch): P
     const hash = SignatureVersion === '1' ? 'SHA-1' : SignatureVersion === '2' ? 'SHA-256' : null
     const signature = fromBase64(text(Signature) ?? '')
     if (url === null || !topics.certificateAt(url) || hash === null || signature === null) return false
-    const answer = await fetch(url)
-    const key = answer.ok ? publicKeyOf(await answer.text()) : null
+    const key = await keyAt(url, call.at, fetch)
     if (key === null) return false
     const signed = fields
       .filter((name) => typeof envelope[name] === 'string')
@@ -50,6 +49,29 @@ export async function fromTopic(call: HookCall, topics: Topics, fetch: Fetch): P
   } catch {
     return false
   }
+}
+
+type Key = Promise<Uint8Array<ArrayBuffer> | null>
+
+/** Keys by the address of their certificate, of each who asks: a thousand calls name one. Nothing is lost with them but a question. */
+const kept = new WeakMap<Fetch, Map<string, { key: Key; at: number }>>()
+const mostKeys = 20
+const keyFor = 24 * 3_600_000
+
+/** The key of the certificate at this address; one that could not be had is asked for again. */
+function keyAt(url: URL, now: number, fetch: Fetch): Key {
+  const keys = kept.get(fetch) ?? new Map<string, { key: Key; at: number }>()
+  kept.set(fetch, keys)
+  const known = keys.get(url.href)
+  if (known && now - known.at < keyFor) return known.key
+  const key = fetch(url).then(async (answer) => (answer.ok ? publicKeyOf(await answer.text()) : null))
+  keys.set(url.href, { key, at: now })
+  key.then(
+    (found) => found ?? keys.delete(url.href),
+    () => keys.delete(url.href),
+  )
+  if (keys.size > mostKeys) keys.delete(keys.keys().next().value!)
+  return key
 }
 
 /** Answers what a genuine topic says of itself: its subscription is confirmed by visiting the address it gives. */

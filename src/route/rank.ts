@@ -14,8 +14,10 @@ export interface Candidate {
 export interface Figures {
   costPerThousand: number
   latencyMs: number | null
-  /** Share of recent answers that were not the provider's fault, 0 to 1. */
+  /** Share of recent answers that were not the provider's fault, 0 to 1; at the recipient's host where enough is known of it. */
   success: number | null
+  /** That host, when it is its answers that speak. */
+  at?: string
 }
 
 export interface RankFacts {
@@ -125,8 +127,9 @@ function measure(by: 'cost' | 'latency' | 'health', figures: Figures | null) {
   }
   // Rounded to a hundredth, so that noise does not swap two good ones at every message.
   const success = Math.round((figures?.success ?? 1) * 100) / 100
+  const where = figures?.at === undefined ? '' : ` at ${figures.at}`
   const reason =
-    figures?.success == null ? 'no failure seen yet' : `${Math.round(success * 100)} % of recent answers good`
+    figures?.success == null ? 'no failure seen yet' : `${Math.round(success * 100)} % of recent answers good${where}`
   return { score: success, reason }
 }
 
@@ -135,14 +138,23 @@ function measure(by: 'cost' | 'latency' | 'health', figures: Figures | null) {
  * provider away moves only those it had (Thaler and Ravishankar 1998; weights by -w / ln u, Schindelhauer and Schomaker 2005).
  */
 function rendezvous(hash: number, weight: number): number {
+  return -weight / Math.log(uniform(hash))
+}
+
+/** A number in (0, 1) for a message at a provider, always the same: whether it is in the share that goes there. */
+export function drawn(messageId: string, provider: string): number {
+  return uniform(hashed(`${provider}\n${messageId}`))
+}
+
+/** From a hash, a number in (0, 1). */
+function uniform(hash: number): number {
   // The finalizer of MurmurHash3: FNV alone leaves the high bits of short strings too alike to draw from.
   hash ^= hash >>> 16
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
   hash = Math.imul(hash, 0xc2b2ae35)
   hash ^= hash >>> 16
-  const uniform = ((hash >>> 0) + 0.5) / 2 ** 32
-  return -weight / Math.log(uniform)
+  return ((hash >>> 0) + 0.5) / 2 ** 32
 }
 
 /** FNV-1a, which goes on from the hash of what came before. */

@@ -27,8 +27,20 @@ export interface InboundParts {
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
   heard: (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => void
+  /** Told of every event that is new, for what it says of the provider. */
+  news: (provider: string, news: News) => void
   /** Told of every call: how many of its events were new, known before or parked, or why it was refused. */
   called: (provider: string, what: Counted | { refused: string }) => void
+}
+
+/** What became of one mail, as its provider told it. */
+export interface News {
+  messageId: string
+  recipient: string
+  /** The kind of mail. */
+  mailType: string
+  type: ProviderEventType
+  bounce: 'hard' | 'soft' | 'block' | null
 }
 
 interface Counted {
@@ -79,17 +91,27 @@ export function createInbound(parts: InboundParts): Inbound {
         recipient: event.recipient === null ? null : canonicalOrNull(event.recipient),
       })),
     )
+    const news = new Map<string, News>()
     const told: Told = { provider, at: now, heard: [], park: [], unpark: [] }
     for (const [at, { event, since }] of events.entries()) {
       const place = places[at]
-      if (place) told.heard.push(...meaning(provider, event, place, now, parts.unsubscribes(place.type)))
-      else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
+      if (place) {
+        for (const heard of meaning(provider, event, place, now, parts.unsubscribes(place.type))) {
+          told.heard.push(heard)
+          const { type, bounce = null } = event
+          const recipient = heard.events[0]!.recipient!
+          news.set(heard.key, { messageId: place.messageId, recipient, mailType: place.type, type, bounce })
+        }
+      } else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
       if (since !== null && (place || now - since > parkedFor)) told.unpark.push(event.key)
     }
     const fresh = await store.hear(told)
     waiting ||= told.park.length > 0
     called(provider, { fresh: fresh.length, known: told.heard.length - fresh.length, parked: told.park.length })
-    for (const { messageId, tenant, events } of fresh) parts.heard({ id: messageId, tenant }, events)
+    for (const { key, messageId, tenant, events } of fresh) {
+      parts.heard({ id: messageId, tenant }, events)
+      parts.news(provider, news.get(key)!)
+    }
   }
 
   return {

@@ -59,16 +59,21 @@ describe('the door', () => {
     assert.equal(message.size, bytes.length)
   })
 
-  it('counts who stands in Cc, for not every vendor can show them', async (t) => {
-    assert.equal((await submitted(t, {})).message.cc, undefined)
-    const cc = [{ email: 'cleo@example.net' }, { email: 'dan@example.net' }]
-    assert.equal((await submitted(t, { cc })).message.cc, 2)
+  it('counts who stands in Cc and in Reply-To, for not every vendor can show them all', async (t) => {
+    const counts = async (given: Partial<Parts>, raw?: RawContent) => {
+      const { cc, replyTo } = (await submitted(t, given, raw)).message
+      return [cc, replyTo]
+    }
+    assert.deepEqual(await counts({}), [undefined, undefined])
+    const two = [{ email: 'cleo@example.net' }, { email: 'dan@example.net' }]
+    assert.deepEqual(await counts({ cc: two, replyTo: two.slice(1) }), [2, 1])
     const bytes = Buffer.from('To: bob@example.net\r\nCC: cleo@example.net\r\n\r\nhello\r\n')
     const raw: RawContent = {
       form: 'raw',
       headers: [
         ['To', 'bob@example.net'],
         ['CC', 'cleo@example.net'],
+        ['reply-to', 'Help <help@example.net>, desk@example.net'],
       ],
       from: { email: 'ann@example.com' },
       subject: '',
@@ -79,7 +84,7 @@ describe('the door', () => {
       eightBit: false,
       bytes,
     }
-    assert.equal((await submitted(t, {}, raw)).message.cc, 1)
+    assert.deepEqual(await counts({}, raw), [1, 2])
   })
 
   it('makes a Message-ID under the domain of From where there is none', async (t) => {

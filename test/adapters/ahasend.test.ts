@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HttpExchange } from '../../src/mail/adapter.ts'
 import { httpCarrier } from '../../src/send/http.ts'
-import { gathered } from '../support/gathered.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import ahasend from './ahasend.ts'
 import { handoff, inWords } from './fixture.ts'
 
@@ -27,18 +27,14 @@ test('ahasend answers a repeated call with the first mail, and finds it by our i
   await vendor.close()
 })
 
-test('ahasend lists its suppressions, page after page', async () => {
-  const vendor = await ahasend.vendor()
-  const options = ahasend.adapter.options.parse(ahasend.options(vendor.url))
-  const at = Date.UTC(2026, 10, 1, 10)
-  assert.deepEqual(await gathered(ahasend.adapter.suppressions!(options, fetch)), [
-    { email: 'a@example.com', reason: 'bounce', at },
-    { email: 'b@example.com', reason: 'complaint', at },
-    { email: 'c@example.com', reason: 'unsubscribe', at },
-    { email: 'd@example.com', reason: 'manual', at },
-  ])
-  await vendor.close()
-})
+const at = Date.UTC(2026, 10, 1, 10)
+
+suppressionChecks(ahasend, [
+  { email: 'a@example.com', reason: 'bounce', at },
+  { email: 'b@example.com', reason: 'complaint', at },
+  { email: 'c@example.com', reason: 'unsubscribe', at },
+  { email: 'd@example.com', reason: 'manual', at },
+])
 
 test('ahasend is told of a sandbox, and of a lone Reply-To in its field', () => {
   const { options, send } = ahasend.adapter

@@ -43,8 +43,8 @@ function desk(): Promise<FakeVendor> {
       if (first) return first.reply
       const reply = take(asked)
       const { takes: _, ...again } = reply
-      answered.set(given, { digest, reply: { ...again, headers: { ...again.headers, 'idempotent-replayed': 'true' } } })
-      return reply
+      const replay = { ...again, headers: { ...again.headers, 'idempotent-replayed': 'true' } }
+      return { ...reply, kept: () => void answered.set(given, { digest, reply: replay }) }
     },
     (mail) => taken.push(mail),
   )
@@ -192,7 +192,7 @@ export default {
       about: 'recipient',
       status: 202,
       ...results(failed('error', 'recipient is suppressed')),
-      ann: 'rejected/recipient',
+      ann: 'rejected/recipient 5.7.1',
       bob: 'accepted b1@example.com',
     },
     {

@@ -25,7 +25,6 @@ function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
     if (operations.has(id)) return refuse(409, 'Conflict', 'The operation is there already')
     const wrong = problemOf(mail)
     if (wrong !== null) return wrong
-    operations.set(id, json(200, { id, status: 'Succeeded', error: null }))
     const { to = [], cc = [], bcc = [] } = mail.recipients
     const addresses = (people: { address: string }[]) => people.map(({ address }) => address)
     return {
@@ -37,6 +36,7 @@ function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
           'retry-after': '0',
         },
       ),
+      kept: () => void operations.set(id, json(200, { id, status: 'Succeeded', error: null })),
       takes: {
         id,
         recipients: addresses([...to, ...cc, ...bcc]),

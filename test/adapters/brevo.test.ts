@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { HttpExchange } from '../../src/mail/adapter.ts'
 import { httpCarrier } from '../../src/send/http.ts'
-import { reconcileChecks, suppressed } from '../support/vendor-checks/questions.ts'
+import { reconcileChecks, suppressionChecks } from '../support/vendor-checks/questions.ts'
 import brevo from './brevo.ts'
 import { fitting, handoff, hookTime, inWords } from './fixture.ts'
 
 describe('brevo, asked', () => {
   reconcileChecks(brevo)
 
-  test('lists whom it blocks, page by page', async () => {
-    const all = await suppressed(brevo)
+  suppressionChecks(brevo, (all) => {
     assert.equal(all.length, 150)
     assert.deepEqual(
       all.slice(0, 5).map(({ reason }) => reason),

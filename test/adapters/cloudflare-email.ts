@@ -149,7 +149,7 @@ export default {
       ...answered(
         success({ message_id: 'm-1', queued: ['bob@example.com'], suppressed_recipients: ['ann@example.com'] }),
       ),
-      ann: 'rejected/recipient',
+      ann: 'rejected/recipient 5.7.1',
       bob: 'accepted m-1',
     },
     {
@@ -168,7 +168,7 @@ export default {
       says: '400 of somebody suppressed',
       ...error(400, 10299, 'email.recipient_suppressed'),
       all: 'deferred/message 0',
-      lone: 'rejected/recipient',
+      lone: 'rejected/recipient 5.7.1',
     },
     {
       says: '401 token',

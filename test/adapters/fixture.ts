@@ -199,7 +199,8 @@ export function fitting({ adapter: { features } }: Pick<Common, 'adapter'>): Con
     features.headersRefused.some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)))
   const attachments = letter.attachments.filter(({ inline }) => features.attachments && (features.inline || !inline))
   const headers = letter.headers.filter(([name]) => !refused(name.toLowerCase()))
-  return { form: 'parts', parts: { ...letter, attachments, headers } }
+  const replyTo = letter.replyTo.slice(0, features.maxReplyTo)
+  return { form: 'parts', parts: { ...letter, replyTo, attachments, headers } }
 }
 
 /** The letter to Ann and Bob, unless told otherwise. */
@@ -229,7 +230,7 @@ export async function asTaken({ adapter }: Pick<Common, 'adapter'>, what: Handof
   return { ...what, content: { form: 'raw', size: raw.length, bytes: async () => raw, stream } }
 }
 
-/** An outcome in a word: `accepted abc`, `deferred/provider 2000`, `unknown`. */
+/** An outcome in a word: `accepted abc`, `deferred/provider 2000`, `rejected/recipient 5.7.1`, `unknown`. */
 export function inWords(outcome: Outcome | undefined): string {
   switch (outcome?.kind) {
     case 'accepted':
@@ -237,7 +238,7 @@ export function inWords(outcome: Outcome | undefined): string {
     case 'deferred':
       return `deferred/${outcome.cause}${outcome.retryAfter === undefined ? '' : ` ${outcome.retryAfter}`}`
     case 'rejected':
-      return `rejected/${outcome.cause}`
+      return `rejected/${outcome.cause}${outcome.diagnostic.status === undefined ? '' : ` ${outcome.diagnostic.status}`}`
     default:
       return outcome?.kind ?? 'nothing'
   }

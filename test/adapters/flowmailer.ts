@@ -70,7 +70,7 @@ function list({ headers, query }: Asked, vendor: FakeVendor): Reply {
   const all = vendor.taken.toReversed().map(({ id, fields }) => ({
     id,
     recipientAddress: fields.recipientAddress,
-    submitted: '2026-11-25T00:00:01.000Z',
+    submitted: new Date().toISOString(),
     ...(tagged ? { tags: fields.tags } : {}),
   }))
   const more = from + 2 < all.length

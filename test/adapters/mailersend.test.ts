@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { HttpExchange } from '../../src/mail/adapter.ts'
 import type { Webhook } from '../../src/mail/webhook.ts'
-import { reconcileChecks, suppressed } from '../support/vendor-checks/questions.ts'
+import { reconcileChecks, suppressionChecks } from '../support/vendor-checks/questions.ts'
 import { handoff, hookTime, letter } from './fixture.ts'
 import mailersend, { signed } from './mailersend.ts'
 
 describe('mailersend, asked', () => {
   reconcileChecks(mailersend)
 
-  test('lists whom it suppresses, list by list and page by page', async () => {
-    const all = await suppressed(mailersend)
+  suppressionChecks(mailersend, (all) => {
     assert.equal(all.length, 123)
     assert.deepEqual(
       all.slice(119).map(({ email, reason }) => [email, reason]),

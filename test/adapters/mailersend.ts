@@ -230,7 +230,7 @@ export default {
         { email: 'ann@example.com', reason: 'unsubscribed' },
         { email: 'bob@example.com', reasons: ['spam_complaint', 'blocklisted'] },
       ]),
-      all: 'rejected/recipient',
+      all: 'rejected/recipient 5.7.1',
     },
     {
       says: '202 with all suppressed, of whom it names one',
@@ -238,7 +238,7 @@ export default {
       ...warns('ALL_SUPPRESSED', [{ email: 'bob@example.com', reasons: ['hard_bounced'] }]),
       ann: 'deferred/message 0',
       bob: 'rejected/recipient',
-      lone: 'rejected/recipient',
+      lone: 'rejected/recipient 5.7.1',
     },
     {
       says: '422 MS42208 of a recipient',

@@ -120,7 +120,7 @@ export default {
       status: 400,
       ...says({ errors: { to: ['contains a blocked address'] } }),
       all: 'deferred/message 0',
-      lone: 'rejected/recipient',
+      lone: 'rejected/recipient 5.7.1',
     },
     {
       says: '400 an address that is none',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { HttpExchange } from '../../src/mail/adapter.ts'
 import { httpCarrier } from '../../src/send/http.ts'
-import { reconcileChecks, suppressed } from '../support/vendor-checks/questions.ts'
+import { reconcileChecks, suppressionChecks } from '../support/vendor-checks/questions.ts'
 import { fitting, handoff, hookTime, inWords, letter, message } from './fixture.ts'
 import mailtrap from './mailtrap.ts'
 
@@ -12,8 +12,7 @@ const asked = handoff(undefined, fitting(mailtrap))
 describe('mailtrap, asked', () => {
   reconcileChecks(mailtrap)
 
-  test('lists whom it suppresses, page by page', async () => {
-    const all = await suppressed(mailtrap)
+  suppressionChecks(mailtrap, (all) => {
     assert.deepEqual(
       all.map(({ email, reason }) => [email, reason]),
       [

@@ -8,7 +8,8 @@ import { type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-v
 import { hookTime, jsonCall, letter, message, says, told, type VendorData } from './fixture.ts'
 
 // It has no types.
-const transactional = createRequire(import.meta.url)('@mailchimp/mailchimp_transactional')
+const require = createRequire(import.meta.url)
+const transactional = require('@mailchimp/mailchimp_transactional')
 
 const key = 'fake-mandrill-key'
 
@@ -217,9 +218,9 @@ export default {
     },
     refused('hard-bounce', 'rejected/recipient'),
     refused('soft-bounce', 'rejected/host'),
-    refused('spam', 'rejected/recipient'),
-    refused('unsub', 'rejected/recipient'),
-    refused('custom', 'rejected/recipient'),
+    refused('spam', 'rejected/recipient 5.7.1'),
+    refused('unsub', 'rejected/recipient 5.7.1'),
+    refused('custom', 'rejected/recipient 5.7.1'),
     refused('invalid', 'rejected/recipient'),
     { ...refused('unsigned', 'rejected/identity'), about: 'identity' },
     refused('invalid-sender', 'rejected/identity'),

@@ -68,6 +68,7 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
       (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any') +
       (features.cc === false ? ', no Cc' : ''),
   ],
+  ['Reply-To', ({ features }) => String(features.maxReplyTo ?? 'any')],
   ['attachments', ({ features }) => (features.attachments ? (features.inline ? 'yes, inline too' : 'yes') : 'no')],
   ['tags', ({ features }) => (Number.isFinite(features.maxTags) ? String(features.maxTags) : 'any')],
   ['metadata', ({ features }) => (features.metadata ? 'yes' : 'no')],

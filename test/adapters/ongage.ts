@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import ongage from '../../adapters/ongage.ts'
 import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-vendors/vendor.ts'
-import { letter, message, says, type VendorData } from './fixture.ts'
+import { addressHooks, letter, message, says, told, type VendorData } from './fixture.ts'
 
 const password = 'fake-ongage-password'
 
@@ -40,6 +40,15 @@ function take(asked: Asked): Reply {
 function refuse(status: number, words: string): Reply {
   return json(status, { metadata: { error: true }, payload: { message: words, code: status } })
 }
+
+const event = (status: string, more: object = {}) => ({
+  email: 'ann@example.com',
+  list_id: 9997,
+  status,
+  esp_name: 'Amazon SES',
+  ...more,
+})
+const about = { recipient: 'ann@example.com', detail: 'Amazon SES' }
 
 const refused = (status: number, words = 'No.') => ({
   status,
@@ -103,5 +112,22 @@ export default {
       check_suppression: true,
       campaign_id: 213,
     })
+  },
+  hooks: {
+    ...addressHooks,
+    cases: [
+      {
+        says: 'all that came together',
+        body: [event('soft'), event('hard'), event('unsubscribe'), event('complaint'), event('something new')],
+        events: [
+          told({ type: 'bounced', bounce: 'soft', ...about }),
+          told({ type: 'bounced', bounce: 'hard', ...about }),
+          told({ type: 'unsubscribed', ...about }),
+          told({ type: 'complained', ...about }),
+        ],
+      },
+      { says: 'of another list', body: [event('hard', { list_id: 1 })], events: [] },
+      { says: 'of nobody', body: [event('hard', { email: '' })], events: [] },
+    ],
   },
 } satisfies VendorData

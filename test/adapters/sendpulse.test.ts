@@ -85,5 +85,5 @@ test('sendpulse lists whom it mails no more, all pages of it', async (t) => {
     { email: 'left-2@example.com', reason: 'complaint', at: Date.UTC(2026, 10, 20, 10, 30) },
   ])
   vendor.next({ reply: { status: 403, body: '{"message":"Your tariff does not allow it","error_code":403}' } })
-  await assert.rejects(all(adapter.suppressions!(options, fetch)), /HTTP 403/)
+  await assert.rejects(all(adapter.suppressions!(options, fetch)), /the vendor answered 403/)
 })

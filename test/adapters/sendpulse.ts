@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import sendpulse from '../../adapters/sendpulse.ts'
 import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-vendors/vendor.ts'
-import { letter, says, type VendorData } from './fixture.ts'
+import { addressHooks, hookTime, letter, says, told, type VendorData } from './fixture.ts'
 
 const secret = 'fake-sendpulse-secret'
 
@@ -84,6 +84,22 @@ function refuse(status: number, error_code: number, message: string): Reply {
   return json(status, { message, error_code })
 }
 
+const about = { at: hookTime, recipient: 'ann@example.com' }
+const event = (event: string, more: object = {}) => ({
+  event,
+  message_id: 4711,
+  recipient: 'ann@example.com',
+  sender: 'sender@example.com',
+  subject: 'hello',
+  timestamp: hookTime / 1000,
+  ...more,
+})
+const reply = (code: number, subcode: string | undefined, words: string) => ({
+  smtp_server_response_code: code,
+  ...(subcode === undefined ? {} : { smtp_server_response_subcode: subcode }),
+  smtp_server_response: words,
+})
+
 const error = (error_code: number, message: string, status = 422) => ({ status, ...says({ message, error_code }) })
 
 export default {
@@ -154,7 +170,7 @@ export default {
     {
       says: '400 / 904',
       ...error(904, 'ann@example.com is blacklisted', 400),
-      ann: 'rejected/recipient',
+      ann: 'rejected/recipient 5.7.1',
       bob: 'deferred/message 0',
     },
     { says: '400 / 905', ...error(905, 'Sender quota reached', 400), all: 'deferred/provider' },
@@ -186,5 +202,66 @@ export default {
     options: { user: 'ann@example.com', pass: 'smtp-pass' },
     server: ['smtp-pulse.com', 465],
     user: 'ann@example.com',
+  },
+  hooks: {
+    ...addressHooks,
+    cases: [
+      {
+        says: 'a list of events',
+        body: [
+          event('new'),
+          event('delivered', reply(250, '2.0.0', 'Ok')),
+          event('resubscribed'),
+          event('something new'),
+        ],
+        events: [told({ type: 'accepted', ...about }), told({ type: 'delivered', ...about })],
+      },
+      {
+        says: 'not delivered, to a mailbox that is none',
+        body: [event('undelivered', reply(550, '5.1.1', 'no such user'))],
+        events: [told({ type: 'bounced', bounce: 'hard', ...about, detail: '550 5.1.1 no such user' })],
+      },
+      {
+        says: 'not delivered, for good, without a status',
+        body: [event('undelivered', reply(550, undefined, 'no thanks'))],
+        events: [told({ type: 'bounced', bounce: 'soft', ...about, detail: '550 no thanks' })],
+      },
+      {
+        says: 'not delivered, for a policy',
+        body: [event('undelivered', reply(554, undefined, '5.7.1 blocked'))],
+        events: [told({ type: 'bounced', bounce: 'block', ...about, detail: '554 5.7.1 blocked' })],
+      },
+      {
+        says: 'bounces by class',
+        body: ['hard_bounces', 'soft_bounces'].map((name) => ({
+          event: name,
+          task_id: 9,
+          email: 'ann@example.com',
+          timestamp: hookTime / 1000,
+        })),
+        events: [
+          told({ type: 'bounced', bounce: 'hard', ...about }),
+          told({ type: 'bounced', bounce: 'soft', ...about }),
+        ],
+      },
+      {
+        says: 'what the recipient did',
+        body: [
+          event('opened'),
+          event('clicked', { link_url: 'https://example.com/a', link_id: 1 }),
+          event('redirected', { link_url: 'https://example.com/b' }),
+          event('unsubscribed'),
+          event('spam_by_user'),
+        ],
+        events: [
+          told({ type: 'opened', ...about }),
+          told({ type: 'clicked', ...about, detail: 'https://example.com/a' }),
+          told({ type: 'clicked', ...about, detail: 'https://example.com/b' }),
+          told({ type: 'unsubscribed', ...about }),
+          told({ type: 'complained', ...about }),
+        ],
+      },
+      { says: 'of nobody', body: [event('opened', { recipient: '' })], events: [] },
+    ],
   },
 } satisfies VendorData

@@ -183,7 +183,7 @@ export default {
       says: '200 with a failure of both',
       about: 'recipient',
       ...plain(failed('suppressed: Ann@example.com, bob@example.com')),
-      all: 'rejected/recipient',
+      all: 'rejected/recipient 5.7.1',
     },
     {
       says: '200 of which some went',

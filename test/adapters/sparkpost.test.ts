@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HttpExchange } from '../../src/mail/adapter.ts'
 import { httpCarrier } from '../../src/send/http.ts'
-import { gathered } from '../support/gathered.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import { handoff, inWords } from './fixture.ts'
 import sparkpost from './sparkpost.ts'
 
@@ -24,21 +24,14 @@ test('sparkpost tells what became of an answer that was lost', async () => {
   await vendor.close()
 })
 
-test('sparkpost lists its suppressions, page after page', async () => {
-  const vendor = await sparkpost.vendor()
-  const options = sparkpost.adapter.options.parse(sparkpost.options(vendor.url))
-  const all = await gathered(sparkpost.adapter.suppressions!(options, fetch))
-  const at = Date.UTC(2026, 10, 1, 10)
-  assert.deepEqual(all, [
-    { email: 'a@example.com', reason: 'bounce', at },
-    { email: 'b@example.com', reason: 'complaint', at },
-    { email: 'c@example.com', reason: 'unsubscribe', at },
-    { email: 'd@example.com', reason: 'manual', at },
-  ])
-  const wrong = sparkpost.adapter.options.parse({ apiKey: 'another-key', baseUrl: vendor.url })
-  await assert.rejects(gathered(sparkpost.adapter.suppressions!(wrong, fetch)), /answered 401/)
-  await vendor.close()
-})
+const at = Date.UTC(2026, 10, 1, 10)
+
+suppressionChecks(sparkpost, [
+  { email: 'a@example.com', reason: 'bounce', at },
+  { email: 'b@example.com', reason: 'complaint', at },
+  { email: 'c@example.com', reason: 'unsubscribe', at },
+  { email: 'd@example.com', reason: 'manual', at },
+])
 
 test('sparkpost is asked where the account lives', () => {
   const { options, send } = sparkpost.adapter

@@ -13,7 +13,8 @@ import {
 import { addressHooks, hookTime, letter, message, says, told, type VendorData } from './fixture.ts'
 
 // It has no types.
-const SparkPost = createRequire(import.meta.url)('sparkpost')
+const require = createRequire(import.meta.url)
+const SparkPost = require('sparkpost')
 
 const key = 'fake-sparkpost-key'
 
@@ -253,14 +254,14 @@ export default {
       status: 400,
       ...says(errors('5002', 'At least one valid recipient is required')),
       all: 'deferred/message 0',
-      lone: 'rejected/recipient',
+      lone: 'rejected/recipient 5.7.1',
     },
     {
       says: '400 suppressed',
       status: 400,
       ...says(errors('1902', 'Message generation rejected', 'recipient address suppressed due to customer policy')),
       all: 'deferred/message 0',
-      lone: 'rejected/recipient',
+      lone: 'rejected/recipient 5.7.1',
     },
     {
       says: '422 invalid recipient address',

@@ -44,6 +44,18 @@ test('believes nothing where the certificate cannot be had, or is none', async (
   for (const answer of answers) assert.equal(await fromTopic(topicCall(vendor, {}), topics, answer), false)
 })
 
+test('asks for a certificate once, and again when it could not be had', async () => {
+  let asked = 0
+  const asking = async (url: string | URL | Request) => {
+    if (++asked === 1) throw new TypeError('no answer came')
+    return fetch(url)
+  }
+  const call = topicCall(vendor, {})
+  assert.deepEqual([await fromTopic(call, topics, asking), await fromTopic(call, topics, asking)], [false, true])
+  assert.equal(await fromTopic(call, topics, asking), true)
+  assert.equal(asked, 2)
+})
+
 test('confirms a subscription where the vendor itself confirms it, and nowhere else', async () => {
   const visited: string[] = []
   const visit = (status: number) => async (url: unknown) => {

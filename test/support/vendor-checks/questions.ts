@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { HttpExchange, VendorSuppression } from '../../../src/mail/adapter.ts'
 import { httpCarrier } from '../../../src/send/http.ts'
 import { fitting, handoff, inWords, type VendorData } from '../../adapters/fixture.ts'
+import { gathered } from '../gathered.ts'
 
 /** Adds the test that a mail is found by what we planted in it. */
 export function reconcileChecks(data: VendorData, more: object = {}): void {
@@ -36,19 +37,36 @@ export function reconcileChecks(data: VendorData, more: object = {}): void {
   })
 }
 
-/** Every address that the vendor suppresses. Asserts that it says why where it does not tell. */
-export async function suppressed(data: VendorData, more: object = {}): Promise<VendorSuppression[]> {
-  const vendor = await data.vendor()
-  try {
-    const options = data.adapter.options.parse({ ...(data.options(vendor.url) as object), ...more })
-    const all: VendorSuppression[] = []
-    for await (const one of data.adapter.suppressions!(options, fetch)) all.push(one)
-    vendor.next({ reply: { status: 403, body: '{"message":"No."}' } })
-    await assert.rejects(async () => {
-      for await (const _ of data.adapter.suppressions!(options, fetch));
-    }, /it answered 403 to /)
-    return all
-  } finally {
-    await vendor.close()
-  }
+/**
+ * Adds the tests that every page of its suppressions is read, and that a refusal is no empty list.
+ * @param expected all that the desk has, in the order of its lists, or what is to be true of all
+ */
+export function suppressionChecks(
+  data: VendorData,
+  expected: readonly VendorSuppression[] | ((all: VendorSuppression[]) => void),
+): void {
+  const list = (url: string) =>
+    gathered(data.adapter.suppressions!(data.adapter.options.parse(data.options(url)), fetch))
+
+  test(`${data.adapter.name} gives all of its suppressions`, async (t) => {
+    const vendor = await data.vendor()
+    t.after(() => vendor.close())
+    const all = await list(vendor.url)
+    if (typeof expected === 'function') expected(all)
+    else assert.deepEqual(all, expected)
+  })
+
+  test(`${data.adapter.name} that gives no suppressions is not taken for one without any`, async (t) => {
+    const vendor = await data.vendor()
+    t.after(() => vendor.close())
+    for (const reply of [
+      { status: 401, body: 'Forbidden' },
+      { status: 503, body: '<h1>Later</h1>' },
+      { status: 200, body: '<h1>Welcome</h1>' },
+      { status: 200, body: '{}' },
+    ]) {
+      vendor.next({ reply })
+      await assert.rejects(list(vendor.url), /the vendor/)
+    }
+  })
 }
