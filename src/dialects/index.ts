@@ -1,5 +1,6 @@
 /** Every dialect. */
 import type { Dialect } from '../mail/dialect.ts'
 import resend from './resend.ts'
+import sendgrid from './sendgrid.ts'
 
-export const dialects: readonly Dialect[] = [resend]
+export const dialects: readonly Dialect[] = [resend, sendgrid]

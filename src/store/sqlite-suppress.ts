@@ -3,7 +3,7 @@ import { suppressionKey } from '../mail/address.ts'
 import { cursorAfter, textOf } from './cursor.ts'
 import type { Database, Value } from './database.ts'
 import { page } from './sqlite-read.ts'
-import type { Page, Suppression, SuppressionQuery } from './store.ts'
+import type { LiftedOnly, Page, Suppression, SuppressionQuery } from './store.ts'
 
 /** Those of the addresses that are suppressed for this type of mail. */
 export function suppressed(db: Database, tenant: string, emails: readonly string[], type: string): string[] {
@@ -30,12 +30,7 @@ export function suppress(db: Database, suppressions: readonly Suppression[]): nu
   return fresh
 }
 
-export function unsuppress(
-  db: Database,
-  tenant: string,
-  keys: readonly string[],
-  only: { type?: string; source?: string; reason?: Suppression['reason'] } = {},
-): number {
+export function unsuppress(db: Database, tenant: string, keys: readonly string[], only: LiftedOnly = {}): number {
   const lifted = db.all<{ key: string }>(
     `DELETE FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))
        AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4)
@@ -76,7 +71,7 @@ export function suppressions(db: Database, query: SuppressionQuery): Page<Suppre
     params.push(query.since)
   }
   if (query.until !== undefined) {
-    where.push('at <= ?')
+    where.push('at < ?')
     params.push(query.until)
   }
   if (query.cursor !== undefined) {
