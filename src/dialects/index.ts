@@ -1,6 +1,7 @@
 /** Every dialect. */
 import type { Dialect } from '../mail/dialect.ts'
+import mailtrap from './mailtrap.ts'
 import resend from './resend.ts'
 import sendgrid from './sendgrid.ts'
 
-export const dialects: readonly Dialect[] = [resend, sendgrid]
+export const dialects: readonly Dialect[] = [mailtrap, resend, sendgrid]
