@@ -25,7 +25,7 @@ import type { MailEvent } from '../mail/event.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import { hex, hmac } from '../mail/signature.ts'
-import { enhancedStatus } from '../mail/status.ts'
+import { bounceKind, clicked, reason } from './telling.ts'
 
 const mostInBatch = 500
 
@@ -239,7 +239,7 @@ async function call(event: MailEvent, message: Message, secret: string): Promise
         sending_domain_name: message.from.email.split('@').at(-1),
         ...(message.tags[0] === undefined ? {} : { category: message.tags[0] }),
         custom_variables: message.metadata,
-        ...why(type, detail),
+        ...why(type, event),
       },
     ],
   })
@@ -247,12 +247,12 @@ async function call(event: MailEvent, message: Message, secret: string): Promise
   return { headers: { 'content-type': 'application/json', 'mailtrap-signature': signature }, body }
 }
 
-function why(type: string, detail: string): Record<string, unknown> {
+function why(type: string, event: MailEvent): Record<string, unknown> {
   switch (type) {
     case 'bounce':
     case 'soft bounce': {
-      const response = detail.replace(/^(hard|soft|block) bounce(: )?/, '')
-      const category = /^hard bounce\b/.test(detail) || enhancedStatus(response) === '5.1.1' ? 'badrecipient' : 'other'
+      const response = reason(event)
+      const category = event.type === 'bounced' && bounceKind(event) === 'hard' ? 'badrecipient' : 'other'
       const code = /^([245]\d\d)\b/.exec(response)?.[1]
       return {
         response,
@@ -261,9 +261,9 @@ function why(type: string, detail: string): Record<string, unknown> {
       }
     }
     case 'reject':
-      return { reason: detail }
+      return { reason: reason(event) }
     case 'click':
-      return { url: detail, ip: '', user_agent: '' }
+      return { url: clicked(event), ip: '', user_agent: '' }
     case 'open':
       return { ip: '', user_agent: '' }
   }

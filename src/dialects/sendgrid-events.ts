@@ -5,6 +5,7 @@ import { groupOf } from '../mail/id.ts'
 import type { Message } from '../mail/message.ts'
 import { base64, ecdsaPair, signedByEcdsa } from '../mail/signature.ts'
 import { enhancedStatus } from '../mail/status.ts'
+import { bounceKind, clicked, reason } from './telling.ts'
 
 /** The one id of all messages of a call: 16 bytes in base64url. */
 export function messageIdOf(id: string): string {
@@ -70,35 +71,36 @@ function data(type: string, event: MailEvent, message: Message): Record<string, 
   }
 }
 
-function why({ type, detail }: MailEvent): Record<string, unknown> {
+function why(event: MailEvent): Record<string, unknown> {
+  const { type, detail } = event
   const said = detail ?? ''
   switch (type) {
     case 'deferred':
     case 'delivered':
       return { response: said }
     case 'bounced':
-      return bounce(said, /^(soft|block) bounce\b/.test(said))
     case 'expired':
-      return bounce(said, true)
+      return bounce(event, type === 'bounced' && bounceKind(event) === 'hard')
     case 'suppressed':
       return { reason: dropReason(said) }
     case 'rejected':
       return { reason: said }
     case 'clicked':
-      return { url: said, url_offset: { index: 0, type: 'html' }, useragent: '', ip: '' }
+      return { url: clicked(event), url_offset: { index: 0, type: 'html' }, useragent: '', ip: '' }
     case 'opened':
       return { useragent: '', ip: '' }
   }
   return {}
 }
 
-function bounce(said: string, blocked: boolean): Record<string, unknown> {
-  const reason = said.replace(/^(hard|soft|block) bounce(: )?/, '')
+/** Only a mailbox that is not there is a bounce; all else is a block, after which apps go on mailing the address. */
+function bounce(event: MailEvent, hard: boolean): Record<string, unknown> {
+  const said = reason(event)
   return {
-    type: blocked ? 'blocked' : 'bounce',
-    reason,
-    status: enhancedStatus(reason) ?? '',
-    ...(/^hard bounce\b/.test(said) ? { bounce_classification: 'Invalid Address' } : {}),
+    type: hard ? 'bounce' : 'blocked',
+    reason: said,
+    status: enhancedStatus(said) ?? '',
+    ...(hard ? { bounce_classification: 'Invalid Address' } : {}),
   }
 }
 
