@@ -18,6 +18,9 @@ import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
 import { Refusal, refusalOf } from './refusals.ts'
 
+/** Characters of `X-Waypost-Ignored`. */
+const longestIgnored = 1000
+
 /** What a route needs of a key. */
 const scopes: Record<Does['kind'], Scope> = {
   send: 'send',
@@ -284,7 +287,12 @@ function sent(
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
   parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
-  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': [...new Set(ignored)].join(', ') } }
+  // Some are names that the client made up: only what a header can hold, and no more than is read.
+  const names = [...new Set(ignored)]
+    .join(', ')
+    .replace(/[^ -~]/g, '?')
+    .slice(0, longestIgnored)
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': names } }
 }
 
 /** What we have before the body is read: enough to say no in the right words. */
