@@ -1,9 +1,10 @@
 /** Mailtrap's own SDK, pointed at us: what arrives at another vendor means the same, and errors are its own. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { type Mail, MailtrapClient, verifyWebhookSignature } from 'mailtrap'
-import { eventually, type Waypost } from '../support/waypost.ts'
+import mailtrap from '../../src/dialects/mailtrap.ts'
+import type { Waypost } from '../support/waypost.ts'
+import { eventOf, hooked, hooksHere, sentMessage } from './hook.ts'
 import { spoken } from './speaking.ts'
 
 /** It knows no other address than its own. */
@@ -102,8 +103,8 @@ test('sends nothing of what is for a test inbox, and takes a token in its own he
     await fetch(`${gateway.url}/api/send/`, {
       method: 'POST',
       headers: { 'api-token': 'token' },
-      body: JSON.stringify({ ...plain, subject: 'Real', tracking: false }),
-    }).then((answer) => assert.equal(answer.headers.get('x-waypost-ignored'), 'tracking'))
+      body: JSON.stringify({ ...plain, subject: 'Real', tracking: false, 'f\nr\u65e5m': 1 }),
+    }).then((answer) => assert.equal(answer.headers.get('x-waypost-ignored'), 'tracking, f?r?m'))
     assert.deepEqual(
       (await arrived(1)).map(({ subject }) => subject),
       ['Real'],
@@ -156,21 +157,9 @@ test('says no in its own words', async () => {
 
 test('tells webhooks as it does, and its SDK believes them', () =>
   spoken(
-    async ({ gateway }) => {
-      const calls: { headers: Record<string, string>; body: string }[] = []
-      const target = createServer((request, response) => {
-        let body = ''
-        request.on('data', (piece) => (body += piece))
-        request.on('end', () => {
-          calls.push({ headers: request.headers as Record<string, string>, body })
-          response.end()
-        })
-      })
-      await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve))
-      try {
-        const url = `http://127.0.0.1:${(target.address() as { port: number }).port}/hook`
-        const { body: webhook } = await gateway.post('/v1/webhooks', { url, dialect: 'mailtrap' })
-        assert.match(webhook.signing_secret, /^[0-9a-f]{32}$/)
+    ({ gateway }) =>
+      hooked(gateway, 'mailtrap', async ({ added, told }) => {
+        assert.match(added.signing_secret!, /^[0-9a-f]{32}$/)
         const suppress = await fetch(`${gateway.url}/v1/suppressions/bob@example.org`, {
           method: 'PUT',
           headers: { 'content-type': 'application/json' },
@@ -178,17 +167,31 @@ test('tells webhooks as it does, and its SDK believes them', () =>
         })
         assert.ok(suppress.ok)
         const { message_ids } = await sdk(gateway).send(rich)
-        const { headers, body } = await eventually(() => calls[0], 'it is told')
-        assert.ok(verifyWebhookSignature(body, headers['mailtrap-signature']!, webhook.signing_secret))
+        const { headers, body } = await told('reject')
+        assert.ok(verifyWebhookSignature(body, headers['mailtrap-signature'] as string, added.signing_secret!))
         const [event] = JSON.parse(body).events
         assert.deepEqual(
           [event.event, event.email, event.message_id, event.category, event.custom_variables],
           ['reject', 'bob@example.org', message_ids[1], 'spring', { campaign: 'spring-26', n: '7' }],
         )
-      } finally {
-        target.closeAllConnections()
-        target.close()
-      }
-    },
-    { more: 'webhooks: { allowPrivate: true }' },
+      }),
+    hooksHere,
   ))
+
+test('has a word for each kind of event', async () => {
+  const told = async (...event: Parameters<typeof eventOf>) => {
+    const made = await mailtrap.tells.call(eventOf(...event), sentMessage, 'secret')
+    return made && JSON.parse(made.body).events[0]
+  }
+  const hard = await told('bounced', 'hard bounce: 550 5.1.1 no such user')
+  assert.deepEqual(
+    [hard.event, hard.bounce_category, hard.response_code, hard.response],
+    ['bounce', 'badrecipient', 550, '550 5.1.1 no such user'],
+  )
+  assert.equal((await told('bounced', 'block bounce: spam')).bounce_category, 'other')
+  assert.equal((await told('deferred', '451 later')).event, 'soft bounce')
+  assert.deepEqual((await told('clicked', 'https://x.test/')).url, 'https://x.test/')
+  assert.equal((await told('suppressed', 'on the suppression list')).event, 'reject')
+  assert.equal(await told('suppressed', 'bounce told by other'), null)
+  assert.equal(await told('sent'), null)
+})

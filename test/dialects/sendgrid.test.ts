@@ -1,18 +1,21 @@
 /** SendGrid's own SDK, pointed at us: what arrives at another vendor means the same, and errors are its own. */
 import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import sendgrid from '@sendgrid/mail'
-import { eventually, type Waypost } from '../support/waypost.ts'
+import itsMail from '@sendgrid/mail'
+import sendgrid from '../../src/dialects/sendgrid.ts'
+import { read } from '../../src/dialects/sendgrid-mail.ts'
+import type { Asked } from '../../src/mail/dialect.ts'
+import type { Waypost } from '../support/waypost.ts'
+import { eventOf, hooked, hooksHere, sentMessage } from './hook.ts'
 import { spoken } from './speaking.ts'
 
-type MailDataRequired = Exclude<Parameters<typeof sendgrid.send>[0], unknown[]>
+type MailDataRequired = Exclude<Parameters<typeof itsMail.send>[0], unknown[]>
 
-const { MailService } = sendgrid as unknown as { MailService: new () => typeof sendgrid }
+const { MailService } = itsMail as unknown as { MailService: new () => typeof itsMail }
 
-function sdk(gateway: Waypost, prefix = ''): typeof sendgrid {
+function sdk(gateway: Waypost, prefix = ''): typeof itsMail {
   const mail = new MailService()
   mail.setApiKey('SG.123')
   ;(mail as unknown as { client: { setDefaultRequest(name: string, value: string): void } }).client.setDefaultRequest(
@@ -257,21 +260,9 @@ test('lists suppressions, and lifts them', () =>
 
 test('tells webhooks as it does, all of a call under its one id', () =>
   spoken(
-    async ({ gateway }) => {
-      const calls: { headers: Record<string, string>; body: string }[] = []
-      const target = createServer((request, response) => {
-        let body = ''
-        request.on('data', (piece) => (body += piece))
-        request.on('end', () => {
-          calls.push({ headers: request.headers as Record<string, string>, body })
-          response.end()
-        })
-      })
-      await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve))
-      try {
-        const url = `http://127.0.0.1:${(target.address() as { port: number }).port}/hook`
-        const { body: webhook } = await gateway.post('/v1/webhooks', { url, dialect: 'sendgrid' })
-        assert.equal(webhook.secret, undefined)
+    ({ gateway }) =>
+      hooked(gateway, 'sendgrid', async ({ added, told }) => {
+        assert.equal(added.secret, undefined)
         const [answer] = await sdk(gateway).send({
           ...plain,
           to: [],
@@ -279,34 +270,73 @@ test('tells webhooks as it does, all of a call under its one id', () =>
           customArgs: { campaign: 'spring', email: 'mine' },
           personalizations: [{ to: 'a@example.org' }, { to: 'b@example.org' }],
         } as MailDataRequired)
-        const both = await eventually(() => calls.length >= 2 && calls, 'they are told')
-        const events = both.map(({ headers, body }) => {
+        const id = (answer.headers as Record<string, string>)['x-message-id']
+        for (const email of ['a@example.org', 'b@example.org']) {
+          const { headers, body } = await told(email)
           // As @sendgrid/eventwebhook checks it.
-          const key = createPublicKey({ key: Buffer.from(webhook.publicKey, 'base64'), format: 'der', type: 'spki' })
+          const key = createPublicKey({ key: Buffer.from(added.publicKey!, 'base64'), format: 'der', type: 'spki' })
           const signed = headers['x-twilio-email-event-webhook-timestamp'] + body
-          const signature = Buffer.from(headers['x-twilio-email-event-webhook-signature']!, 'base64')
+          const signature = Buffer.from(headers['x-twilio-email-event-webhook-signature'] as string, 'base64')
           assert.ok(verify('sha256', Buffer.from(signed), key, signature))
           const [event, ...more] = JSON.parse(body)
           assert.deepEqual(more, [])
-          return event
-        })
-        const id = (answer.headers as Record<string, string>)['x-message-id']
-        assert.deepEqual(
-          events
-            .map(({ event, email, category, campaign, sg_message_id: given }) => [
-              event,
-              email,
-              category,
-              campaign,
-              given.split('.')[0],
-            ])
-            .toSorted(),
-          ['a', 'b'].map((name) => ['processed', `${name}@example.org`, ['spring'], 'spring', id]),
-        )
-      } finally {
-        target.closeAllConnections()
-        target.close()
-      }
-    },
-    { ...by, more: 'webhooks: { allowPrivate: true }' },
+          assert.deepEqual(
+            [event.event, event.email, event.category, event.campaign, event.sg_message_id.split('.')[0]],
+            ['processed', email, ['spring'], 'spring', id],
+          )
+        }
+      }),
+    { ...by, ...hooksHere },
   ))
+
+test('has a word for each kind of event', async () => {
+  const { secret } = await sendgrid.tells.secret()
+  const told = async (...event: Parameters<typeof eventOf>) => {
+    const made = await sendgrid.tells.call(eventOf(...event), sentMessage, secret, 0)
+    return made && JSON.parse(made.body)[0]
+  }
+  const hard = await told('bounced', 'hard bounce: 550 5.1.1 no such user')
+  assert.deepEqual([hard.event, hard.type, hard.status, hard.order], ['bounce', 'bounce', '5.1.1', '17'])
+  assert.equal((await told('bounced', 'soft bounce: 552 full')).type, 'blocked')
+  assert.equal((await told('expired', 'too late')).type, 'blocked')
+  assert.equal((await told('clicked', 'https://x.test/')).url, 'https://x.test/')
+  assert.equal((await told('suppressed', 'on the suppression list')).event, 'dropped')
+  assert.equal(await told('suppressed', 'complaint told by other'), null)
+  assert.equal(await told('failover'), null)
+})
+
+/** A call as the gateway hands it on. */
+function asked(mail: object): Asked {
+  const body = new TextEncoder().encode(JSON.stringify(mail))
+  const more = { method: 'POST', path: '/v3/mail/send', params: {}, query: new URLSearchParams(), origin: 'http://x' }
+  return { ...more, headers: {}, body, at: 0 }
+}
+
+test('fills in what stands literally, once, and no more than one call may hold', () => {
+  const text = (substitutions: object, value: string, sections = {}) => {
+    const mail = {
+      personalizations: [{ to: [{ email: 'a@y.test' }], substitutions }],
+      ...{ from: { email: 'b@y.test' }, subject: 'Hi', content: [{ type: 'text/plain', value }], sections },
+    }
+    const [wanted] = read(asked(mail)).messages
+    return wanted && 'json' in wanted ? wanted.json.text : null
+  }
+  assert.equal(
+    text({ '-a-': '$& -b-', '-b-': 'B', '[x]': 'X', '%x.y%': 'Y' }, '-a- -b- [x] %x.y% %xzy%'),
+    '$& -b- B X Y %xzy%',
+  )
+  assert.equal(text({ a: '1', aa: '2' }, 'aaa'), '21')
+  assert.equal(text({ n: ':s' }, 'n :s', { ':s': 'all of n' }), 'all of :s all of :s')
+  const big = Array.from({ length: 400 }, (_, n) => ({ to: [{ email: `p${n}@y.test` }] }))
+  const mail = {
+    ...{ personalizations: big, from: { email: 'b@y.test' }, subject: 'Hi' },
+    content: [{ type: 'text/plain', value: 'x'.repeat(1_000_000) }],
+  }
+  assert.throws(() => read(asked(mail)), /too much for one call/)
+})
+
+test('says when its limit ends', () => {
+  const trouble = { status: 429, code: 'rate', detail: 'Too fast.', errors: [], retryAfter: 7 }
+  const { status, headers } = sendgrid.refused(trouble, { ...asked({}), at: 1000 })
+  assert.deepEqual([status, headers?.['x-ratelimit-reset'], headers?.['retry-after']], [429, '8', '7'])
+})
