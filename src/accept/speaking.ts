@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono'
 import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
 import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
+import { groupOf, idInGroup, mostInGroup, newId } from '../mail/id.ts'
 import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
@@ -16,6 +17,9 @@ import { readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
 import { Refusal, refusalOf } from './refusals.ts'
+
+/** Characters of `X-Waypost-Ignored`. */
+const longestIgnored = 1000
 
 /** What a route needs of a key. */
 const scopes: Record<Does['kind'], Scope> = {
@@ -136,7 +140,12 @@ async function done(
       return does.answer(await find(parts, does.id(request), sender), request)
     case 'cancel': {
       const { message } = await find(parts, does.id(request), sender)
-      const changed = await parts.store.steer(message.id, sender.tenant, 'cancel', parts.clock())
+      let changed = (await parts.store.steer(message.id, sender.tenant, 'cancel', parts.clock())) ?? 0
+      for (let index = 1, more = does.grouped === true; more && index < mostInGroup; index++) {
+        const id = groupOf(message.id, index)
+        more = (await parts.store.message(id, sender.tenant)) !== null
+        if (more) changed += (await parts.store.steer(id, sender.tenant, 'cancel', parts.clock())) ?? 0
+      }
       if (changed === 0) throw new Refusal('too_late', 'There is nothing left to cancel.')
       return does.answer(await find(parts, message.id, sender), request)
     }
@@ -162,19 +171,27 @@ async function done(
       return does.answer({ events, next: page.next }, request)
     }
     case 'suppressions': {
-      const page = await paged(() => parts.store.suppressions({ tenant: sender.tenant, ...does.read(request) }))
+      const { email, ...wanted } = does.read(request)
+      const key = email === undefined ? {} : { key: keyOfAddress(email) }
+      const page = await paged(() => parts.store.suppressions({ tenant: sender.tenant, ...wanted, ...key }))
       return does.answer(
         { entries: page.rows.map(({ key, ...rest }) => ({ email: key, ...rest })), next: page.next },
         request,
       )
     }
     case 'unsuppress': {
-      const email = suppressionKey(canonicalOrNull(does.email(request)) ?? '')
-      return does.answer((await parts.store.unsuppress(sender.tenant, [email])) > 0, request)
+      const keys = [does.email(request)].flat().map(keyOfAddress)
+      const only = does.reason === undefined ? {} : { reason: does.reason }
+      return does.answer((await parts.store.unsuppress(sender.tenant, keys, only)) > 0, request)
     }
     case 'say':
       return does.answer(request)
   }
+}
+
+/** `''` for what is no address, and so under no key. */
+function keyOfAddress(email: string): string {
+  return suppressionKey(canonicalOrNull(email) ?? '')
 }
 
 async function find({ store }: HttpParts, id: string | null, { tenant }: Sender): Promise<Known> {
@@ -189,17 +206,31 @@ async function send(parts: HttpParts, sending: Sending, request: Asked, sender: 
   const checked = await Promise.all(
     sending.messages.map((wanted) => attempt(parts, wanted, async () => read(parts, wanted, request, sender))),
   )
+  const ids = sending.grouped ? idsInGroups(sending, newId('msg', parts.clock())) : []
   const stop = sending.dry || (sending.together && checked.some((one) => 'trouble' in one))
   return Promise.all(
     checked.map(async (one, index): Promise<Done> => {
       if ('trouble' in one) return { kind: 'refused', trouble: one.trouble }
       if (stop) return { kind: 'taken', id: dryId, replayed: false, recipients: [] }
-      const taken = await attempt(parts, sending.messages[index]!, () => parts.door.submit(one.value))
+      const taken = await attempt(parts, sending.messages[index]!, () =>
+        parts.door.submit(ids[index] === undefined ? one.value : { ...one.value, id: ids[index] }),
+      )
       if ('trouble' in taken) return { kind: 'refused', trouble: taken.trouble }
       const { id, replayed, recipients } = taken.value
       return { kind: 'taken', id, replayed, recipients: recipients as Extract<Done, { kind: 'taken' }>['recipients'] }
     }),
   )
+}
+
+/** The ids of messages in their order, each the next one of its group. */
+function idsInGroups({ messages, grouped }: Sending, call: string): string[] {
+  const counts = new Map<number, number>()
+  return messages.map((_, place) => {
+    const group = Array.isArray(grouped) ? grouped[place]! : 0
+    const index = counts.get(group) ?? 0
+    counts.set(group, index + 1)
+    return idInGroup(call, index, group)
+  })
 }
 
 /** The id of a message that was only checked. */
@@ -256,7 +287,12 @@ function sent(
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
   parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
-  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': [...new Set(ignored)].join(', ') } }
+  // Some are names that the client made up: only what a header can hold, and no more than is read.
+  const names = [...new Set(ignored)]
+    .join(', ')
+    .replace(/[^ -~]/g, '?')
+    .slice(0, longestIgnored)
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': names } }
 }
 
 /** What we have before the body is read: enough to say no in the right words. */

@@ -3,7 +3,7 @@ import { suppressionKey } from '../mail/address.ts'
 import { cursorAfter, textOf } from './cursor.ts'
 import type { Database, Value } from './database.ts'
 import { page } from './sqlite-read.ts'
-import type { Page, Suppression, SuppressionQuery } from './store.ts'
+import type { LiftedOnly, Page, Suppression, SuppressionQuery } from './store.ts'
 
 /** Those of the addresses that are suppressed for this type of mail. */
 export function suppressed(db: Database, tenant: string, emails: readonly string[], type: string): string[] {
@@ -30,19 +30,16 @@ export function suppress(db: Database, suppressions: readonly Suppression[]): nu
   return fresh
 }
 
-export function unsuppress(
-  db: Database,
-  tenant: string,
-  keys: readonly string[],
-  only: { type?: string; source?: string } = {},
-): number {
+export function unsuppress(db: Database, tenant: string, keys: readonly string[], only: LiftedOnly = {}): number {
   const lifted = db.all<{ key: string }>(
     `DELETE FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))
-       AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4) RETURNING key`,
+       AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4)
+       AND (?5 IS NULL OR reason = ?5) RETURNING key`,
     tenant,
     JSON.stringify(keys),
     only.type ?? null,
     only.source ?? null,
+    only.reason ?? null,
   )
   return new Set(lifted.map(({ key }) => key)).size
 }
@@ -65,14 +62,27 @@ export function suppressions(db: Database, query: SuppressionQuery): Page<Suppre
     where.push('reason = ?')
     params.push(query.reason)
   }
+  if (query.key !== undefined) {
+    where.push('key = ?')
+    params.push(query.key)
+  }
+  if (query.since !== undefined) {
+    where.push('at >= ?')
+    params.push(query.since)
+  }
+  if (query.until !== undefined) {
+    where.push('at < ?')
+    params.push(query.until)
+  }
   if (query.cursor !== undefined) {
     where.push('(key, type) > (?, ?)')
     params.push(...placeIn(query.cursor))
   }
   const rows = db.all<Suppression>(
-    `SELECT ${columns} FROM suppression WHERE ${where.join(' AND ')} ORDER BY key, type LIMIT ?`,
+    `SELECT ${columns} FROM suppression WHERE ${where.join(' AND ')} ORDER BY key, type LIMIT ? OFFSET ?`,
     ...params,
     query.limit + 1,
+    query.skip ?? 0,
   )
   return page(
     rows,

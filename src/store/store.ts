@@ -9,7 +9,10 @@ import type { EventType, MailEvent } from '../mail/event.ts'
 import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
-import type { SuppressionReason } from '../mail/suppression.ts'
+import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
+
+export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
+
 import type { ProviderEvent } from '../mail/webhook.ts'
 
 /** The store has no room: answer 452 or 507. */
@@ -141,18 +144,6 @@ export type Accepted =
   /** The key was used with another digest: nothing was stored. */
   | { kind: 'conflict' }
 
-export interface Suppression {
-  tenant: string
-  /** From `suppressionKey`. */
-  key: string
-  /** The type of mail that it gets no more of; `''` for every type. */
-  type: string
-  reason: SuppressionReason
-  /** The provider that told, or `api`. */
-  source: string
-  at: number
-}
-
 /** What an event brings along to say whose mail it is about; with a recipient alone, the latest that the provider had for them. */
 export interface Reference {
   messageId: string | null
@@ -235,13 +226,6 @@ export interface EventQuery {
   tag?: string
   /** In the order in which they were recorded, instead of the newest first. */
   oldestFirst?: boolean
-  limit: number
-  cursor?: string
-}
-
-export interface SuppressionQuery {
-  tenant: string
-  reason?: Suppression['reason']
   limit: number
   cursor?: string
 }
@@ -345,10 +329,10 @@ export interface Store {
   /** The newest reason for an address and a type is the one kept. Answers how many were not suppressed before. */
   suppress(suppressions: readonly Suppression[]): Promise<number>
   /**
-   * Lifts what is said of these addresses: all of it, or what holds for one type (`''`: for every type alike), or what one source
-   * said. Answers how many of the keys were suppressed.
+   * Lifts what is said of these addresses: all of it, or what holds for one type (`''`: for every type alike), what one source
+   * said, or what was said for one reason. Answers how many of the keys were suppressed.
    */
-  unsuppress(tenant: string, keys: readonly string[], only?: { type?: string; source?: string }): Promise<number>
+  unsuppress(tenant: string, keys: readonly string[], only?: LiftedOnly): Promise<number>
   /** Whose mail a provider's events are about: a place for each reference, null where there is no such mail. */
   attribute(provider: string, references: readonly Reference[]): Promise<(Place | null)[]>
   /**

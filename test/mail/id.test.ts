@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { newId } from '../../src/mail/id.ts'
+import { describe, it, test } from 'node:test'
+import { groupOf, idInGroup, mostInGroup, newId } from '../../src/mail/id.ts'
 
 describe('newId', () => {
   it('is its kind and 26 characters that are safe anywhere', () => {
@@ -19,4 +19,16 @@ describe('newId', () => {
     const ids = Array.from({ length: 10_000 }, () => newId('msg', 0))
     assert.equal(new Set(ids).size, ids.length)
   })
+})
+
+test('ids of a group know it, and are each their own', () => {
+  const call = newId('msg', Date.now())
+  const ids = [0, 1, mostInGroup - 1].flatMap((group) =>
+    Array.from({ length: mostInGroup }, (_, index) => idInGroup(call, index, group)),
+  )
+  assert.equal(new Set(ids).size, ids.length)
+  assert.deepEqual(ids.toSorted(), ids)
+  for (const id of ids) assert.match(id, /^msg_[0-9a-hjkmnp-tv-z]{26}$/)
+  assert.deepEqual(new Set(ids.map((id) => groupOf(id))), new Set([0, 1, 2].map((n) => ids[n * mostInGroup])))
+  assert.equal(groupOf(ids[5]!, 7), ids[7])
 })
