@@ -1,11 +1,11 @@
 /** What several dialects need to tell events: kinds of bounces, addresses that were clicked, times. Pure. */
-import { bounceByStatus } from '../mail/bounce-kind.ts'
+import { bounceOf } from '../mail/bounce.ts'
 import type { MailEvent } from '../mail/event.ts'
 
 /** The kind of a bounce, as its vendor or its reply told it; without either, one that may pass. */
 export function bounceKind({ detail }: MailEvent): 'hard' | 'soft' | 'block' {
   const said = /^(hard|soft|block) bounce\b/.exec(detail ?? '')?.[1] as 'hard' | 'soft' | 'block' | undefined
-  return said ?? bounceByStatus(detail) ?? 'soft'
+  return said ?? bounceOf(detail)
 }
 
 /** The reason of an event, without the kind of bounce before it. */
