@@ -61,7 +61,7 @@ const wanted = z
       .optional()
       .openapi({
         description:
-          'Sent with each call, for vendors that sign nothing. Credentials in the address (`https://user:password@…`) are sent as Basic authentication there. Neither is shown again.',
+          'Sent with each call, for vendors that sign nothing. Credentials in the address (`user:password@` before its host) are sent as Basic authentication there. Neither is shown again.',
       }),
   })
   .openapi('NewWebhook')
