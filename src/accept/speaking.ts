@@ -218,6 +218,7 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
     key: wanted.key ?? null,
     maxSize: parts.config().http.maxSize,
     now,
+    foreign: parts.foreign,
   }).then(({ ...submission }) => ({
     ...submission,
     ...(wanted.type === undefined ? {} : { type: wanted.type }),

@@ -4,7 +4,7 @@
  * for all (`src/accept/speaking.ts`).
  */
 import type { MailEvent } from './event.ts'
-import type { Message, Recipient } from './message.ts'
+import type { Header, Message, Recipient } from './message.ts'
 
 /** A request as it came: its coding undone, its key not yet looked at. */
 export interface Asked {
@@ -185,6 +185,25 @@ export interface Dialect {
   }
   /** Any no, also for paths that are not there. */
   refused(trouble: Trouble, asked: Asked): Reply
+}
+
+/** What the headers of a mail ask for, in the words of vendors' relays. */
+export interface SaidInHeaders {
+  tags: string[]
+  metadata: Record<string, string>
+  type?: string
+  sendAt?: number
+  idempotencyKey?: string
+  /** The headers, or parts of them, that ask for what is not done here. */
+  undone: string[]
+}
+
+/** How vendors' relays are steered by headers. */
+export interface HeaderWords {
+  /** Whether a header (by its lower-case name) is one of theirs: it does not leave. */
+  hides(name: string): boolean
+  /** Never throws: what cannot be read is not done. @param now milliseconds */
+  read(fields: readonly Header[], now: number): SaidInHeaders
 }
 
 export interface NewSecret {
