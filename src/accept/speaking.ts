@@ -10,7 +10,7 @@ import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
-import { keyed } from './idempotency.ts'
+import { checkKey, keyed } from './idempotency.ts'
 import { paged } from './paging.ts'
 import { readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
@@ -207,6 +207,7 @@ const dryId = 'msg_00000000000000000000000000'
 
 function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) {
   if ('refused' in wanted) throw new Untranslatable(wanted.refused)
+  if (wanted.key !== undefined) checkKey(wanted.key)
   const now = parts.clock()
   if ('json' in wanted) {
     return keyed(readMessage(wanted.json, sender, now), wanted.key ?? null, JSON.stringify(wanted.json))

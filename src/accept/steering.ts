@@ -46,7 +46,7 @@ export function steering(fields: readonly Header[], now: number, foreign: Foreig
  * `-Idempotency-Key` and `-Provider`. A metadata key comes out in lower case: header names have no case, and clients change it.
  * @throws Refusal `invalid_content` that names the header, for a value that is empty, not readable or given twice
  */
-export function ownSteering(fields: readonly Header[]): Steering {
+function ownSteering(fields: readonly Header[]): Steering {
   const one = new Map<string, string>()
   const read: Steering = { tags: [], metadata: {} }
   for (const [name, raw] of fields) {

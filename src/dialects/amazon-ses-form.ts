@@ -32,7 +32,7 @@ function sending(form: URLSearchParams, action: string, { headers }: Asked): Sen
   if (action === 'SendRawEmail') {
     const raw = rawOf(value('RawMessage.Data')?.replaceAll(' ', '+'), 'RawMessage.Data')
     const to = list('Destinations')
-    const envelope = { from: value('Source'), destination: { ToAddresses: to }, replyTo: undefined, tags }
+    const envelope = { from: value('Source'), destination: { ToAddresses: to }, replyTo: undefined, tags: [tags] }
     return { messages: [{ ...named, ...message({ raw }, envelope) }], ignored }
   }
   const text = (name: string) => (form.has(`${name}.Data`) ? { Data: value(`${name}.Data`) } : undefined)
@@ -53,7 +53,7 @@ function sending(form: URLSearchParams, action: string, { headers }: Asked): Sen
       BccAddresses: list('Destination.BccAddresses'),
     },
     replyTo: list('ReplyToAddresses'),
-    tags,
+    tags: [tags],
   })
   return { messages: [{ ...named, ...one }], ignored }
 }

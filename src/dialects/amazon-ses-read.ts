@@ -1,5 +1,5 @@
 /** Amazon SES: what its calls mean in our words. */
-import { given, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
+import { given, objects, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { fromBase64 } from '../mail/signature.ts'
@@ -8,27 +8,12 @@ interface Text {
   Data?: unknown
 }
 
-interface NameAndValue {
-  Name?: unknown
-  Value?: unknown
-}
-export type Tag = NameAndValue
-
-interface Attached {
-  RawContent?: unknown
-  FileName?: unknown
-  ContentType?: unknown
-  ContentDisposition?: unknown
-  ContentId?: unknown
-  ContentDescription?: unknown
-}
-
 export interface Content {
   Simple?: {
     Subject?: Text
     Body?: { Text?: Text; Html?: Text }
-    Headers?: NameAndValue[]
-    Attachments?: Attached[]
+    Headers?: unknown
+    Attachments?: unknown
   }
   Raw?: { Data?: unknown }
   Template?: Template
@@ -39,8 +24,8 @@ export interface Template {
   TemplateArn?: unknown
   TemplateContent?: { Subject?: unknown; Text?: unknown; Html?: unknown }
   TemplateData?: unknown
-  Headers?: NameAndValue[]
-  Attachments?: Attached[]
+  Headers?: unknown
+  Attachments?: unknown
 }
 
 export interface Destination {
@@ -66,8 +51,8 @@ export function contentOf(content: Content | undefined, ignored: string[]): Said
       subject: simple.Subject?.Data,
       text: simple.Body?.Text?.Data,
       html: simple.Body?.Html?.Data,
-      headers: headersOf(simple.Headers),
-      attachments: simple.Attachments?.map((one) => attachment(one, ignored)),
+      headers: named('Content.Simple.Headers', simple.Headers),
+      attachments: attachmentsOf(simple.Attachments, ignored),
     },
   }
 }
@@ -78,12 +63,19 @@ export function rawOf(data: unknown, field: string): Uint8Array {
   return bytes
 }
 
-function headersOf(headers: NameAndValue[] | undefined): Record<string, string> | undefined {
-  return headers && Object.fromEntries(headers.map(({ Name, Value }) => [String(Name), String(Value)]))
+/** Lists of Name and Value as one object; later ones win. */
+function named(field: string, ...lists: unknown[]): Record<string, string> {
+  const all = lists.flatMap((list) => objects(list, () => refuse(field, 'It is a list of Name and Value.')))
+  return Object.fromEntries(all.map(({ Name, Value }) => [String(Name), String(Value)]))
+}
+
+function attachmentsOf(list: unknown, ignored: string[]) {
+  const all = objects(list, () => refuse('Content.Simple.Attachments', 'It is a list.'))
+  return all.map((one) => attachment(one, ignored))
 }
 
 function attachment(
-  { RawContent, FileName, ContentType, ContentDisposition, ContentId, ...rest }: Attached,
+  { RawContent, FileName, ContentType, ContentDisposition, ContentId, ...rest }: Record<string, unknown>,
   ignored: string[],
 ) {
   if (rest.ContentDescription !== undefined) ignored.push('ContentDescription')
@@ -97,7 +89,7 @@ function attachment(
 }
 
 interface Replaced {
-  ReplacementHeaders?: NameAndValue[]
+  ReplacementHeaders?: unknown
   ReplacementEmailContent?: { ReplacementTemplate?: { ReplacementTemplateData?: string } }
 }
 
@@ -118,8 +110,8 @@ export function merged(template: Template, entry: Replaced, ignored: string[]): 
       subject: filled(Subject, values),
       text: filled(Text, values),
       html: filled(Html, values),
-      headers: headersOf([...(Headers ?? []), ...(entry.ReplacementHeaders ?? [])]),
-      attachments: Attachments?.map((one) => attachment(one, ignored)),
+      headers: named('Headers', Headers, entry.ReplacementHeaders),
+      attachments: attachmentsOf(Attachments, ignored),
     },
   }
 }
@@ -152,9 +144,10 @@ function filled(template: unknown, values: Record<string, unknown>): unknown {
 
 interface Envelope {
   from: unknown
-  destination: Destination | undefined
+  destination: Destination | null | undefined
   replyTo: unknown
-  tags: Tag[] | undefined
+  /** Lists of them. */
+  tags: unknown[]
 }
 
 /** Our fields by the vendor's names. */
@@ -172,17 +165,17 @@ const names: Record<string, string> = {
   metadata: 'EmailTags',
 }
 
-export function message(said: Said, { from, destination = {}, replyTo, tags = [] }: Envelope): Wanted {
-  const metadata = Object.fromEntries(tags.map(({ Name, Value }) => [String(Name), String(Value)]))
+export function message(said: Said, { from, destination, replyTo, tags }: Envelope): Wanted {
+  const metadata = named('EmailTags', ...tags)
   const field = (pointer: string) => names[pointer.split('/')[1]!] ?? pointer.slice(1)
-  const sender = from === undefined ? undefined : mailbox(from, 'FromEmailAddress')
-  const to = mailboxes(destination.ToAddresses, 'Destination.ToAddresses')
-  const cc = mailboxes(destination.CcAddresses, 'Destination.CcAddresses')
-  const bcc = mailboxes(destination.BccAddresses, 'Destination.BccAddresses')
+  const sender = from === undefined || from === null ? undefined : mailbox(from, 'FromEmailAddress')
+  const to = mailboxes(destination?.ToAddresses, 'Destination.ToAddresses')
+  const cc = mailboxes(destination?.CcAddresses, 'Destination.CcAddresses')
+  const bcc = mailboxes(destination?.BccAddresses, 'Destination.BccAddresses')
   if ('parts' in said) {
     if (sender === undefined) throw refuse('FromEmailAddress', 'It is required.')
     const people = given({ from: sender, to, cc, bcc, replyTo: mailboxes(replyTo, 'ReplyToAddresses') })
-    return { field, json: given({ ...people, ...given(said.parts), metadata: tags.length > 0 ? metadata : undefined }) }
+    return { field, json: given({ ...people, ...given(said.parts), metadata }) }
   }
   const envelope = [to, cc, bcc].flatMap((list) => list ?? []).map(({ email }) => email)
   return {

@@ -8,6 +8,7 @@ import {
   type Dialect,
   type Done,
   jsonBody,
+  objects,
   type Reply,
   type Sending,
   type Trouble,
@@ -16,16 +17,7 @@ import {
 import { isSignedWith, signedAs, signedAt } from '../mail/request-signature.ts'
 import { sesId, tells } from './amazon-ses-events.ts'
 import { formSending, quota } from './amazon-ses-form.ts'
-import {
-  type Content,
-  contentOf,
-  type Destination,
-  merged,
-  message,
-  refuse,
-  type Tag,
-  type Template,
-} from './amazon-ses-read.ts'
+import { type Content, contentOf, type Destination, merged, message, refuse, type Template } from './amazon-ses-read.ts'
 
 const mostInBulk = 50
 const skew = 5 * 60_000
@@ -94,15 +86,15 @@ function readOne(asked: Asked): Sending {
     from: FromEmailAddress,
     destination: Destination as Destination,
     replyTo: ReplyToAddresses,
-    tags: EmailTags as Tag[],
+    tags: [EmailTags],
   })
   return { messages: [{ ...keyIn(asked), ...one }], ignored }
 }
 
 interface Entry {
-  Destination?: Destination
-  ReplacementTags?: Tag[]
-  ReplacementHeaders?: { Name: string; Value: string }[]
+  Destination?: Destination | null
+  ReplacementTags?: unknown
+  ReplacementHeaders?: unknown
   ReplacementEmailContent?: { ReplacementTemplate?: { ReplacementTemplateData?: string } }
 }
 
@@ -111,19 +103,19 @@ function readBulk(asked: Asked): Sending {
   const { FromEmailAddress, ReplyToAddresses, DefaultEmailTags, DefaultContent, BulkEmailEntries } = request
   const known = ['FromEmailAddress', 'ReplyToAddresses', 'DefaultEmailTags', 'DefaultContent', 'BulkEmailEntries']
   const ignored = ignoredOf(request, known)
-  if (!Array.isArray(BulkEmailEntries) || BulkEmailEntries.length === 0 || BulkEmailEntries.length > mostInBulk) {
-    throw refuse('BulkEmailEntries', `There are 1 to ${mostInBulk} entries.`)
-  }
+  const few = () => refuse('BulkEmailEntries', `There are 1 to ${mostInBulk} entries.`)
+  const entries: Entry[] = objects(BulkEmailEntries, few)
+  if (entries.length === 0 || entries.length > mostInBulk) throw few()
   const template = (DefaultContent as { Template?: Template } | undefined)?.Template
   if (!template) throw refuse('DefaultContent.Template', 'It is required.')
   const call = keyIn(asked).key
-  const messages = (BulkEmailEntries as Entry[]).map((entry, index) => {
+  const messages = entries.map((entry, index) => {
     try {
       const one = message(merged(template, entry, ignored), {
         from: FromEmailAddress,
-        destination: entry.Destination ?? {},
+        destination: entry.Destination,
         replyTo: ReplyToAddresses,
-        tags: [...((DefaultEmailTags ?? []) as Tag[]), ...(entry.ReplacementTags ?? [])],
+        tags: [DefaultEmailTags, entry.ReplacementTags],
       })
       return { ...(call === undefined ? {} : { key: `${call}#${index}` }), ...one }
     } catch (error) {

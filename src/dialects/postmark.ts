@@ -12,6 +12,7 @@ import {
   idOfUuid,
   jsonBody,
   jsonValue,
+  objects,
   type Reply,
   type Sending,
   type Trouble,
@@ -145,7 +146,7 @@ function wanted(email: Record<string, unknown>, ignored: Set<string>): Wanted {
       text: TextBody || undefined,
       html: HtmlBody || undefined,
       headers: headers(Headers, ignored),
-      attachments: Array.isArray(Attachments) ? Attachments.map(attachment) : Attachments,
+      attachments: objects(Attachments, () => wrongField('Attachments', 'Attachments are a list.')).map(attachment),
       tags: Tag ? [Tag] : undefined,
       metadata: metadata(Metadata),
       type: typeOf(MessageStream),
@@ -161,29 +162,20 @@ function mailboxes(field: string, value: unknown): Mailbox[] | undefined {
   return list
 }
 
-function headers(given: unknown, ignored: Set<string>): Record<string, string> | undefined {
-  if (given === undefined || given === null) return undefined
-  if (!Array.isArray(given)) throw wrongField('Headers', 'Headers are a list of Name and Value.')
-  const read: Record<string, string> = {}
-  for (const { Name, Value } of given as { Name?: unknown; Value?: unknown }[]) {
+function headers(list: unknown, ignored: Set<string>): Record<string, string> {
+  const seen = new Map<string, string>()
+  for (const { Name, Value } of objects(list, () => wrongField('Headers', 'Headers are a list of Name and Value.'))) {
     const name = String(Name ?? '')
-    if (Object.hasOwn(read, name)) throw wrongField('Headers', `${name} is given twice.`)
+    if (seen.has(name)) throw wrongField('Headers', `${name} is given twice.`)
     // Our Message-IDs are kept, asked or not.
     if (/^x-pm-keepid$/i.test(name)) continue
     if (/^x-pm-/i.test(name)) ignored.add(name)
-    else read[name] = String(Value ?? '')
+    else seen.set(name, String(Value ?? ''))
   }
-  return read
+  return Object.fromEntries(seen)
 }
 
-interface Attached {
-  Name?: unknown
-  Content?: unknown
-  ContentType?: unknown
-  ContentID?: unknown
-}
-
-function attachment({ Name, Content, ContentType, ContentID }: Attached) {
+function attachment({ Name, Content, ContentType, ContentID }: Record<string, unknown>) {
   return given({
     filename: Name,
     content: typeof Content === 'string' ? Content.replace(/\s+/g, '') : Content,

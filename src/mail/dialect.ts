@@ -300,6 +300,16 @@ export function jsonValue(body: Uint8Array): unknown {
   }
 }
 
+/**
+ * A list of objects, empty for none.
+ * @param wrong what to throw for anything else
+ */
+export function objects(value: unknown, wrong: () => Error): Record<string, unknown>[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'object' && one !== null)) throw wrong()
+  return value
+}
+
 /** Only the fields that are there: an object of JSON has none that is undefined. */
 export function given(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))

@@ -112,7 +112,7 @@ export async function isSignedWith(secretAccessKey: string, request: Unsigned, s
     headers[name] = request.headers[name]!
   }
   // Behind a proxy it is the host that the client called.
-  for (const host of [request.headers.host, request.headers['x-forwarded-host']]) {
+  for (const host of [request.headers.host, request.headers['x-forwarded-host']?.split(',', 1)[0]?.trim()]) {
     if (host === undefined || !/^[\w.:[\]-]+$/.test(host)) continue
     const { pathname, search } = new URL(request.url)
     // A scheme whose own port it is not, so that the host stays as it was written.

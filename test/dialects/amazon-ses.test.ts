@@ -281,6 +281,45 @@ test('v1: forms, answered in XML', () =>
     { more: signing },
   ))
 
+test('whatever comes is no bug', () =>
+  spoken(async ({ gateway }) => {
+    const one: object = simple()
+    const template = { TemplateContent: { Subject: 'a', Text: 'b' } }
+    for (const strange of [null, 7, 'x', [null], [7], [[]], {}, { a: null }]) {
+      const bodies: [string, unknown][] = [
+        ...['FromEmailAddress', 'Destination', 'ReplyToAddresses', 'EmailTags', 'Content'].map(
+          (field) => ['outbound-emails', { ...one, [field]: strange }] as [string, unknown],
+        ),
+        ...['Subject', 'Body', 'Headers', 'Attachments'].map(
+          (field) =>
+            [
+              'outbound-emails',
+              simple({ Content: { Simple: { Body: { Text: { Data: 'a' } }, [field]: strange } } }),
+            ] as [string, unknown],
+        ),
+        ['outbound-emails', simple({ Content: { Raw: strange } })],
+        ['outbound-emails', simple({ Content: { Template: strange } })],
+        [
+          'outbound-emails',
+          simple({ Content: { Template: { ...template, TemplateData: strange, Headers: strange } } }),
+        ],
+        ['outbound-bulk-emails', { ...one, DefaultContent: strange, BulkEmailEntries: [{}] }],
+        ['outbound-bulk-emails', { ...one, DefaultContent: { Template: template }, BulkEmailEntries: strange }],
+        ...['Destination', 'ReplacementTags', 'ReplacementHeaders', 'ReplacementEmailContent'].map(
+          (field) =>
+            [
+              'outbound-bulk-emails',
+              { ...one, DefaultContent: { Template: template }, BulkEmailEntries: [{ [field]: strange }] },
+            ] as [string, unknown],
+        ),
+      ]
+      for (const [path, body] of bodies) {
+        const { status } = await gateway.post(`/v2/email/${path}`, body)
+        assert.ok([200, 400, 404].includes(status), `${JSON.stringify(body)} is ${status}`)
+      }
+    }
+  }))
+
 test('attempts of one call are one mail', () =>
   spoken(async ({ gateway, arrived }) => {
     const headers = { 'amz-sdk-invocation-id': '0a1b2c3d-0000-4000-8000-000000000001' }

@@ -223,6 +223,20 @@ test('credentials and headers have no place where calls are signed', () =>
     }
   }))
 
+test('whatever comes is no bug', () =>
+  spoken(async ({ gateway }) => {
+    for (const strange of [null, 7, 'x', [null], [7], [[]], {}, { a: null }]) {
+      for (const field of [...Object.keys(rich), 'TemplateModel', 'TrackLinks']) {
+        const { status } = await gateway.post('/email', { ...plain, [field]: strange })
+        assert.ok(status === 200 || status === 422, `${field}: ${JSON.stringify(strange)} is ${status}`)
+      }
+      const batch = await gateway.post('/email/batch', [strange, plain])
+      assert.deepEqual([batch.status, batch.body[1].ErrorCode], [200, 0])
+      const { status } = await gateway.post('/email/batchWithTemplates', { Messages: strange })
+      assert.ok(status === 200 || status === 422)
+    }
+  }))
+
 /** What the vendor behind us says of one whose address it takes for wrong. */
 const refusedRecipient = {
   status: 400,
