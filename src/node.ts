@@ -11,6 +11,7 @@ import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
+import type { Foreign } from './accept/steering.ts'
 import { openDoor } from './accept/submit.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
@@ -18,6 +19,7 @@ import { loadConfig, problemLine } from './config/file.ts'
 import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
+import { mailHeaders } from './dialects/mail-headers.ts'
 import { createGateway } from './gateway.ts'
 import { Hosts } from './hosts.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
@@ -218,6 +220,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
+  const foreign: Foreign = {
+    words: mailHeaders,
+    undone: (headers) => log.info({ headers }, 'mail asked in its headers for what is not done here'),
+  }
   const dialects = async () => (await import('./dialects/index.ts')).dialects
   const out = outward({
     dialects,
@@ -269,6 +275,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   })
   const web = app({
     dialects,
+    foreign,
     hooks: inbound,
     config: () => config,
     door,
@@ -308,6 +315,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       config: () => config,
       door,
       clock,
+      foreign,
       log: (problem) => log.error({ problem }, 'bug in SMTP'),
       patience: { close: stopWithin },
     }).catch(unlistenable('smtp.listen'))

@@ -10,6 +10,7 @@ import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
 import { answerHeaders, fieldErrors, problem, problemAnswer } from './problem.ts'
 import { Refusal, type RefusalCode, refusalOf, refusals } from './refusals.ts'
+import type { Foreign } from './steering.ts'
 import type { Door, Submission } from './submit.ts'
 
 /** What the HTTP API needs of the running gateway. */
@@ -32,6 +33,8 @@ export interface HttpParts {
   }
   /** The vendors' APIs that are spoken to applications. */
   dialects: () => Promise<readonly Dialect[]>
+  /** The headers of vendors' relays, where raw mail is read for them. */
+  foreign?: Foreign
   /** Why events may not go out to this address; null when they may, as far as it shows. */
   webhookRefusal: (url: string) => string | null
   clock: () => number

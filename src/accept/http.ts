@@ -52,7 +52,7 @@ export function sending(api: Api, parts: HttpParts): void {
     const key = keyOf(request.headers)
     const { maxSize } = parts.config().http
     const now = parts.clock()
-    if (raw) return readRaw(spool, { request, sender, query, key, maxSize, now })
+    if (raw) return readRaw(spool, { request, sender, query, key, maxSize, now, foreign: parts.foreign })
     const [field] = Object.keys(query)
     if (field)
       throw fieldProblems('invalid', [{ pointer: `/${field}`, detail: 'Only raw mail has this in its query.' }])

@@ -4,7 +4,7 @@ import { bodyStart, decodeWords, headerValue, mailboxesIn, readHeaders } from '.
 import type { Header, Mailbox } from '../mail/message.ts'
 import { ContentGuard } from './content-guard.ts'
 import { Refusal } from './refusals.ts'
-import { isSteering } from './steering.ts'
+import { type Foreign, isSteering } from './steering.ts'
 import type { Door, RawContent } from './submit.ts'
 
 /** Mail up to this size is handed on whole. */
@@ -28,6 +28,8 @@ export interface Arrival {
   received: string
   /** Who it is from when no header From can be read; `''` when that is not known either. */
   returnPath: string
+  /** Whose headers are taken out besides our own. */
+  foreign?: Foreign | undefined
   /**
    * Called once with every field of the header block, those that are taken out among them, before anything is kept. May throw a
    * Refusal. When it returns text, the digest of that text and the cleaned content is worked out.
@@ -151,8 +153,9 @@ class Intake {
     const came = readHeaders(message.subarray(0, start), () => false)
     checkHops(came.fields, this.#arrival.host)
     const digestOf = this.#arrival.head(came.fields)
-    const hides = came.fields.some(([name]) => isHidden(name.toLowerCase()))
-    const { fields, bytes } = hides ? readHeaders(came.bytes, isHidden) : came
+    const hidden = (name: string) => isHidden(name, this.#arrival.foreign)
+    const hides = came.fields.some(([name]) => hidden(name.toLowerCase()))
+    const { fields, bytes } = hides ? readHeaders(came.bytes, hidden) : came
     const ownId = `<${randomUUID()}@${this.#arrival.host}>`
     const messageId = headerValue(fields, 'message-id')
     this.#head = {
@@ -184,8 +187,8 @@ export function mailDate(at: number): string {
   return said.date
 }
 
-function isHidden(name: string): boolean {
-  return name === 'bcc' || name === 'resent-bcc' || isSteering(name)
+function isHidden(name: string, foreign: Foreign | undefined): boolean {
+  return name === 'bcc' || name === 'resent-bcc' || isSteering(name, foreign)
 }
 
 /** Whether there is a header block: with fields, an empty one (the message begins with its blank line), or none. */

@@ -13,7 +13,7 @@ import { checkCount, checkPin } from './payload.ts'
 import { type FieldError, fieldProblems } from './problem.ts'
 import { mailDate, takeRaw } from './raw-content.ts'
 import type { Refusal } from './refusals.ts'
-import { type Steering, steering } from './steering.ts'
+import { type Foreign, type Steering, steering } from './steering.ts'
 import type { Door, Submission } from './submit.ts'
 
 /** The envelope of raw mail. Without `to`, it goes to everyone in its To, Cc and Bcc; without `from`, it is from its From. */
@@ -34,6 +34,7 @@ interface RawRequest {
   key: string | null
   maxSize: number
   now: number
+  foreign?: Foreign | undefined
 }
 
 /**
@@ -41,7 +42,7 @@ interface RawRequest {
  * @throws Refusal
  */
 export async function readRaw(door: Pick<Door, 'keep' | 'drop'>, asked: RawRequest): Promise<Submission> {
-  const { request, sender, query, maxSize, now } = asked
+  const { request, sender, query, maxSize, now, foreign } = asked
   checkDeclaredSize(request.headers, maxSize)
   const named = readEnvelope(query)
   let envelope = named
@@ -54,10 +55,11 @@ export async function readRaw(door: Pick<Door, 'keep' | 'drop'>, asked: RawReque
     host,
     received: `by ${host} (Waypost) with HTTP;\r\n\t${mailDate(now)}`,
     returnPath: named.from ?? '',
+    foreign,
     head(fields) {
       checkHeaderFrom(sender, fields)
       envelope = completed(named, fields)
-      steered = steering(fields)
+      steered = steering(fields, now, foreign)
       checkPin(sender, steered.provider)
       if (steered.idempotencyKey !== undefined) checkKey(steered.idempotencyKey)
       const keyed = asked.key !== null || steered.idempotencyKey !== undefined

@@ -13,7 +13,7 @@ import { Refusal, refusalOf } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
 import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
-import { type Steering, steering } from './steering.ts'
+import { type Foreign, type Steering, steering } from './steering.ts'
 import type { Door, Receipt, Submission } from './submit.ts'
 
 export interface DialogueParts {
@@ -25,6 +25,8 @@ export interface DialogueParts {
   /** True once the gateway is stopping. */
   closing: () => boolean
   log: (line: string) => void
+  /** The headers of vendors' relays, where mail is read for them. */
+  foreign?: Foreign | undefined
 }
 
 /** What `session.user` holds: who logged in, by which set of keys. */
@@ -219,7 +221,7 @@ export class Dialogue implements LineGuard {
   }
 
   async #submit(transaction: Transaction, stream: SMTPServerDataStream): Promise<Receipt> {
-    const { door, clock, config } = this.#parts
+    const { door, clock, config, foreign } = this.#parts
     const { session } = this.#connection
     const now = clock()
     const { returnPath, sender, dsn } = transaction
@@ -231,12 +233,13 @@ export class Dialogue implements LineGuard {
       now,
       host,
       returnPath,
+      foreign,
       received:
         `from ${session.hostNameAppearsAs} (${addressLiteral(session.remoteAddress)})\r\n\tby ${host} (Waypost)` +
         ` with ${session.transmissionType}\r\n\tid ${session.id}.${session.transaction};\r\n\t${mailDate(now)}`,
       head: (fields) => {
         checkHeaderFrom(sender, fields)
-        steered = steering(fields)
+        steered = steering(fields, now, foreign)
         if (steered.idempotencyKey === undefined) return undefined
         return JSON.stringify([returnPath, recipients, dsn, steered])
       },

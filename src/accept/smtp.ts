@@ -10,7 +10,7 @@ import { type GuardedConnection, GuardedServer } from './smtp-guard.ts'
 import { Reply, replyTo } from './smtp-reply.ts'
 import { isStranger } from './strangers.ts'
 
-export interface SmtpParts extends Pick<DialogueParts, 'config' | 'door' | 'clock'> {
+export interface SmtpParts extends Pick<DialogueParts, 'config' | 'door' | 'clock' | 'foreign'> {
   /** Gets one line for what went wrong on our side. */
   log?: DialogueParts['log']
   patience?: Partial<Patience>
@@ -79,12 +79,20 @@ class Listeners {
   readonly #isStranger: (address: string) => boolean
   #closing = false
 
-  constructor({ config, door, clock, log = () => {}, patience: given, isStranger: judge = isStranger }: SmtpParts) {
+  constructor({
+    config,
+    door,
+    clock,
+    foreign,
+    log = () => {},
+    patience: given,
+    isStranger: judge = isStranger,
+  }: SmtpParts) {
     this.#config = config
     this.#patience = { ...patience, ...given }
     this.#isStranger = judge
     const closing = () => this.#closing
-    this.#shared = { config, door, clock, log, closing, logins: new FailedLogins(clock) }
+    this.#shared = { config, door, clock, foreign, log, closing, logins: new FailedLogins(clock) }
     this.#watch = setInterval(() => this.#sendSlowAway(), Math.min(this.#patience.command, this.#patience.pace) / 4)
     this.#watch.unref()
   }

@@ -11,7 +11,7 @@ import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
-import { keyed } from './idempotency.ts'
+import { checkKey, keyed } from './idempotency.ts'
 import { paged } from './paging.ts'
 import { readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
@@ -238,6 +238,7 @@ const dryId = 'msg_00000000000000000000000000'
 
 function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) {
   if ('refused' in wanted) throw new Untranslatable(wanted.refused)
+  if (wanted.key !== undefined) checkKey(wanted.key)
   const now = parts.clock()
   if ('json' in wanted) {
     return keyed(readMessage(wanted.json, sender, now), wanted.key ?? null, JSON.stringify(wanted.json))
@@ -249,6 +250,7 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
     key: wanted.key ?? null,
     maxSize: parts.config().http.maxSize,
     now,
+    foreign: parts.foreign,
   }).then(({ ...submission }) => ({
     ...submission,
     ...(wanted.type === undefined ? {} : { type: wanted.type }),
@@ -308,6 +310,7 @@ function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
     headers: Object.fromEntries(c.req.raw.headers),
     body: new Uint8Array(),
     origin: url.origin,
+    url: c.req.url,
     at: clock(),
   }
 }

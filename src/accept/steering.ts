@@ -1,4 +1,5 @@
 /** `X-Waypost-` headers: how raw mail says what JSON says in fields. They are read here and never leave. */
+import type { HeaderWords } from '../mail/dialect.ts'
 import { decodeWords } from '../mail/headers.ts'
 import type { Header } from '../mail/message.ts'
 import { parseInstant } from './instant.ts'
@@ -10,13 +11,34 @@ export type Steering = Pick<
   'type' | 'tags' | 'metadata' | 'sendAt' | 'expireAt' | 'provider' | 'idempotencyKey'
 >
 
+/** The headers of vendors' relays, which applications that used those go on writing. */
+export interface Foreign {
+  words: HeaderWords
+  /** Told of the headers of one mail that ask for what is not done here. */
+  undone(headers: readonly string[]): void
+}
+
 const prefix = 'x-waypost-'
 const metadata = `${prefix}metadata-`
 const controls = /[\u0000-\u001f\u007f]/
 
 /** Whether a header (by its lower-case name) is for us alone: it is taken out before the mail goes on. */
-export function isSteering(name: string): boolean {
-  return name.startsWith(prefix)
+export function isSteering(name: string, foreign?: Foreign): boolean {
+  return name.startsWith(prefix) || (foreign?.words.hides(name) ?? false)
+}
+
+/** What the headers ask for, in our own words and in those of vendors' relays; our own come first. @throws Refusal as `ownSteering` */
+export function steering(fields: readonly Header[], now: number, foreign: Foreign | undefined): Steering {
+  const own = ownSteering(fields)
+  if (!foreign || !fields.some(([name]) => foreign.words.hides(name.toLowerCase()))) return own
+  const { undone, ...said } = foreign.words.read(fields, now)
+  if (undone.length > 0) foreign.undone(undone)
+  return {
+    ...said,
+    ...own,
+    tags: [...new Set([...own.tags, ...said.tags])],
+    metadata: Object.fromEntries([...Object.entries(said.metadata), ...Object.entries(own.metadata)]),
+  }
 }
 
 /**
@@ -24,12 +46,12 @@ export function isSteering(name: string): boolean {
  * `-Idempotency-Key` and `-Provider`. A metadata key comes out in lower case: header names have no case, and clients change it.
  * @throws Refusal `invalid_content` that names the header, for a value that is empty, not readable or given twice
  */
-export function steering(fields: readonly Header[]): Steering {
+function ownSteering(fields: readonly Header[]): Steering {
   const one = new Map<string, string>()
   const read: Steering = { tags: [], metadata: {} }
   for (const [name, raw] of fields) {
     const key = name.toLowerCase()
-    if (!isSteering(key)) continue
+    if (!key.startsWith(prefix)) continue
     const value = decodeWords(raw).trim()
     if (value === '' || value.length > 998 || controls.test(value)) throw bad(name, 'has no readable value')
     if (key === `${prefix}tag`) read.tags.push(value)

@@ -3,8 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parse as parseYaml } from 'yaml'
-import { scopes } from '../accept/auth.ts'
-import { checkText, configText, problemLine } from '../config/file.ts'
+import { scopes, signingName, signingSecret } from '../accept/auth.ts'
+import { checkText, configText, loadConfig, problemLine } from '../config/file.ts'
 import { name } from '../config/units.ts'
 import { canonicalDomain } from '../config/when.ts'
 import { AddressError } from '../mail/address.ts'
@@ -18,8 +18,14 @@ interface CreateFlags {
   tenant: string
   scope?: string[]
   from?: string[]
+  dialect?: string
+  url: string
+  config: string
   json?: true
 }
+
+/** Where nobody said where the gateway is. */
+const anyUrl = 'https://waypost.example'
 
 export function addKeys(waypost: Command, terminal: Terminal): void {
   const keys = waypost
@@ -29,11 +35,15 @@ export function addKeys(waypost: Command, terminal: Terminal): void {
       'Keys say who may use the gateway. The config holds their hashes; the keys themselves are kept nowhere.',
     )
 
-  withJson(keys.command('create'))
-    .description('Makes a key, prints it this once, and the entry to add to the config.')
+  withJson(withConfig(keys.command('create')))
+    .description(
+      'Makes a key, prints it this once, and the entry to add to the config. With --dialect it looks as keys of that vendor do, and what to change in its applications is printed too; the config is read only for clients that sign.',
+    )
     .requiredOption('--tenant <name>', 'whose messages it sends and sees', readTenant)
     .option('--scope <scope>', `${scopes.join(', ')}; as often as needed (default: send)`, readScope)
     .option('--from <domain>', 'a domain it may send from; as often as needed (default: any)', readDomain)
+    .option('--dialect <name>', "the vendor whose API the key's applications speak")
+    .option('--url <url>', 'with --dialect: where applications reach the gateway', anyUrl)
     .addHelpText('after', examples('keys create --tenant acme --scope send --scope read --from example.com'))
     .action((flags: CreateFlags) => create(flags, terminal))
 
@@ -70,11 +80,15 @@ function readDomain(text: string, before: string[] | undefined): string[] {
   }
 }
 
-function create({ tenant, scope, from, json: asJson }: CreateFlags, terminal: Terminal): void {
-  const key = `wp_live_${randomBytes(32).toString('base64url')}`
-  const hash = `sha256:${createHash('sha256').update(key).digest('hex')}`
-  const entry: KeyEntry = { hash, tenant, scopes: scope ?? ['send'], from: from ?? [] }
-  if (asJson) return terminal.out(json({ key, entry }))
+async function create(flags: CreateFlags, terminal: Terminal): Promise<void> {
+  const { tenant, scope, from, dialect, json: asJson } = flags
+  const moves = dialect === undefined ? null : await movesOf(dialect)
+  const key = (moves?.prefix ?? 'wp_live_') + randomBytes(32).toString('base64url')
+  const hash = createHash('sha256').update(key).digest('hex')
+  const entry: KeyEntry = { hash: `sha256:${hash}`, tenant, scopes: scope ?? ['send'], from: from ?? [] }
+  const pair = moves?.signs ? await pairOf(hash, flags.config) : null
+  const lines = moves?.lines({ url: flags.url.replace(/\/+$/, ''), key, ...pair?.values })
+  if (asJson) return terminal.out(json({ key, entry, ...pair?.values, ...pair?.add, ...(lines && { moving: lines }) }))
   terminal.out(key)
   terminal.out('')
   terminal.out(
@@ -83,6 +97,54 @@ function create({ tenant, scope, from, json: asJson }: CreateFlags, terminal: Te
   terminal.out('this command takes it from WAYPOST_KEY. Add its entry to the config, under "keys":')
   terminal.out('')
   terminal.out(`  ${yamlLine(entry)}`)
+  if (pair) {
+    terminal.out('')
+    terminal.out('Clients that sign do so with these, which follow from the key and the "signing" of the config:')
+    terminal.out('')
+    terminal.out(`  access key id      ${pair.values.id}`)
+    terminal.out(`  secret access key  ${pair.values.secret}`)
+    if (pair.add) {
+      terminal.out('')
+      terminal.out('The config has no "signing" yet. Add it; with another one these are worth nothing:')
+      terminal.out('')
+      terminal.out(`  signing: "${pair.add.signing}"`)
+    }
+  }
+  if (!lines) return
+  terminal.out('')
+  terminal.out(
+    `What to change in an application${flags.url === anyUrl ? ` (for ${anyUrl} put your gateway's address)` : ''}:`,
+  )
+  terminal.out('')
+  const widest = Math.max(...lines.map((line) => line.for.length))
+  for (const line of lines) terminal.out(`  ${line.for.padEnd(widest)}  ${line.set}`)
+}
+
+/** What a dialect has to say of keys. */
+async function movesOf(name: string) {
+  const [{ dialects }, { moved, moving }] = await Promise.all([
+    import('../dialects/index.ts'),
+    import('../dialects/moving.ts'),
+  ])
+  const dialect = dialects.find((one) => one.name === name)
+  if (!dialect) {
+    const known = dialects.map((one) => one.name).join(', ')
+    throw new WrongUsage(`there is no dialect ${JSON.stringify(name)}; there are ${known}`)
+  }
+  return {
+    prefix: moving[name]?.prefix,
+    signs: dialect.signed !== undefined,
+    lines: (values: Parameters<typeof moved>[1]) => moved(name, values),
+  }
+}
+
+/** The name and the secret that a client signs with. `add`: what the config lacks for them. */
+async function pairOf(hash: string, file: string) {
+  const { config } = await loadConfig(file)
+  const signing = config.signing ?? randomBytes(32).toString('base64url')
+  const id = signingName({ hash })
+  const values = { id, secret: signingSecret(signing, id) }
+  return config.signing === null ? { values, add: { signing } } : { values }
 }
 
 /** The entry as one line of a YAML list; words that YAML would read as something else are quoted. */

@@ -4,7 +4,7 @@
  * for all (`src/accept/speaking.ts`).
  */
 import type { MailEvent } from './event.ts'
-import type { Message, Recipient } from './message.ts'
+import type { Header, Message, Recipient } from './message.ts'
 import type { SuppressionReason } from './suppression.ts'
 
 /** A request as it came: its coding undone, its key not yet looked at. */
@@ -20,6 +20,8 @@ export interface Asked {
   body: Uint8Array
   /** The address under which we were called, without a path: for links that the client is to follow. */
   origin: string
+  /** The whole address, prefix and query included, as the client called it. */
+  url: string
   /** When it came, in milliseconds. */
   at: number
 }
@@ -189,10 +191,16 @@ export interface Dialect {
   /** How it tells webhooks what happened; absent where it does not. */
   tells?: {
     /**
+     * It signs nothing: its calls are known by headers that the webhook's owner chose, credentials in the address (which leave it for
+     * `Authorization`) among them. They are handed to `secret`.
+     */
+    unsigned?: true
+    /**
      * A new secret for a webhook: what we sign with, and what its owner is shown, once, by the vendor's words for it
      * (`{publicKey: …}`).
+     * @param own lower-case headers of its owner's choice; none but where `unsigned`
      */
-    secret(): NewSecret | Promise<NewSecret>
+    secret(own: Readonly<Record<string, string>>): NewSecret | Promise<NewSecret>
     /** The call that tells an event, signed for this moment; null for what the vendor has no word for. */
     call(event: MailEvent, message: Message, secret: string, now: number): Told | null | Promise<Told | null>
   }
@@ -200,9 +208,37 @@ export interface Dialect {
   refused(trouble: Trouble, asked: Asked): Reply
 }
 
+/** What the headers of a mail ask for, in the words of vendors' relays. */
+export interface SaidInHeaders {
+  tags: string[]
+  metadata: Record<string, string>
+  type?: string
+  sendAt?: number
+  idempotencyKey?: string
+  /** The headers, or parts of them, that ask for what is not done here. */
+  undone: string[]
+}
+
+/** How vendors' relays are steered by headers. */
+export interface HeaderWords {
+  /** Whether a header (by its lower-case name) is one of theirs: it does not leave. */
+  hides(name: string): boolean
+  /** Never throws: what cannot be read is not done. @param now milliseconds */
+  read(fields: readonly Header[], now: number): SaidInHeaders
+}
+
 export interface NewSecret {
   secret: string
   shown: Record<string, string>
+}
+
+/** The secret of a webhook whose vendor signs nothing: the headers of its owner's choice, and nothing to show. `ownHeaders` reads it. */
+export function unsignedSecret(own: Readonly<Record<string, string>>): NewSecret {
+  return { secret: JSON.stringify(own), shown: {} }
+}
+
+export function ownHeaders(secret: string): Record<string, string> {
+  return JSON.parse(secret)
 }
 
 /** A webhook's call, but for its address. */
@@ -283,6 +319,16 @@ export function jsonValue(body: Uint8Array): unknown {
   } catch {
     throw new Untranslatable({ status: 400, code: 'malformed', detail: 'The body is not JSON.' })
   }
+}
+
+/**
+ * A list of objects, empty for none.
+ * @param wrong what to throw for anything else
+ */
+export function objects(value: unknown, wrong: () => Error): Record<string, unknown>[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'object' && one !== null)) throw wrong()
+  return value
 }
 
 /** Only the fields that are there: an object of JSON has none that is undefined. */

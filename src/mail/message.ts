@@ -37,7 +37,7 @@ export interface Attachment {
 
 /**
  * The form in which a message came and is kept: raw RFC 5322 bytes (SMTP, `message/rfc822`; CRLF line ends, no Bcc, no
- * `X-Waypost-` headers, our trace headers on top), or parts.
+ * `X-Waypost-` headers nor those of vendors' relays, our trace headers on top), or parts.
  */
 export type Form = 'raw' | 'parts'
 

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { parse } from 'yaml'
+import { signingName, signingSecret } from '../../src/accept/auth.ts'
 import { waypost } from './running.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'waypost-cli-'))
@@ -88,6 +89,35 @@ describe('waypost check', () => {
 })
 
 describe('waypost keys create', () => {
+  it('makes a key for the applications of a vendor, and says what to change in them', async () => {
+    const flags = ['--tenant', 'acme', '--dialect', 'resend', '--url', 'https://mail.example.com/']
+    const { out } = await waypost(['keys', 'create', ...flags])
+    const [key] = out.split('\n')
+    assert.match(key!, /^re_[\w-]{43}$/)
+    assert.ok(out.includes(`RESEND_BASE_URL=https://mail.example.com RESEND_API_KEY=${key}`), out)
+    assert.ok(out.includes(`host mail.example.com, port 587`), out)
+    const wrong = await waypost(['keys', 'create', '--tenant', 'acme', '--dialect', 'nobody'])
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.err, /there is no dialect "nobody"; there are .*resend/)
+  })
+
+  it('makes what clients that sign need, from the secret of the config or a new one', async () => {
+    const args = ['keys', 'create', '--tenant', 'acme', '--dialect', 'amazon-ses', '--json', '--config']
+    const own = 'x'.repeat(32)
+    const { entry, id, secret, signing, moving } = JSON.parse(
+      (await waypost([...args, config(`${least}signing: ${own}`)])).out,
+    )
+    assert.equal(signing, undefined)
+    assert.equal(id, signingName({ hash: entry.hash.slice('sha256:'.length) }))
+    assert.equal(secret, signingSecret(own, id))
+    assert.ok(moving[0].set.includes(`AWS_ACCESS_KEY_ID=${id} AWS_SECRET_ACCESS_KEY=${secret}`))
+    const without = JSON.parse((await waypost([...args, config(least)])).out)
+    assert.equal(without.secret, signingSecret(without.signing, without.id))
+    const { out } = await waypost([...args.filter((arg) => arg !== '--json'), config(least)])
+    assert.match(out, /\n {2}signing: "[\w-]{43}"\n/)
+    assert.equal((await waypost([...args, config('nonsense: 1')])).code, 1)
+  })
+
   it('prints a key once, and an entry that stands for it', async () => {
     const args = ['--tenant', 'acme', '--scope', 'send', '--scope', 'read', '--from', 'Exämple.com']
     const { code, out } = await waypost(['keys', 'create', ...args])

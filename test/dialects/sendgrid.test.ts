@@ -308,7 +308,14 @@ test('has a word for each kind of event', async () => {
 /** A call as the gateway hands it on. */
 function asked(mail: object): Asked {
   const body = new TextEncoder().encode(JSON.stringify(mail))
-  const more = { method: 'POST', path: '/v3/mail/send', params: {}, query: new URLSearchParams(), origin: 'http://x' }
+  const more = {
+    method: 'POST',
+    path: '/v3/mail/send',
+    params: {},
+    query: new URLSearchParams(),
+    url: 'http://waypost.test/',
+    origin: 'http://x',
+  }
   return { ...more, headers: {}, body, at: 0 }
 }
 

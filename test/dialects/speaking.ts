@@ -83,7 +83,7 @@ function fromSendgrid({ fields }: Taken): Arrived {
     text: content('text/plain'),
     html: content('text/html'),
     headers,
-    tags: mail.categories,
+    tags: mail.categories ?? [],
     metadata,
     attachments: (mail.attachments ?? []).map((one: Record<string, string>) => ({
       filename: one.filename!,

@@ -1,7 +1,7 @@
 /** AWS's own examples: its documentation of IAM's ListUsers, and its Signature Version 4 test suite. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { signedHeaders, type Unsigned } from '../../src/mail/request-signature.ts'
+import { isSignedWith, signedAs, signedAt, signedHeaders, type Unsigned } from '../../src/mail/request-signature.ts'
 
 const key = {
   accessKeyId: 'AKIDEXAMPLE',
@@ -64,4 +64,36 @@ test('signs the token of temporary credentials with the rest', async () => {
   const headers = await signedHeaders(get(`${example}/`), { ...key, sessionToken: 'a token' }, at)
   assert.equal(headers['x-amz-security-token'], 'a token')
   assert.match(headers.authorization!, /SignedHeaders=host;x-amz-date;x-amz-security-token,/)
+})
+
+test('knows what is signed with a secret, also behind a proxy that changes the host', async () => {
+  const key = { accessKeyId: 'AK', secretAccessKey: 'secret', region: 'eu-west-1', service: 'ses' }
+  const at = Date.UTC(2026, 0, 2, 3, 4, 5)
+  const asked = {
+    method: 'POST',
+    url: 'https://mail.example.com/ses/v2?b=1&a=%20',
+    headers: { 'x-a': ' b  c ' },
+    body: '{}',
+  }
+  const headers: Record<string, string> = { ...(await signedHeaders(asked, key, at)), host: 'mail.example.com' }
+  const signed = signedAs(headers.authorization)!
+  assert.deepEqual([signed.accessKeyId, signed.region, signedAt(headers)], ['AK', 'eu-west-1', at])
+  const came = { ...asked, url: asked.url.replace('https://mail.example.com', 'http://10.0.0.1:8080'), headers }
+  assert.equal(await isSignedWith('secret', came, signed), true)
+  const proxied = { ...headers, host: '10.0.0.1:8080', 'x-forwarded-host': 'mail.example.com' }
+  assert.equal(await isSignedWith('secret', { ...came, headers: proxied }, signed), true)
+  for (const changed of [
+    { ...came, body: '{ }' },
+    { ...came, method: 'GET' },
+    { ...came, url: `${came.url}0` },
+    { ...came, headers: { ...headers, 'x-a': 'other' } },
+    { ...came, headers: { ...headers, host: 'other.example.com' } },
+    { ...came, headers: { ...headers, 'x-amz-date': '20260102T030406Z' } },
+  ]) {
+    assert.equal(await isSignedWith('secret', changed, signed), false)
+  }
+  assert.equal(await isSignedWith('other', came, signed), false)
+  const withoutHost = { ...signed, names: ['x-amz-date'] }
+  assert.equal(await isSignedWith('secret', came, withoutHost), false)
+  assert.equal(signedAs('Bearer x'), null)
 })
