@@ -172,8 +172,17 @@ export interface Dialect {
      * (`{publicKey: …}`).
      */
     secret(): NewSecret | Promise<NewSecret>
-    /** The call that tells an event, signed for this moment; null for what the vendor has no word for. */
-    call(event: MailEvent, message: Message, secret: string, now: number): Told | null | Promise<Told | null>
+    /**
+     * The call that tells an event, signed for this moment; null for what the vendor has no word for.
+     * @param url the address that is called, for vendors that sign it too
+     */
+    call(
+      event: MailEvent,
+      message: Message,
+      secret: string,
+      now: number,
+      url: string,
+    ): Told | null | Promise<Told | null>
   }
   /** Any no, also for paths that are not there. */
   refused(trouble: Trouble, asked: Asked): Reply
