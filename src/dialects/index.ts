@@ -1,6 +1,7 @@
 /** Every dialect. */
 import type { Dialect } from '../mail/dialect.ts'
 import brevo from './brevo.ts'
+import mandrill from './mandrill.ts'
 import resend from './resend.ts'
 
-export const dialects: readonly Dialect[] = [brevo, resend]
+export const dialects: readonly Dialect[] = [brevo, mandrill, resend]
