@@ -20,9 +20,12 @@ export class Safe {
 }
 
 const pattern =
-  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?)|([A-Za-z_@]\w*(?:\.\w+|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)|(==|!=|<=|>=|&&|\|\||[<>|(),:!]))/y
+  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?)|([A-Za-z_@]\w*(?:\.\w+|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)|(===?|!=|<>|<=|>=|&&|\|\||[<>=|(),:!]))/y
 
 type Token = { kind: 'value'; value: unknown } | { kind: 'name'; path: string[] } | { kind: 'sign'; sign: string }
+
+/** Some languages have their own signs for the same. */
+const signs: Record<string, string> = { '=': '==', '===': '==', '<>': '!=' }
 
 const words: Record<string, Token> = {
   and: { kind: 'sign', sign: '&&' },
@@ -50,7 +53,7 @@ function tokensOf(text: string): Token[] {
     else if (number !== undefined) tokens.push({ kind: 'value', value: Number(number) })
     else if (name !== undefined)
       tokens.push(Object.hasOwn(words, name) ? words[name]! : { kind: 'name', path: stepsOf(name) })
-    else tokens.push({ kind: 'sign', sign: sign! })
+    else tokens.push({ kind: 'sign', sign: signs[sign!] ?? sign! })
   }
   return tokens
 }

@@ -1,7 +1,8 @@
 /** Every dialect. */
 import type { Dialect } from '../mail/dialect.ts'
 import brevo from './brevo.ts'
+import mailjet from './mailjet.ts'
 import mandrill from './mandrill.ts'
 import resend from './resend.ts'
 
-export const dialects: readonly Dialect[] = [brevo, mandrill, resend]
+export const dialects: readonly Dialect[] = [brevo, mailjet, mandrill, resend]

@@ -170,12 +170,15 @@ function headersOf(given: Json): { replyTo?: unknown; headers?: Record<string, s
   return { ...(replyTo === undefined ? {} : { replyTo }), ...(Object.keys(headers).length > 0 ? { headers } : {}) }
 }
 
-function filesOf({ attachments, images }: Json): Json[] | undefined {
-  if (!has(attachments) && !has(images)) return undefined
+function filesOf({ attachments, images }: Json): Json[] {
+  const list = (files: Json, field: string): Json[] => {
+    if (files != null && !Array.isArray(files)) throw invalid(`message.${field}`, 'Please enter an array')
+    return files ?? []
+  }
   const file = (one: Json) => ({ ...(one?.type ? { contentType: one.type } : {}), content: unfolded(one?.content) })
   return [
-    ...(attachments ?? []).map((one: Json) => ({ filename: one?.name || 'attachment', ...file(one) })),
-    ...(images ?? []).map((one: Json) => ({
+    ...list(attachments, 'attachments').map((one: Json) => ({ filename: one?.name || 'attachment', ...file(one) })),
+    ...list(images, 'images').map((one: Json) => ({
       filename: one?.name ?? '',
       ...file(one),
       contentId: one?.name,
