@@ -1,6 +1,7 @@
 /** Whatever stands in a field, a request is read or refused: nothing else is thrown. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import ahasend from '../../src/dialects/ahasend.ts'
 import brevo from '../../src/dialects/brevo.ts'
 import mailjet from '../../src/dialects/mailjet.ts'
 import mandrill from '../../src/dialects/mandrill.ts'
@@ -10,7 +11,26 @@ const odd = [null, 1, 'x', '{{ x', '*|IF:|*', true, {}, [], [1], [null], [[]], {
 
 const file = { name: 'a', content: 'YQ==' }
 const person = { email: 'ann@example.com', name: 'Ann' }
+const conversation = {
+  from: person,
+  reply_to: person,
+  to: [person],
+  cc: [person],
+  subject: '{{ x }}',
+  html_content: 'x',
+  text_content: 'x',
+  headers: { 'X-A': 'b' },
+  tags: ['a'],
+  attachments: [{ file_name: 'a', content_type: 'a/b', data: 'YQ==', base64: true, content_id: '<a>' }],
+  schedule: { first_attempt: 'x', expires: 'y' },
+}
 const bodies: [Dialect, string, unknown][] = [
+  [ahasend, '/v2/accounts/{account}/messages/conversation', conversation],
+  [
+    ahasend,
+    '/v2/accounts/{account}/messages',
+    { ...conversation, recipients: [{ ...person, substitutions: { x: 1 } }], substitutions: { x: 1 } },
+  ],
   [
     brevo,
     '/v3/smtp/email',
@@ -100,7 +120,7 @@ for (const [dialect, path, body] of bodies) {
       const asked: Asked = {
         method: 'POST',
         path,
-        params: {},
+        params: { account: '84d6c28b-dce0-4a1b-9d55-ee0b9f0d9b3c' },
         query: new URLSearchParams(),
         headers: {},
         body: new TextEncoder().encode(text),
