@@ -251,7 +251,9 @@ function sent(
   done: Done[],
 ): Reply {
   const refused = done.find((one) => one.kind === 'refused')
-  if (sending.together && refused) return dialect.refused(refused.trouble, request)
+  // When the store failed in the midst of them, some are taken all the same, and a no would bring them again.
+  const some = done.some((one) => one.kind === 'taken' && one.id !== dryId)
+  if (sending.together && refused && !some) return dialect.refused(refused.trouble, request)
   const reply = does.answer(done, request, sending)
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
