@@ -258,7 +258,15 @@ function sent(
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
   parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
-  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': [...new Set(ignored)].join(', ') } }
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': told(ignored) } }
+}
+
+/** Names that came from a client, in a header: what it cannot hold would be an error after the mail was taken. */
+function told(names: readonly string[]): string {
+  return [...new Set(names)]
+    .slice(0, 50)
+    .map((name) => name.slice(0, 100).replace(/[^\x20-\x7e]/g, '?'))
+    .join(', ')
 }
 
 /** What we have before the body is read: enough to say no in the right words. */

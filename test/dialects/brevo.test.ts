@@ -112,6 +112,12 @@ test('the same key is the same mail, and the sandbox sends none', () =>
     assert.equal((await arrived(1)).length, 1)
   }))
 
+test('fields of whatever name are told as ignored', () =>
+  spoken(async ({ gateway }) => {
+    const { status, headers } = await gateway.post('/v3/smtp/email', { ...plain, 'été\n': 1 })
+    assert.deepEqual([status, headers.get('x-waypost-ignored')], [201, '?t??'])
+  }))
+
 test('says no in its own words', async () => {
   await spoken(
     async ({ gateway }) => {
