@@ -44,10 +44,11 @@ const words: Record<string, Token> = {
 
 function tokensOf(text: string): Token[] {
   const tokens: Token[] = []
+  const said = text.trim()
   pattern.lastIndex = 0
-  while (pattern.lastIndex < text.trimEnd().length) {
-    const found = pattern.exec(text)
-    if (found === null) throw new TemplateError(`\`${text.trim()}\` cannot be read.`)
+  while (pattern.lastIndex < said.length) {
+    const found = pattern.exec(said)
+    if (found === null) throw new TemplateError(`\`${said}\` cannot be read.`)
     const [, quoted, number, name, sign] = found
     if (quoted !== undefined) tokens.push({ kind: 'value', value: quoted.slice(1, -1).replace(/\\(.)/g, '$1') })
     else if (number !== undefined) tokens.push({ kind: 'value', value: Number(number) })
@@ -62,11 +63,15 @@ function stepsOf(name: string): string[] {
   return name.replace(/\[["']?([^"'\]]*)["']?\]/g, '.$1').split('.')
 }
 
+const longest = 1000
+
 /**
  * The value of an expression.
  * @throws TemplateError
  */
 export function evaluate(text: string, lookup: Lookup, filters: Readonly<Record<string, Filter>>): unknown {
+  // Nobody's condition is so long; what is, would be read too deep.
+  if (text.length > longest) throw new TemplateError('An expression is too long.')
   const tokens = tokensOf(text)
   let at = 0
   const unreadable = () => new TemplateError(`\`${text.trim()}\` cannot be read.`)

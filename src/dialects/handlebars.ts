@@ -16,7 +16,23 @@ interface Scope {
   outer: Scope | null
 }
 
-const pieces = /(\\{0,2}(?:\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}))/
+/** Text, and what stands between braces with the backslashes before it; in one pass, however many braces are not closed. */
+function partsOf(template: string): string[] {
+  const parts: string[] = []
+  let done = 0
+  for (;;) {
+    const open = template.indexOf('{{', done)
+    const end = open === -1 ? -1 : template.indexOf('}}', open + 2)
+    if (end === -1) return [...parts, template.slice(done)]
+    const triple = template.startsWith('{{{', open) && template.startsWith('}}}', end)
+    const slashes = /\\{0,2}$/.exec(template.slice(Math.max(done, open - 2), open))![0].length
+    parts.push(template.slice(done, open - slashes), template.slice(open - slashes, end + (triple ? 3 : 2)))
+    done = end + (triple ? 3 : 2)
+  }
+}
+
+/** How deep blocks may stand in each other. */
+const deepest = 50
 
 const mostSteps = 50_000
 
@@ -65,8 +81,9 @@ export function handlebars(template: string, values: Readonly<Record<string, unk
 }
 
 function parse(template: string): Node[] {
-  const parts = template.split(pieces)
+  const parts = partsOf(template)
   let at = 0
+  let depth = 0
   /** Nodes up to the end of the block, and what ended them. */
   const body = (of: string | null): { nodes: Node[]; end: string } => {
     const nodes: Node[] = []
@@ -78,15 +95,19 @@ function parse(template: string): Node[] {
         continue
       }
       if (slashes !== '') nodes.push({ text: '\\' })
-      const raw = braced.startsWith('{{{')
+      const raw = braced.startsWith('{{{') && braced.endsWith('}}}')
       const said = braced
         .slice(raw ? 3 : 2, raw ? -3 : -2)
         .replace(/^~|~$/g, '')
         .trim()
       const [, sign, rest = ''] = /^([#/!^&>]|else\b)?\s*([\s\S]*)$/.exec(said)!
       if (sign === '!') continue
-      if (sign === '#') nodes.push(open(rest))
-      else if (of !== null && (sign === 'else' || (sign === '^' && rest === ''))) return { nodes, end: `else ${rest}` }
+      if (sign === '#') {
+        if (++depth > deepest) throw new TemplateError('Blocks stand too deep in each other.')
+        nodes.push(open(rest))
+        depth--
+      } else if (of !== null && (sign === 'else' || (sign === '^' && rest === '')))
+        return { nodes, end: `else ${rest}` }
       else if (of !== null && sign === '/' && rest === of) return { nodes, end: '' }
       else if (sign === undefined || sign === '&') nodes.push({ print: rest, raw: raw || sign === '&' })
       else throw new TemplateError(`\`${braced}\` is not understood here.`)

@@ -163,8 +163,12 @@ function merged(mail: Json, field: string): unknown {
   const language = {
     reads: (expression: string) =>
       expression
-        .replace(/^\s*var:([\w.]+)\s*:\s*(?!["'])([^|]*?)\s*$/, 'var.$1 | default:"$2"')
-        .replace(/^\s*var:([\w.]+)\s*:\s*(["'].*["'])\s*$/s, 'var.$1 | default:$2')
+        .trim()
+        .replace(
+          /^var:([\w.]+)\s*:(?!\s*["'])([^|"]*)$/,
+          (_, name: string, other: string) => `var.${name} | default:"${other.trim()}"`,
+        )
+        .replace(/^var:([\w.]+)\s*:\s*(["'].*)$/s, 'var.$1 | default:$2')
         .replace(/\bvar:(?=[A-Za-z_])/g, 'var.'),
     root(name: string) {
       if (name === 'var') return variables
@@ -173,7 +177,7 @@ function merged(mail: Json, field: string): unknown {
   }
   try {
     const square = mail.Variables
-      ? template.replace(/\[\[(\s*var:[^\]]*)\]\]/g, (_, name: string) => rendered(`{{${name}}}`, language, false))
+      ? template.replace(/\[\[(\s*var:[^\][]*)\]\]/g, (_, name: string) => rendered(`{{${name}}}`, language, false))
       : template
     return mail.TemplateLanguage === true ? rendered(square, language, false) : square
   } catch (error) {

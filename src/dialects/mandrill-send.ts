@@ -217,7 +217,7 @@ function fieldOf(pointer: string): string {
   return `message.${[names[first] ?? first, ...(first in names ? [] : rest)].join('.')}`
 }
 
-const controlHeader = /^X-MC-([A-Za-z]+):[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)\r?\n/gim
+const controlHeader = /^X-MC-([A-Za-z]+):([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)\r?\n/gim
 
 /** Raw mail; what its `X-MC-` headers say of tags and metadata is done, and those headers stay here. */
 export function readRaw(asked: Asked): Planned {

@@ -64,7 +64,7 @@ export function mergeTags(template: string, values: ReadonlyMap<string, unknown>
 
 /** `NAME`, `NAME=value` or `NAME!=value`, the value with or without quotes; numbers also by size. */
 function holdsTrue(about: string, values: ReadonlyMap<string, unknown>): boolean {
-  const [, name = '', by, given = ''] = /^\s*([\w-]+)\s*(?:(!=|>=|<=|=|>|<)\s*(.*?))?\s*$/.exec(about) ?? []
+  const [, name = '', by, given = ''] = /^([\w-]+)\s*(?:(!=|>=|<=|=|>|<)\s*(.*))?$/.exec(about.trim()) ?? []
   if (name === '') throw new TemplateError(`\`IF:${about}\` cannot be read.`)
   const value = values.get(name.toLowerCase())
   if (by === undefined) return truthy(value)

@@ -58,3 +58,19 @@ test('merge tags: names without case, changes, conditions', () => {
   assert.throws(() => merge('*|IF:NAME|*a'), TemplateError)
   assert.throws(() => merge('*|UNSUB:https://example.com|*'), TemplateError)
 })
+
+test('what is meant to be slow is not', () => {
+  for (const piece of ['{{', '{{{', '\\{{', '{{#if ', '*|', '*|IF:', '*|A']) {
+    const template = piece.repeat(300_000 / piece.length)
+    const start = performance.now()
+    for (const merge of [() => write(template), () => mergeTags(template, new Map())]) {
+      try {
+        merge()
+      } catch (error) {
+        assert(error instanceof TemplateError, String(error))
+      }
+    }
+    assert(performance.now() - start < 10_000, piece)
+  }
+  assert.throws(() => write('{{#if vip}}'.repeat(1000) + '{{/if}}'.repeat(1000)), TemplateError)
+})
