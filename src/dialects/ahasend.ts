@@ -15,6 +15,7 @@ import {
   jsonBody,
   type Known,
   type NewSecret,
+  nothing,
   type Reply,
   type Sending,
   type Told,
@@ -164,7 +165,8 @@ function wanted(asked: Asked, body: Json, people: Record<string, unknown>, aroun
 
 function headersIn(body: Json, merge: (text: unknown, field: string) => unknown, ignored: string[]) {
   const given = body.headers ?? {}
-  if (typeof given !== 'object' || Array.isArray(given)) throw wrong('headers', 'headers is an object')
+  if (typeof given !== 'object' || (Array.isArray(given) && !nothing(given)))
+    throw wrong('headers', 'headers is an object')
   const headers: Record<string, unknown> = {}
   let replyTo: unknown = body.reply_to ?? undefined
   for (const [name, value] of Object.entries(given)) {

@@ -15,6 +15,7 @@ import {
   jsonBody,
   type Known,
   type NewSecret,
+  nothing,
   type Reply,
   type Sending,
   type Told,
@@ -92,7 +93,7 @@ interface Steering {
 /** What Brevo's clients put among the headers of the mail, though it is for Brevo. */
 function steeringIn(given: Json, ignored: string[]): Steering {
   const steering: Steering = { headers: {}, tags: [], dry: false }
-  if (given == null) return steering
+  if (given == null || nothing(given)) return steering
   if (typeof given !== 'object' || Array.isArray(given)) throw wrong('headers', 'headers is not valid.')
   for (const [name, value] of Object.entries(given)) {
     if (typeof value !== 'string') throw wrong(`headers.${name}`, 'The value of a header is text.')

@@ -146,7 +146,7 @@ function info({ message, recipients, events }: Known): Reply {
       resends: [],
       diag: bounced?.detail ?? null,
       subaccount: null,
-      reject: rejected ? { reason: 'custom', last_event_at: spacedTime(rejected.at) } : null,
+      reject: rejected ? { reason: rejectReason(rejected), last_event_at: spacedTime(rejected.at) } : null,
       ...(bounced ? { bounce_description: bounceWords[bounceKind(bounced)] } : {}),
     },
   }
@@ -194,6 +194,11 @@ function account(): Reply {
       stats: Object.fromEntries(windows.map((name) => [name, none])),
     },
   }
+}
+
+/** A list of ours keeps them from mail, or a rule of somebody's. */
+function rejectReason({ type }: MailEvent): string {
+  return type === 'suppressed' ? 'custom' : 'rule'
 }
 
 const bounceWords = { hard: 'bad_mailbox', soft: 'general', block: 'spam' }
@@ -272,7 +277,7 @@ function told(name: string, event: MailEvent, message: Message): Record<string, 
     subaccount: null,
     ...(name.endsWith('bounce') ? { diag, bounce_description: bounceWords[bounceKind(event)] } : {}),
     ...(name === 'deferral' ? { diag } : {}),
-    ...(name === 'reject' ? { reject: { reason: 'custom', detail: diag } } : {}),
+    ...(name === 'reject' ? { reject: { reason: rejectReason(event), detail: diag } } : {}),
   }
   return { event: name, _id: hexId(message.id), ts, msg, ...(name === 'click' ? { url: clicked(event) } : {}) }
 }

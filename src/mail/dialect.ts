@@ -277,3 +277,8 @@ export function jsonValue(body: Uint8Array): unknown {
 export function given(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
 }
+
+/** Whether it is a list of nothing: what PHP makes of an object without fields. */
+export function nothing(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}

@@ -114,7 +114,7 @@ test('the same key is the same mail, and the sandbox sends none', () =>
 
 test('fields of whatever name are told as ignored', () =>
   spoken(async ({ gateway }) => {
-    const { status, headers } = await gateway.post('/v3/smtp/email', { ...plain, 'été\n': 1 })
+    const { status, headers } = await gateway.post('/v3/smtp/email', { ...plain, headers: [], params: [], 'été\n': 1 })
     assert.deepEqual([status, headers.get('x-waypost-ignored')], [201, '?t??'])
   }))
 

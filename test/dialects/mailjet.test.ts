@@ -172,7 +172,7 @@ test('says no in its own words', async () => {
       gateway.get('/mailjet/v3.1/send'),
       gateway.post('/v3.1/send', 'not json'),
       gateway.post('/v3/send', {}),
-      gateway.post('/v3.1/send/', { Messages: [plain] }),
+      gateway.post('/v3.1/send/', { Messages: [{ ...plain, Headers: [], Variables: [] }] }),
     ])
     assert.deepEqual(
       answers.map(({ status, body }) => [status, body.ErrorCode]),

@@ -210,6 +210,8 @@ test('says no in its own words', async () => {
   )
   await spoken(async ({ gateway }) => {
     const sdk = client(gateway.url)
+    const [empty] = await sdk.messages.send({ message: { ...plain, headers: [], metadata: [], to: plain.to } })
+    assert.equal(empty.status, 'sent')
     const name = async (message: object) =>
       said(await sdk.messages.send({ message: { ...plain, ...message } })).slice(0, 3)
     const invalid = [500, -2, 'ValidationError']
