@@ -31,10 +31,10 @@ export interface Outward {
 
 export function outward({ store, clock, dice, counted, log, config, dialects }: OutwardParts): Outward {
   const inWords = async (notice: Notice, now: number) => {
-    const { dialect, secret } = notice.webhook
+    const { dialect, secret, url } = notice.webhook
     if (dialect === null || notice.message === null) return ownWords(notice, now)
     const spoken = (await dialects()).find(({ name }) => name === dialect)
-    return (await spoken?.tells?.call(notice.event, notice.message, secret, now)) ?? null
+    return (await spoken?.tells?.call(notice.event, notice.message, secret, now, url)) ?? null
   }
   const strangers = guardedHttp({ allowPrivate: () => config().webhooks.allowPrivate })
   // Where services are is said by whoever runs this machine.

@@ -18,9 +18,6 @@ import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
 import { Refusal, refusalOf } from './refusals.ts'
 
-/** Characters of `X-Waypost-Ignored`. */
-const longestIgnored = 1000
-
 /** What a route needs of a key. */
 const scopes: Record<Does['kind'], Scope> = {
   send: 'send',
@@ -284,17 +281,22 @@ function sent(
   done: Done[],
 ): Reply {
   const refused = done.find((one) => one.kind === 'refused')
-  if (sending.together && refused) return dialect.refused(refused.trouble, request)
+  // When the store failed in the midst of them, some are taken all the same, and a no would bring them again.
+  const some = done.some((one) => one.kind === 'taken' && one.id !== dryId)
+  if (sending.together && refused && !some) return dialect.refused(refused.trouble, request)
   const reply = does.answer(done, request, sending)
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
   parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
-  // Some are names that the client made up: only what a header can hold, and no more than is read.
-  const names = [...new Set(ignored)]
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': told(ignored) } }
+}
+
+/** Names that came from a client, in a header: what it cannot hold would be an error after the mail was taken. */
+function told(names: readonly string[]): string {
+  return [...new Set(names)]
+    .slice(0, 50)
+    .map((name) => name.slice(0, 100).replace(/[^\x20-\x7e]/g, '?'))
     .join(', ')
-    .replace(/[^ -~]/g, '?')
-    .slice(0, longestIgnored)
-  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': names } }
 }
 
 /** What we have before the body is read: enough to say no in the right words. */

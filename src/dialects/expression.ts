@@ -20,9 +20,12 @@ export class Safe {
 }
 
 const pattern =
-  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?)|([A-Za-z_@]\w*(?:\.\w+|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)|(==|!=|<=|>=|&&|\|\||[<>|(),:!]))/y
+  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?)|([A-Za-z_@]\w*(?:\.\w+|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)|(===?|!=|<>|<=|>=|&&|\|\||[<>=|(),:!]))/y
 
 type Token = { kind: 'value'; value: unknown } | { kind: 'name'; path: string[] } | { kind: 'sign'; sign: string }
+
+/** Some languages have their own signs for the same. */
+const signs: Record<string, string> = { '=': '==', '===': '==', '<>': '!=' }
 
 const words: Record<string, Token> = {
   and: { kind: 'sign', sign: '&&' },
@@ -41,16 +44,17 @@ const words: Record<string, Token> = {
 
 function tokensOf(text: string): Token[] {
   const tokens: Token[] = []
+  const said = text.trim()
   pattern.lastIndex = 0
-  while (pattern.lastIndex < text.trimEnd().length) {
-    const found = pattern.exec(text)
-    if (found === null) throw new TemplateError(`\`${text.trim()}\` cannot be read.`)
+  while (pattern.lastIndex < said.length) {
+    const found = pattern.exec(said)
+    if (found === null) throw new TemplateError(`\`${said}\` cannot be read.`)
     const [, quoted, number, name, sign] = found
     if (quoted !== undefined) tokens.push({ kind: 'value', value: quoted.slice(1, -1).replace(/\\(.)/g, '$1') })
     else if (number !== undefined) tokens.push({ kind: 'value', value: Number(number) })
     else if (name !== undefined)
       tokens.push(Object.hasOwn(words, name) ? words[name]! : { kind: 'name', path: stepsOf(name) })
-    else tokens.push({ kind: 'sign', sign: sign! })
+    else tokens.push({ kind: 'sign', sign: signs[sign!] ?? sign! })
   }
   return tokens
 }
@@ -59,11 +63,15 @@ function stepsOf(name: string): string[] {
   return name.replace(/\[["']?([^"'\]]*)["']?\]/g, '.$1').split('.')
 }
 
+const longest = 1000
+
 /**
  * The value of an expression.
  * @throws TemplateError
  */
 export function evaluate(text: string, lookup: Lookup, filters: Readonly<Record<string, Filter>>): unknown {
+  // Nobody's condition is so long; what is, would be read too deep.
+  if (text.length > longest) throw new TemplateError('An expression is too long.')
   const tokens = tokensOf(text)
   let at = 0
   const unreadable = () => new TemplateError(`\`${text.trim()}\` cannot be read.`)

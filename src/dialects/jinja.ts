@@ -31,7 +31,29 @@ type Node =
   | { set: string; to: string }
   | { escape: boolean; body: Node[] }
 
-const pieces = /(\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}|\{#[\s\S]*?#\})/
+const ends: Record<string, string> = { '{{': '}}', '{%': '%}', '{#': '#}' }
+
+/** Text, and what stands between braces, by turns; in one pass, however many braces are not closed. */
+function partsOf(template: string): string[] {
+  const parts: string[] = []
+  const open = /\{[{%#]/g
+  const unclosed = new Set<string>()
+  let done = 0
+  for (let found = open.exec(template); found !== null; found = open.exec(template)) {
+    if (unclosed.has(found[0])) continue
+    const end = template.indexOf(ends[found[0]]!, found.index + 2)
+    if (end === -1) {
+      unclosed.add(found[0])
+      continue
+    }
+    parts.push(template.slice(done, found.index), template.slice(found.index, end + 2))
+    done = open.lastIndex = end + 2
+  }
+  return [...parts, template.slice(done)]
+}
+
+/** How deep blocks may stand in each other. */
+const deepest = 50
 
 /** Steps of all loops together: no template has more to say in one mail. */
 const mostSteps = 50_000
@@ -100,8 +122,9 @@ function itemsOf(value: unknown, names: number): unknown[][] {
 }
 
 function parse(template: string): Node[] {
-  const parts = template.split(pieces)
+  const parts = partsOf(template)
   let at = 0
+  let depth = 0
   const body = (...until: string[]): { nodes: Node[]; end: string; rest: string } => {
     const nodes: Node[] = []
     while (at < parts.length) {
@@ -109,9 +132,13 @@ function parse(template: string): Node[] {
       if (part.startsWith('{#') && part.endsWith('#}')) continue
       if (part.startsWith('{{') && part.endsWith('}}')) nodes.push({ print: part.slice(2, -2).replace(/^-|-$/g, '') })
       else if (part.startsWith('{%') && part.endsWith('%}')) {
-        const [, name = '', rest = ''] = /^-?\s*(\w+)\s*([\s\S]*?)\s*-?$/.exec(part.slice(2, -2)) ?? []
+        const said = part.slice(2, -2).replace(/^-|-$/g, '').trim()
+        const name = /^\w*/.exec(said)![0]
+        const rest = said.slice(name.length).trim()
         if (until.includes(name)) return { nodes, end: name, rest }
+        if (++depth > deepest) throw new TemplateError('Blocks stand too deep in each other.')
         nodes.push(tag(name, rest))
+        depth--
       } else if (part !== '') nodes.push({ text: part })
     }
     if (until.length > 0) throw new TemplateError(`\`${until.at(-1)}\` is missing.`)

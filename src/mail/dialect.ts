@@ -201,8 +201,17 @@ export interface Dialect {
      * @param own lower-case headers of its owner's choice; none but where `unsigned`
      */
     secret(own: Readonly<Record<string, string>>): NewSecret | Promise<NewSecret>
-    /** The call that tells an event, signed for this moment; null for what the vendor has no word for. */
-    call(event: MailEvent, message: Message, secret: string, now: number): Told | null | Promise<Told | null>
+    /**
+     * The call that tells an event, signed for this moment; null for what the vendor has no word for.
+     * @param url the address that is called, for vendors that sign it too
+     */
+    call(
+      event: MailEvent,
+      message: Message,
+      secret: string,
+      now: number,
+      url: string,
+    ): Told | null | Promise<Told | null>
   }
   /** Any no, also for paths that are not there. */
   refused(trouble: Trouble, asked: Asked): Reply
@@ -334,4 +343,9 @@ export function objects(value: unknown, wrong: () => Error): Record<string, unkn
 /** Only the fields that are there: an object of JSON has none that is undefined. */
 export function given(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
+}
+
+/** Whether it is a list of nothing: what PHP makes of an object without fields. */
+export function nothing(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }

@@ -46,3 +46,19 @@ test('what is not understood is refused, and nothing leads out of the values', (
   const many = `${`{% for a in lines %}`.repeat(20)}x${'{% endfor %}'.repeat(20)}`
   assert.throws(() => write(many), /too many steps/)
 })
+
+test('braces that are not closed are text, and templates that are meant to be slow are not', () => {
+  assert.equal(write('a {% b {# c {{ d'), 'a {% b {# c {{ d')
+  const large = 300_000
+  for (const piece of ['{{', '{%', '{#', '{{}', '{{ "', '{% if ']) {
+    const template = piece.repeat(large / piece.length)
+    try {
+      write(template)
+    } catch (error) {
+      assert(error instanceof TemplateError, String(error))
+    }
+  }
+  assert.throws(() => write(`{{ ${'('.repeat(large)} }}`), TemplateError)
+  assert.throws(() => write('{% if 1 %}'.repeat(1000) + '{% endif %}'.repeat(1000)), TemplateError)
+  assert.equal(write(`{% if${' '.repeat(large)}name${' '.repeat(large)}%}a{% endif %}`), 'a')
+})
