@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono'
 import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
 import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
+import { idInGroup, newId } from '../mail/id.ts'
 import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
@@ -162,19 +163,27 @@ async function done(
       return does.answer({ events, next: page.next }, request)
     }
     case 'suppressions': {
-      const page = await paged(() => parts.store.suppressions({ tenant: sender.tenant, ...does.read(request) }))
+      const { email, ...wanted } = does.read(request)
+      const key = email === undefined ? {} : { key: keyOfAddress(email) }
+      const page = await paged(() => parts.store.suppressions({ tenant: sender.tenant, ...wanted, ...key }))
       return does.answer(
         { entries: page.rows.map(({ key, ...rest }) => ({ email: key, ...rest })), next: page.next },
         request,
       )
     }
     case 'unsuppress': {
-      const email = suppressionKey(canonicalOrNull(does.email(request)) ?? '')
-      return does.answer((await parts.store.unsuppress(sender.tenant, [email])) > 0, request)
+      const keys = [does.email(request)].flat().map(keyOfAddress)
+      const only = does.reason === undefined ? {} : { reason: does.reason }
+      return does.answer((await parts.store.unsuppress(sender.tenant, keys, only)) > 0, request)
     }
     case 'say':
       return does.answer(request)
   }
+}
+
+/** `''` for what is no address, and so under no key. */
+function keyOfAddress(email: string): string {
+  return suppressionKey(canonicalOrNull(email) ?? '')
 }
 
 async function find({ store }: HttpParts, id: string | null, { tenant }: Sender): Promise<Known> {
@@ -189,12 +198,15 @@ async function send(parts: HttpParts, sending: Sending, request: Asked, sender: 
   const checked = await Promise.all(
     sending.messages.map((wanted) => attempt(parts, wanted, async () => read(parts, wanted, request, sender))),
   )
+  const group = sending.grouped && checked.length > 1 ? newId('msg', parts.clock()) : null
   const stop = sending.dry || (sending.together && checked.some((one) => 'trouble' in one))
   return Promise.all(
     checked.map(async (one, index): Promise<Done> => {
       if ('trouble' in one) return { kind: 'refused', trouble: one.trouble }
       if (stop) return { kind: 'taken', id: dryId, replayed: false, recipients: [] }
-      const taken = await attempt(parts, sending.messages[index]!, () => parts.door.submit(one.value))
+      const taken = await attempt(parts, sending.messages[index]!, () =>
+        parts.door.submit(group === null ? one.value : { ...one.value, id: idInGroup(group, index) }),
+      )
       if ('trouble' in taken) return { kind: 'refused', trouble: taken.trouble }
       const { id, replayed, recipients } = taken.value
       return { kind: 'taken', id, replayed, recipients: recipients as Extract<Done, { kind: 'taken' }>['recipients'] }

@@ -18,6 +18,8 @@ import { Refusal } from './refusals.ts'
 /** What a listener hands in once it has understood what was asked. Addresses are canonical. */
 export interface Submission {
   sender: Sender
+  /** The message's own, where it is one of a group; a new one otherwise. */
+  id?: string
   via: 'http' | 'smtp'
   /** `''` is the null reverse-path. */
   returnPath: string
@@ -238,7 +240,7 @@ export function messageOf(submission: Submission, rules: DoorRules, now: number)
       throw wrong('/provider', `There is no provider ${JSON.stringify(submission.provider)} in the config.`)
     }
   }
-  const id = newId('msg', now)
+  const id = submission.id ?? newId('msg', now)
   const sendAt = submission.sendAt !== undefined && submission.sendAt > now ? submission.sendAt : null
   const expireAt = submission.expireAt ?? (sendAt ?? now) + contract.expire
   if (expireAt <= (sendAt ?? now)) throw wrong('/expireAt', 'The message would expire before it is sent.')

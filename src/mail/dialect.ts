@@ -5,6 +5,7 @@
  */
 import type { MailEvent } from './event.ts'
 import type { Message, Recipient } from './message.ts'
+import type { SuppressionReason } from './suppression.ts'
 
 /** A request as it came: its coding undone, its key not yet looked at. */
 export interface Asked {
@@ -62,6 +63,8 @@ export interface Sending {
   together?: boolean
   /** Everything is checked and nothing sent: the vendor's sandbox or test mode. */
   dry?: boolean
+  /** The vendor has one id for all of them: theirs are then of one group (`groupOf`), and they are no more than that has. */
+  grouped?: boolean
   /** Names of what we took and do nothing with: told in `X-Waypost-Ignored` and the log. */
   ignored?: string[]
 }
@@ -117,12 +120,17 @@ export type Does =
       read(asked: Asked): EventsWanted
       answer(found: { events: readonly (MailEvent & { message: Message })[]; next: string | null }, asked: Asked): Reply
     }
-  /** Lifts a suppression. */
-  | { kind: 'unsuppress'; email(asked: Asked): string; answer(lifted: boolean, asked: Asked): Reply }
-  /** Lists suppressions. */
+  /** Lifts suppressions: all that is said of an address, or what was said for this reason. */
+  | {
+      kind: 'unsuppress'
+      email(asked: Asked): string | readonly string[]
+      reason?: SuppressionReason
+      answer(lifted: boolean, asked: Asked): Reply
+    }
+  /** Lists suppressions: of everyone or of one address, a page by its cursor or by how many come before it. */
   | {
       kind: 'suppressions'
-      read(asked: Asked): { reason?: 'bounce' | 'complaint' | 'unsubscribe' | 'manual'; limit: number; cursor?: string }
+      read(asked: Asked): SuppressionsWanted
       answer(
         found: { entries: readonly { email: string; reason: string; at: number }[]; next: string | null },
         asked: Asked,
@@ -142,6 +150,16 @@ export interface EventsWanted {
   oldestFirst?: boolean
   limit: number
   cursor?: string
+}
+
+export interface SuppressionsWanted {
+  reason?: SuppressionReason
+  email?: string
+  since?: number
+  until?: number
+  limit: number
+  cursor?: string
+  skip?: number
 }
 
 export interface Route {

@@ -22,3 +22,16 @@ export function newId(kind: 'msg' | 'evt' | 'att' | 'whk', now: number): string 
   for (const end = spent + 16; spent < end; spent++) random += alphabet[pool[spent]! % 32]
   return `${kind}_${time}${random}`
 }
+
+/** How many ids one group has. */
+export const mostInGroup = 1024
+
+/** One of the ids of a group, which differ in nothing but their last two characters. @param group an id; @param index below `mostInGroup` */
+export function idInGroup(group: string, index: number): string {
+  return group.slice(0, -2) + alphabet[index >> 5] + alphabet[index & 31]
+}
+
+/** What the ids of a group have in common, as an id itself: its first. */
+export function groupOf(id: string): string {
+  return idInGroup(id, 0)
+}

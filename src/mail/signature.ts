@@ -166,3 +166,40 @@ function fixedLength(der: Uint8Array | null): Uint8Array<ArrayBuffer> | null {
   }
   return at === der.length ? pair : null
 }
+
+/** A new key pair for `signedByEcdsa` and `ecdsa`: PKCS #8 and SPKI, their DER in base64. */
+export async function ecdsaPair(): Promise<{ privateKey: string; publicKey: string }> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  const pair = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair
+  const [own, shown] = await Promise.all([
+    crypto.subtle.exportKey('pkcs8', pair.privateKey),
+    crypto.subtle.exportKey('spki', pair.publicKey),
+  ])
+  return { privateKey: base64(new Uint8Array(own)), publicKey: base64(new Uint8Array(shown)) }
+}
+
+/** An ECDSA signature (P-256 with SHA-256) over the data: DER in base64. @param key as `ecdsaPair` gave it */
+export async function signedByEcdsa(key: string, data: string | Uint8Array): Promise<string> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  const imported = await crypto.subtle.importKey('pkcs8', fromBase64(key)!, algorithm, false, ['sign'])
+  const pair = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, imported, bytesOf(data))
+  return base64(der(new Uint8Array(pair)))
+}
+
+/** The two numbers of a signature as DER has them: without zeros in front, but for one where the first bit is set. */
+function der(pair: Uint8Array): Uint8Array {
+  const numbers = [pair.subarray(0, 32), pair.subarray(32)].map((number) => {
+    const start = Math.min(
+      Math.max(
+        number.findIndex((byte) => byte !== 0),
+        0,
+      ),
+      31,
+    )
+    const bare = number.subarray(start)
+    const signed = bare[0]! > 127 ? [0, ...bare] : [...bare]
+    return [2, signed.length, ...signed]
+  })
+  const both = numbers.flat()
+  return Uint8Array.from([0x30, both.length, ...both])
+}

@@ -34,15 +34,17 @@ export function unsuppress(
   db: Database,
   tenant: string,
   keys: readonly string[],
-  only: { type?: string; source?: string } = {},
+  only: { type?: string; source?: string; reason?: Suppression['reason'] } = {},
 ): number {
   const lifted = db.all<{ key: string }>(
     `DELETE FROM suppression WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))
-       AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4) RETURNING key`,
+       AND (?3 IS NULL OR type = ?3) AND (?4 IS NULL OR source = ?4)
+       AND (?5 IS NULL OR reason = ?5) RETURNING key`,
     tenant,
     JSON.stringify(keys),
     only.type ?? null,
     only.source ?? null,
+    only.reason ?? null,
   )
   return new Set(lifted.map(({ key }) => key)).size
 }
@@ -65,14 +67,27 @@ export function suppressions(db: Database, query: SuppressionQuery): Page<Suppre
     where.push('reason = ?')
     params.push(query.reason)
   }
+  if (query.key !== undefined) {
+    where.push('key = ?')
+    params.push(query.key)
+  }
+  if (query.since !== undefined) {
+    where.push('at >= ?')
+    params.push(query.since)
+  }
+  if (query.until !== undefined) {
+    where.push('at <= ?')
+    params.push(query.until)
+  }
   if (query.cursor !== undefined) {
     where.push('(key, type) > (?, ?)')
     params.push(...placeIn(query.cursor))
   }
   const rows = db.all<Suppression>(
-    `SELECT ${columns} FROM suppression WHERE ${where.join(' AND ')} ORDER BY key, type LIMIT ?`,
+    `SELECT ${columns} FROM suppression WHERE ${where.join(' AND ')} ORDER BY key, type LIMIT ? OFFSET ?`,
     ...params,
     query.limit + 1,
+    query.skip ?? 0,
   )
   return page(
     rows,

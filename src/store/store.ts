@@ -242,8 +242,15 @@ export interface EventQuery {
 export interface SuppressionQuery {
   tenant: string
   reason?: Suppression['reason']
+  /** Of one address. */
+  key?: string
+  /** Since when, at the earliest and at the latest. */
+  since?: number
+  until?: number
   limit: number
   cursor?: string
+  /** How many come before the page, for those who count. */
+  skip?: number
 }
 
 /** Where a tenant's events go out to. Its secret is not among what is read back. */
@@ -345,10 +352,14 @@ export interface Store {
   /** The newest reason for an address and a type is the one kept. Answers how many were not suppressed before. */
   suppress(suppressions: readonly Suppression[]): Promise<number>
   /**
-   * Lifts what is said of these addresses: all of it, or what holds for one type (`''`: for every type alike), or what one source
-   * said. Answers how many of the keys were suppressed.
+   * Lifts what is said of these addresses: all of it, or what holds for one type (`''`: for every type alike), what one source
+   * said, or what was said for one reason. Answers how many of the keys were suppressed.
    */
-  unsuppress(tenant: string, keys: readonly string[], only?: { type?: string; source?: string }): Promise<number>
+  unsuppress(
+    tenant: string,
+    keys: readonly string[],
+    only?: { type?: string; source?: string; reason?: Suppression['reason'] },
+  ): Promise<number>
   /** Whose mail a provider's events are about: a place for each reference, null where there is no such mail. */
   attribute(provider: string, references: readonly Reference[]): Promise<(Place | null)[]>
   /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { newId } from '../../src/mail/id.ts'
+import { describe, it, test } from 'node:test'
+import { groupOf, idInGroup, mostInGroup, newId } from '../../src/mail/id.ts'
 
 describe('newId', () => {
   it('is its kind and 26 characters that are safe anywhere', () => {
@@ -19,4 +19,13 @@ describe('newId', () => {
     const ids = Array.from({ length: 10_000 }, () => newId('msg', 0))
     assert.equal(new Set(ids).size, ids.length)
   })
+})
+
+test('ids of a group know it, and are each their own', () => {
+  const group = newId('msg', Date.now())
+  const ids = Array.from({ length: mostInGroup }, (_, index) => idInGroup(group, index))
+  assert.equal(new Set(ids).size, mostInGroup)
+  assert.deepEqual(ids.toSorted(), ids)
+  assert.deepEqual(new Set(ids.map(groupOf)), new Set([ids[0]]))
+  assert.equal(groupOf(group), ids[0])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { test } from 'node:test'
-import { ecdsa } from '../../src/mail/signature.ts'
+import { ecdsa, ecdsaPair, signedByEcdsa } from '../../src/mail/signature.ts'
 
 test('checks ECDSA signatures as others make them', async () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -18,5 +18,16 @@ test('checks ECDSA signatures as others make them', async () => {
   for (const nothing of ['', 'x', '!', 'MAA=', 'MAYCAQECAQE=']) {
     assert.equal(await ecdsa(bare, nothing, Buffer.from('data')), false)
     assert.equal(await ecdsa(nothing, nothing, Buffer.from('data')), false)
+  }
+})
+
+test('makes ECDSA signatures that others take', async () => {
+  const { privateKey, publicKey } = await ecdsaPair()
+  const key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' })
+  for (let n = 0; n < 300; n++) {
+    const data = Buffer.from(`data ${n}`)
+    const signature = await signedByEcdsa(privateKey, data)
+    assert.equal(verify('sha256', data, key, Buffer.from(signature, 'base64')), true)
+    assert.equal(await ecdsa(publicKey, signature, data), true)
   }
 })

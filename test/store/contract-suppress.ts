@@ -97,6 +97,21 @@ export function suppressContract(fresh: Fresh): void {
       assert.deepEqual(await read({ reason: 'complaint' }), [[]])
     })
 
+    it('are found by address, time and number, and end for one reason alone', async (test) => {
+      const store = await fresh(test)
+      const late = { ...entry, key: 'c@y.test', reason: 'bounce', at: start + 5 } as const
+      await store.suppress([...entries('a@y.test', 'b@y.test'), late])
+      const keys = async (query: Partial<SuppressionQuery>) =>
+        (await store.suppressions({ tenant: 'acme', limit: 2, ...query })).rows.map(({ key }) => key)
+      assert.deepEqual(await keys({ key: 'b@y.test' }), ['b@y.test'])
+      assert.deepEqual(await keys({ skip: 1 }), ['b@y.test', 'c@y.test'])
+      assert.deepEqual(await keys({ skip: 3 }), [])
+      assert.deepEqual(await keys({ since: start + 5 }), ['c@y.test'])
+      assert.deepEqual(await keys({ until: start }), ['a@y.test', 'b@y.test'])
+      assert.equal(await store.unsuppress('acme', ['a@y.test', 'c@y.test'], { reason: 'bounce' }), 1)
+      assert.deepEqual(await keys({}), ['a@y.test', 'b@y.test'])
+    })
+
     it('refuse a cursor that was made up', async (test) => {
       const store = await fresh(test)
       await store.suppress(entries('a@y.test', 'b@y.test', 'c@y.test'))
