@@ -284,6 +284,7 @@ function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
     headers: Object.fromEntries(c.req.raw.headers),
     body: new Uint8Array(),
     origin: url.origin,
+    url: c.req.url,
     at: clock(),
   }
 }

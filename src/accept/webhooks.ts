@@ -1,6 +1,6 @@
 /** Webhooks: where a tenant's events go out to. Adding one, seeing them, and deleting one. */
 import { z } from '@hono/zod-openapi'
-import type { NewSecret } from '../mail/dialect.ts'
+import type { Dialect, NewSecret } from '../mail/dialect.ts'
 import { eventTypes } from '../mail/event.ts'
 import { newId } from '../mail/id.ts'
 import { base64 } from '../mail/signature.ts'
@@ -49,8 +49,23 @@ const wanted = z
     dialect: z.string().max(64).optional().openapi({
       description: 'The vendor in whose words to tell it, signed as that vendor signs; our own otherwise.',
     }),
+    headers: z
+      .record(
+        z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/),
+        z
+          .string()
+          .max(1000)
+          .regex(/^[\x20-\x7e]*$/),
+      )
+      .refine((headers) => Object.keys(headers).length <= 10, 'At most 10 headers.')
+      .optional()
+      .openapi({
+        description:
+          'Sent with each call, for vendors that sign nothing. Credentials in the address (`https://user:password@…`) are sent as Basic authentication there. Neither is shown again.',
+      }),
   })
   .openapi('NewWebhook')
+type Wanted = z.infer<typeof wanted>
 
 const path = '/v1/webhooks/{id}'
 /** Bytes. */
@@ -63,18 +78,25 @@ const secretLength = 32
 /** Adds the endpoints of webhooks. */
 export function webhooking(api: Api, { store, clock, webhookRefusal, dialects }: HttpParts): void {
   /** @throws Refusal for a dialect that tells nobody anything */
-  async function newSecret(name: string | undefined): Promise<NewSecret> {
-    if (name === undefined) {
-      const secret = `whsec_${base64(crypto.getRandomValues(new Uint8Array(secretLength)))}`
-      return { secret, shown: { secret } }
-    }
-    const telling = (await dialects()).filter(({ tells }) => tells)
-    const tells = telling.find((one) => one.name === name)?.tells
-    if (tells) return tells.secret()
-    const known = telling.map((one) => one.name).join(', ')
-    throw fieldProblems('invalid', [
-      { pointer: '/dialect', detail: `There is no such dialect of webhooks. There are: ${known}.` },
-    ])
+  async function telling(name: string): Promise<NonNullable<Dialect['tells']>> {
+    const all = await dialects()
+    const found = all.find((one) => one.name === name)?.tells
+    if (found) return found
+    const known = all.filter(({ tells }) => tells).map((one) => one.name)
+    throw wrong('/dialect', `There is no such dialect of webhooks. There are: ${known.join(', ')}.`)
+  }
+
+  /** The address to keep, with the secret that goes with it. @throws Refusal */
+  async function known({ url, dialect, headers }: Wanted): Promise<{ url: string } & NewSecret> {
+    const tells = dialect === undefined ? undefined : await telling(dialect)
+    if (headers && !tells?.unsigned)
+      throw wrong('/headers', 'Headers have no place here: calls are known by their signature.')
+    const own = tells?.unsigned ? withoutCredentials(url) : { url, headers: {} }
+    const detail = webhookRefusal(own.url)
+    if (detail !== null) throw wrong('/url', detail)
+    if (tells) return { url: own.url, ...(await tells.secret({ ...lowerCase(headers), ...own.headers })) }
+    const secret = `whsec_${base64(crypto.getRandomValues(new Uint8Array(secretLength)))}`
+    return { url, secret, shown: { secret } }
   }
 
   async function find({ c, sender }: Ask<z.ZodObject>): Promise<Webhook> {
@@ -109,8 +131,9 @@ export function webhooking(api: Api, { store, clock, webhookRefusal, dialects }:
       refusals: ['malformed', 'too_large', 'media_type'],
     },
     async ({ c, sender }) => {
-      const { url, types, description, dialect } = await readWanted(c.req.raw, webhookRefusal)
-      const { secret, shown: secrets } = await newSecret(dialect)
+      const asked = await readWanted(c.req.raw)
+      const { types, description, dialect } = asked
+      const { url, secret, shown: secrets } = await known(asked)
       const now = clock()
       const entry: Webhook = {
         id: newId('whk', now),
@@ -175,13 +198,48 @@ function notThere(): Refusal {
 }
 
 /** @throws Refusal */
-async function readWanted(request: Request, refusal: HttpParts['webhookRefusal']): Promise<z.infer<typeof wanted>> {
+async function readWanted(request: Request): Promise<Wanted> {
   mediaType(request.headers, ['application/json'])
   const value = parseJson(await readBody(request, largestBody))
   checkText(value)
   const parsed = wanted.safeParse(value)
   if (!parsed.success) throw fieldProblems('invalid', fieldErrors(parsed.error.issues))
-  const detail = refusal(parsed.data.url)
-  if (detail !== null) throw fieldProblems('invalid', [{ pointer: '/url', detail }])
   return parsed.data
+}
+
+/** An address without user and password, and the header that says them instead (RFC 7617). */
+function withoutCredentials(text: string): { url: string; headers: Record<string, string> } {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || (url.username === '' && url.password === '')) return { url: text, headers: {} }
+  const [user, password] = [url.username, url.password].map(decoded)
+  url.username = ''
+  url.password = ''
+  const coded = base64(new TextEncoder().encode(`${user}:${password}`))
+  return { url: url.href, headers: { authorization: `Basic ${coded}` } }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** What makes a call what it is, and is not its owner's to say. */
+const ours = /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-.*|proxy-.*)$/
+
+/** @throws Refusal */
+function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      const lower = name.toLowerCase()
+      if (ours.test(lower)) throw wrong('/headers', `${name} is not a header to set by hand.`)
+      return [lower, value]
+    }),
+  )
+}
+
+function wrong(pointer: string, detail: string): Refusal {
+  return fieldProblems('invalid', [{ pointer, detail }])
 }

@@ -20,6 +20,8 @@ export interface Asked {
   body: Uint8Array
   /** The address under which we were called, without a path: for links that the client is to follow. */
   origin: string
+  /** The whole address, prefix and query included, as the client called it. */
+  url: string
   /** When it came, in milliseconds. */
   at: number
 }
@@ -186,10 +188,16 @@ export interface Dialect {
   /** How it tells webhooks what happened; absent where it does not. */
   tells?: {
     /**
+     * It signs nothing: its calls are known by headers that the webhook's owner chose, credentials in the address (which leave it for
+     * `Authorization`) among them. They are handed to `secret`.
+     */
+    unsigned?: true
+    /**
      * A new secret for a webhook: what we sign with, and what its owner is shown, once, by the vendor's words for it
      * (`{publicKey: …}`).
+     * @param own lower-case headers of its owner's choice; none but where `unsigned`
      */
-    secret(): NewSecret | Promise<NewSecret>
+    secret(own: Readonly<Record<string, string>>): NewSecret | Promise<NewSecret>
     /** The call that tells an event, signed for this moment; null for what the vendor has no word for. */
     call(event: MailEvent, message: Message, secret: string, now: number): Told | null | Promise<Told | null>
   }
@@ -200,6 +208,15 @@ export interface Dialect {
 export interface NewSecret {
   secret: string
   shown: Record<string, string>
+}
+
+/** The secret of a webhook whose vendor signs nothing: the headers of its owner's choice, and nothing to show. `ownHeaders` reads it. */
+export function unsignedSecret(own: Readonly<Record<string, string>>): NewSecret {
+  return { secret: JSON.stringify(own), shown: {} }
+}
+
+export function ownHeaders(secret: string): Record<string, string> {
+  return JSON.parse(secret)
 }
 
 /** A webhook's call, but for its address. */

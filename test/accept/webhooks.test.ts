@@ -55,7 +55,7 @@ describe('POST /v1/webhooks', () => {
     })
     const { id, secret, createdAt, ...said } = body
     assert.equal(status, 201)
-    assert.deepEqual(said, { url, types: ['sent', 'bounced'], description: 'Ours', disabledAt: null })
+    assert.deepEqual(said, { url, types: ['sent', 'bounced'], description: 'Ours', dialect: null, disabledAt: null })
     assert.match(id, /^whk_[0-9a-z]{26}$/)
     assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/)
     assert.ok(Math.abs(Date.parse(createdAt) - Date.now()) < 60_000)
