@@ -4,9 +4,23 @@
  */
 import { type Context, Hono } from 'hono'
 import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
-import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
+import type {
+  Asked,
+  Dialect,
+  Does,
+  Done,
+  EventsWanted,
+  Known,
+  Reply,
+  Route,
+  Sending,
+  Trouble,
+  Wanted,
+} from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
+import type { MailEvent } from '../mail/event.ts'
 import { idInGroup, newId } from '../mail/id.ts'
+import type { Message } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
@@ -150,17 +164,7 @@ async function done(
       return does.answer(await find(parts, message.id, sender), request)
     }
     case 'events': {
-      const { types, ...wanted } = does.read(request)
-      const asks = types.length > 0 ? { ...wanted, types } : wanted
-      const page = await paged(() => parts.store.events({ tenant: sender.tenant, ...asks }))
-      const ids = [...new Set(page.rows.map(({ messageId }) => messageId))]
-      const views = await Promise.all(ids.map((id) => parts.store.message(id, sender.tenant)))
-      const messages = new Map(views.flatMap((view) => (view ? [[view.message.id, view.message] as const] : [])))
-      const events = page.rows.flatMap((event) => {
-        const message = messages.get(event.messageId)
-        return message ? [{ ...event, message }] : []
-      })
-      return does.answer({ events, next: page.next }, request)
+      return does.answer(await eventsFor(parts, does.read(request), sender), request)
     }
     case 'suppressions': {
       const { email, ...wanted } = does.read(request)
@@ -184,6 +188,27 @@ async function done(
 /** `''` for what is no address, and so under no key. */
 function keyOfAddress(email: string): string {
   return suppressionKey(canonicalOrNull(email) ?? '')
+}
+
+/** A page of events with their messages. One from which `only` left nothing is not the last: the search goes on. */
+async function eventsFor(
+  { store }: HttpParts,
+  { types, only, ...wanted }: EventsWanted,
+  { tenant }: Sender,
+): Promise<{ events: (MailEvent & { message: Message })[]; next: string | null }> {
+  let asks = { tenant, ...wanted, ...(types.length > 0 ? { types } : {}) }
+  for (;;) {
+    const page = await paged(() => store.events(asks))
+    const ids = [...new Set(page.rows.map(({ messageId }) => messageId))]
+    const views = await Promise.all(ids.map((id) => store.message(id, tenant)))
+    const messages = new Map(views.flatMap((view) => (view ? [[view.message.id, view.message] as const] : [])))
+    const events = page.rows.flatMap((event) => {
+      const message = messages.get(event.messageId)
+      return message && (only?.(event, message) ?? true) ? [{ ...event, message }] : []
+    })
+    if (events.length > 0 || page.next === null) return { events, next: page.next }
+    asks = { ...asks, cursor: page.next }
+  }
 }
 
 async function find({ store }: HttpParts, id: string | null, { tenant }: Sender): Promise<Known> {
@@ -221,7 +246,8 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
   if ('refused' in wanted) throw new Untranslatable(wanted.refused)
   const now = parts.clock()
   if ('json' in wanted) {
-    return keyed(readMessage(wanted.json, sender, now), wanted.key ?? null, JSON.stringify(wanted.json))
+    const submission = readMessage(wanted.json, sender, now)
+    return wanted.key === undefined ? submission : keyed(submission, wanted.key, JSON.stringify(wanted.json))
   }
   return readRaw(parts.door, {
     request: new Request(request.origin, { method: 'POST', body: wanted.raw as Uint8Array<ArrayBuffer> }),
@@ -268,7 +294,12 @@ function sent(
   const ignored = sending.ignored ?? []
   if (ignored.length === 0) return reply
   parts.log.info?.({ dialect: dialect.name, ignored }, 'a request in a dialect asked for what is not done here')
-  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': [...new Set(ignored)].join(', ') } }
+  // Some are the client's own words.
+  const names = [...new Set(ignored)]
+    .join(', ')
+    .replace(/[^ -~]+/g, '?')
+    .slice(0, 4000)
+  return { ...reply, headers: { ...reply.headers, 'x-waypost-ignored': names } }
 }
 
 /** What we have before the body is read: enough to say no in the right words. */

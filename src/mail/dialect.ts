@@ -150,6 +150,8 @@ export interface EventsWanted {
   tag?: string
   messageId?: string
   oldestFirst?: boolean
+  /** Of those, only these: what is not looked for by the fields above. A page is then as short as it comes, but empty only at the end. */
+  only?(event: MailEvent, message: Message): boolean
   limit: number
   cursor?: string
 }
@@ -223,6 +225,8 @@ export function ownHeaders(secret: string): Record<string, string> {
 export interface Told {
   headers: Record<string, string>
   body: string
+  /** Answers that mean, in this vendor's words: not taken, and not to be told again. */
+  enough?: readonly number[]
 }
 
 /** What a request asks for cannot be said in our words: refused in the vendor's. */
