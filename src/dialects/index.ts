@@ -1,5 +1,6 @@
 /** Every dialect. */
 import type { Dialect } from '../mail/dialect.ts'
+import mailgun from './mailgun.ts'
 import resend from './resend.ts'
 
-export const dialects: readonly Dialect[] = [resend]
+export const dialects: readonly Dialect[] = [mailgun, resend]
