@@ -27,10 +27,11 @@ import { readBody } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
 import { keyed } from './idempotency.ts'
 import { paged } from './paging.ts'
-import { readMessage } from './payload.ts'
+import { checkMarks, readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
 import { Refusal, refusalOf } from './refusals.ts'
+import type { Submission } from './submit.ts'
 
 /** What a route needs of a key. */
 const scopes: Record<Does['kind'], Scope> = {
@@ -246,7 +247,7 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
   if ('refused' in wanted) throw new Untranslatable(wanted.refused)
   const now = parts.clock()
   if ('json' in wanted) {
-    const submission = readMessage(wanted.json, sender, now)
+    const submission = onlyTo(readMessage(wanted.json, sender, now), wanted.to)
     return wanted.key === undefined ? submission : keyed(submission, wanted.key, JSON.stringify(wanted.json))
   }
   return readRaw(parts.door, {
@@ -256,13 +257,25 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
     key: wanted.key ?? null,
     maxSize: parts.config().http.maxSize,
     now,
-  }).then(({ ...submission }) => ({
-    ...submission,
-    ...(wanted.type === undefined ? {} : { type: wanted.type }),
-    ...(wanted.sendAt === undefined ? {} : { sendAt: wanted.sendAt }),
-    tags: [...submission.tags, ...(wanted.tags ?? [])],
-    metadata: { ...submission.metadata, ...wanted.metadata },
-  }))
+  }).then((submission) => {
+    const tags = [...submission.tags, ...(wanted.tags ?? [])]
+    const metadata = { ...submission.metadata, ...wanted.metadata }
+    checkMarks(tags, metadata)
+    return {
+      ...submission,
+      ...(wanted.type === undefined ? {} : { type: wanted.type }),
+      ...(wanted.sendAt === undefined ? {} : { sendAt: wanted.sendAt }),
+      tags,
+      metadata,
+    }
+  })
+}
+
+/** Names that are none of its recipients change nothing. */
+function onlyTo(submission: Submission, to: readonly string[] | undefined): Submission {
+  if (to === undefined) return submission
+  const wanted = new Set(to.map((email) => canonicalOrNull(email)))
+  return { ...submission, recipients: submission.recipients.filter(({ email }) => wanted.has(email)) }
 }
 
 async function attempt<T>(

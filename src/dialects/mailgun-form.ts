@@ -157,3 +157,19 @@ export function variablesIn(field: string, text: string): Record<string, string>
     throw wrongField(field, 'This is not a JSON object.', 400)
   }
 }
+
+/** Our pointers in the names of its parameters. */
+export function fieldName(pointer: string): string {
+  const [field = '', name] = pointer.slice(1).split('/')
+  if (field === 'headers') return `h:${name ?? ''}`
+  if (field === 'metadata') return name === undefined ? 'v:' : `v:${name}`
+  return (
+    {
+      replyTo: 'h:Reply-To',
+      tags: 'o:tag',
+      sendAt: 'o:deliverytime',
+      expireAt: 'o:deliver-within',
+      attachments: 'attachment',
+    }[field] ?? field
+  )
+}

@@ -5,6 +5,7 @@ import { base64 } from '../mail/signature.ts'
 import {
   type Fill,
   type Form,
+  fieldName,
   formOf,
   mailboxes,
   newMessageId,
@@ -199,21 +200,5 @@ async function attachmentsOf(form: Form): Promise<unknown[]> {
       // The name is the Content-ID, and there is no other.
       ...(field === 'inline' ? { contentId: file.name, inline: true } : { inline: false }),
     })),
-  )
-}
-
-/** Our pointers in the names of its parameters. */
-function fieldName(pointer: string): string {
-  const [field = '', name] = pointer.slice(1).split('/')
-  if (field === 'headers') return `h:${name ?? ''}`
-  if (field === 'metadata') return name === undefined ? 'v:' : `v:${name}`
-  return (
-    {
-      replyTo: 'h:Reply-To',
-      tags: 'o:tag',
-      sendAt: 'o:deliverytime',
-      expireAt: 'o:deliver-within',
-      attachments: 'attachment',
-    }[field] ?? field
   )
 }

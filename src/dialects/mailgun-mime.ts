@@ -5,6 +5,7 @@ import type { Header } from '../mail/message.ts'
 import { joined } from '../mail/signature.ts'
 import {
   type Form,
+  fieldName,
   formOf,
   mailboxes,
   newMessageId,
@@ -36,11 +37,11 @@ export async function readMime(asked: Asked): Promise<Sending> {
   const wanted: Wanted = {
     raw: await completed(own.raw, form, options, asked),
     to: [...new Set(to)],
-    tags: checked('o:tag', [...new Set([...options.tags, ...own.tags])]),
-    metadata: checkedAll({ ...own.metadata, ...variables }),
+    tags: [...new Set([...options.tags, ...own.tags])],
+    metadata: { ...own.metadata, ...variables },
     ...(options.sendAt === undefined ? {} : { sendAt: options.sendAt }),
     ...(key === undefined ? {} : { key }),
-    field: (pointer) => (pointer.startsWith('/to') ? 'to' : 'message'),
+    field: (pointer) => (/^\/(?:to|tags|metadata)\b/.test(pointer) ? fieldName(pointer) : 'message'),
   }
   return { messages: [wanted], ...sendingOf({ ...options, dry: options.dry || own.dry }) }
 }
@@ -86,26 +87,4 @@ async function completed(
     else lines.push(`${name}: ${value}`)
   }
   return joined(lines.map((line) => `${line}\r\n`).join(''), raw)
-}
-
-const controls = /[\u0000-\u001f\u007f]/
-
-/** What our own API would have checked. */
-function checked(field: string, values: string[]): string[] {
-  const bad = values.find((value) => value === '' || value.length > 128 || controls.test(value))
-  if (bad !== undefined || values.length > 20) {
-    throw wrongField(field, 'There may be 20, each a line of 1 to 128 characters.', 400)
-  }
-  return values
-}
-
-function checkedAll(metadata: Record<string, string>): Record<string, string> {
-  const entries = Object.entries(metadata)
-  if (entries.length > 50) throw wrongField('v:', 'There may be 50 variables.', 400)
-  for (const [name, value] of entries) {
-    if (name === '' || name.length > 64 || value.length > 1000 || controls.test(name + value)) {
-      throw wrongField(`v:${name}`, 'A variable is a line of up to 1000 characters under a name of up to 64.', 400)
-    }
-  }
-  return metadata
 }

@@ -44,6 +44,8 @@ export type Wanted = {
   | {
       /** As `POST /v1/messages` takes it; it is checked there. */
       json: Readonly<Record<string, unknown>>
+      /** Who of those it names gets it: the others only stand in it. Left out: everyone. */
+      to?: readonly string[]
     }
   | {
       /** RFC 5322, with its envelope; what is undefined is read from the headers. */
