@@ -231,11 +231,13 @@ function filter(field: string, text: string | null): Filter | null {
   if (/[()<>]/.test(text)) throw wrongField(field, 'Parentheses and comparisons are not understood here.', 400)
   const ways = text
     .trim()
-    .split(/\s+OR\s+/i)
+    .split(/\s+/)
+    .join(' ')
+    .split(/ OR /i)
     .map((way) =>
-      way.split(/\s+AND\s+/i).map((term) => {
-        const [, not, bare = ''] = /^(NOT\s+)?(.*)$/is.exec(term)!
-        return { not: not !== undefined, term: bare.trim().replace(/^"(.*)"$/s, '$1') }
+      way.split(/ AND /i).map((term) => {
+        const [, not, bare = ''] = /^(NOT )?(.*)$/i.exec(term)!
+        return { not: not !== undefined, term: bare.replace(/^"(.*)"$/, '$1') }
       }),
     )
   return {

@@ -10,8 +10,8 @@ export class Form {
   readonly files = new Map<string, File[]>()
 
   add(name: string, value: string | File): void {
-    // PHP writes lists as `to[0]`, `to[]`.
-    const key = name.replace(/\[\d{0,4}\]$/, '')
+    // PHP writes lists as `to[0]`, `to[]`. Behind `h:` and `v:` names are the client's own.
+    const key = /^[hv]:/.test(name) ? name : name.replace(/\[\d{0,4}\]$/, '')
     if (typeof value === 'string') this.texts.set(key, [...this.all(key), value])
     else this.files.set(key, [...(this.files.get(key) ?? []), value])
   }
@@ -75,7 +75,8 @@ export interface Options {
 /** @param known fields without a prefix that the endpoint reads */
 export function optionsOf(form: Form, known: readonly string[], at: number): Options {
   const ignored: string[] = []
-  for (const name of [...form.texts.keys(), ...form.files.keys()]) {
+  ignored.push(...[...form.files.keys()].filter((name) => !known.includes(name)))
+  for (const name of form.texts.keys()) {
     if (refusedFields[name] !== undefined) throw wrongField(name, refusedFields[name], 400)
     if (name.startsWith('t:')) throw wrongField(name, templates, 400)
     if (/^[hv]:/.test(name) || known.includes(name) || understood.has(name)) continue

@@ -70,7 +70,7 @@ export function expression(source: string): Expression {
 
 /** The last name of a path, by which a nested loop's values are found. */
 export function lastName(source: string): string {
-  return /([A-Za-z_]\w*)\s*$/.exec(source)?.[1] ?? ''
+  return tokens(source).findLast(({ kind }) => kind === 'name')?.value ?? ''
 }
 
 const deepest = 50

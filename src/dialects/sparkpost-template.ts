@@ -49,6 +49,7 @@ export function template(source: string, form: Form): Template {
 
 type Piece = { kind: 'text'; text: string } | { kind: 'tag'; inside: string; raw: boolean; statement: boolean }
 
+const longestTag = 2000
 const statement = /^(?:if\b|elseif\b|else$|else\s|end$|each\s)/
 
 /** Text and tags in turn. */
@@ -60,6 +61,7 @@ function pieces(source: string): Piece[] {
     const [opening, closing] = raw ? [3, '}}}'] : [2, '}}']
     const end = source.indexOf(closing, at + opening)
     if (end === -1) throw new TemplateProblem(`${shortened(source.slice(at))} has no end.`)
+    if (end - at > longestTag) throw new TemplateProblem(`${shortened(source.slice(at))} is too long.`)
     const inside = source.slice(at + opening, end).trim()
     const isStatement = statement.test(inside)
     let text = source.slice(read, at)
@@ -97,7 +99,7 @@ function parse(source: string, form: Form): Part[] {
       body.push({ kind: 'value', value: expression(piece.inside), put })
     } else {
       const [, word = '', rest = ''] = /^(\w+)\s*(.*)$/s.exec(piece.inside)!
-      const condition = () => expression(rest.replace(/\s+then$/, ''))
+      const condition = () => expression(rest.replace(/\sthen$/, ''))
       if (word === 'if' || word === 'each') {
         if (open.length > deepest) throw new TemplateProblem('Statements are nested too deep.')
         const opened: Open['part'] =

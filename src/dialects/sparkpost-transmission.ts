@@ -7,6 +7,7 @@ import { type Common, type Person, person, record } from './sparkpost-recipients
 import { type Budget, budget, type Data, type Form, template } from './sparkpost-template.ts'
 import { missing, notHere, troubleOf } from './sparkpost-trouble.ts'
 
+const mostRecipients = 10_000
 /** Copies that are made of one transmission. */
 const mostCopies = 1000
 /** All of them together, in bytes of the request: each is kept by itself. */
@@ -45,14 +46,13 @@ export async function readTransmission(asked: Asked): Promise<Sending> {
     substitutions: record(givenSubstitutions, 'substitution_data'),
     sender: typeof returnPath === 'string' ? returnPath : senderOf(content.from),
   }
-  const people = listOf(recipients).map((one, index) => person(one, index, common))
+  const list = listOf(recipients)
+  if (list.length > mostRecipients) throw tooMany()
+  const people = list.map((one, index) => person(one, index, common))
   const good = people.filter((one): one is Person => 'email' in one)
   ignored.push(...good.flatMap((one) => one.ignored))
   const messages = await messagesFor(content, good, options, asked, ignored)
-  if (messages.length > mostCopies || messages.length * asked.body.length > mostInCopies) {
-    const detail = `So many copies are not taken at once: at most ${mostCopies}, and fewer of large messages.`
-    throw new Untranslatable({ status: 413, code: 'too_large', detail })
-  }
+  if (messages.length > mostCopies || messages.length * asked.body.length > mostInCopies) throw tooMany()
   const key = asked.headers['idempotency-key']
   const refused = people.filter((one): one is Exclude<typeof one, Person> => 'refused' in one)
   const all: Wanted[] = [...messages, ...refused]
@@ -82,6 +82,11 @@ function optionsOf(given: Record<string, unknown>, at: number, ignored: string[]
     dry: sandbox === true,
     substitutes: substitutes !== false,
   }
+}
+
+function tooMany(): Untranslatable {
+  const detail = `So many copies are not taken at once: at most ${mostCopies}, and fewer of large messages.`
+  return new Untranslatable({ status: 413, code: 'too_large', detail })
 }
 
 function listOf(recipients: unknown): unknown[] {

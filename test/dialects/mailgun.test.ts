@@ -4,8 +4,10 @@ import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import Mailgun from 'mailgun.js'
 import type { MailgunMessageData } from 'mailgun.js/definitions'
+import mailgun from '../../src/dialects/mailgun.ts'
 import { eventually, type Waypost } from '../support/waypost.ts'
 import { status, webhookTarget } from '../support/webhook-target.ts'
+import { everything, happened, message as mail } from './happened.ts'
 import { type Arrived, spoken } from './speaking.ts'
 
 const domain = 'mg.example.com'
@@ -167,6 +169,48 @@ test('takes ready-made mail, its envelope in one list, and reads what its header
     assert.equal((await arrived(1))[0]?.text?.trim(), 'Hello')
   }))
 
+test('reads forms as Symfony and PHP write them', () =>
+  spoken(async ({ gateway, arrived }) => {
+    const part = (name: string, value: string, more = '', type = 'text/plain; charset=utf-8') =>
+      [
+        '--_=_symfony_1',
+        `Content-Type: ${type}`,
+        'Content-Transfer-Encoding: 8bit',
+        `Content-Disposition: form-data; name="${name}"${more}`,
+        '',
+        value,
+      ].join('\r\n')
+    const body = [
+      part('from', 'Änn <ann@example.com>'),
+      part('to[0]', 'bob@example.org'),
+      part('to[1]', 'Carl <carl@example.org>'),
+      part('subject', 'Grüße'),
+      part('text', 'Hello\r\nthere'),
+      part('o:tag[]', 'a'),
+      part('o:tag[]', 'b'),
+      part('v:x[0]', '1'),
+      part('attachment[0]', '%PDF', '; filename="Grüße.pdf"', 'application/pdf'),
+      '--_=_symfony_1--',
+      '',
+    ].join('\r\n')
+    const type = 'multipart/form-data; boundary=_=_symfony_1'
+    const path = `${gateway.url}/v3/${domain}/messages`
+    const answer = await fetch(path, { method: 'POST', headers: { ...auth, 'content-type': type }, body })
+    assert.equal(answer.status, 200, await answer.text())
+    const [one] = await arrived(1)
+    assert.deepEqual(
+      [one?.from, one?.to, one?.text, one?.tags, one?.metadata, one?.attachments[0]?.filename],
+      [
+        'Änn <ann@example.com>',
+        ['bob@example.org', 'Carl <carl@example.org>'],
+        'Hello\nthere',
+        ['a', 'b'],
+        { 'x[0]': '1' },
+        'Grüße.pdf',
+      ],
+    )
+  }))
+
 test('schedules, limits, tests, and takes urlencoded forms', () =>
   spoken(async ({ gateway, vendor }) => {
     const at = new Date(Date.now() + 3_600_000)
@@ -176,13 +220,20 @@ test('schedules, limits, tests, and takes urlencoded forms', () =>
     const message = (await gateway.get(`/v1/messages/${body.messages[0].id}`)).body
     assert.equal(Date.parse(message.sendAt), Math.floor(at.getTime() / 1000) * 1000)
     assert.equal(Date.parse(message.expireAt) - Date.parse(message.sendAt), 5_400_000)
+    const mime = { to: 'ann@example.org', message: 'From: me@example.com\r\n\r\nHello', ...later }
+    await client(gateway).messages.create(domain, mime as MailgunMessageData)
+    const raw = (await gateway.get('/v1/messages?limit=1')).body.messages[0]
+    assert.deepEqual(
+      [raw.sendAt, (await gateway.get(`/v1/messages/${raw.id}`)).body.expireAt],
+      [message.sendAt, message.expireAt],
+    )
     const dry = await client(gateway).messages.create(domain, { ...plain, 'o:testmode': true })
     assert.match(dry.id!, /^<.+@mg\.example\.com>$/)
     const ago = { 'o:deliverytime': new Date(Date.now() - 3_600_000).toUTCString() }
     const now = await call(gateway, 'POST', `/v3/${domain}/messages/`, { ...plain, ...ago, 'o:dkim': 'yes', more: '1' })
     assert.deepEqual([now.status, now.headers.get('x-waypost-ignored')], [200, 'o:dkim, more'])
     await eventually(() => vendor.taken.length === 1, 'what is not scheduled arrives, the test does not')
-    assert.equal((await gateway.get('/v1/messages')).body.messages.length, 2)
+    assert.equal((await gateway.get('/v1/messages')).body.messages.length, 3)
   }))
 
 test('the same key is the same mail', () =>
@@ -322,3 +373,41 @@ test('tells webhooks as it does, signed in the body, and takes 406 for an answer
     },
     { more: 'webhooks: { allowPrivate: true }' },
   ))
+
+test('has a word for what happened to each recipient, and for nothing else', async () => {
+  const told: Record<string, unknown[]> = {}
+  for (const [type, detail] of everything) {
+    const call = await mailgun.tells.call(happened(type, detail), mail, 'secret', Date.UTC(2026, 10, 26, 11))
+    const data = call && JSON.parse(call.body)['event-data']
+    const status = data?.['delivery-status']
+    told[detail === null ? type : `${type}: ${detail}`] = data && [
+      data.event,
+      ...(data.severity ? [data.severity, data.reason, status.code, status['enhanced-code']] : []),
+      ...(data.url ? [data.url] : []),
+    ]
+  }
+  assert.deepEqual(told, {
+    accepted: null,
+    sent: ['accepted'],
+    deferred: ['failed', 'temporary', 'generic', 450, ''],
+    delivered: ['delivered'],
+    bounced: ['failed', 'permanent', 'generic', 550, ''],
+    complained: ['complained'],
+    opened: ['opened'],
+    clicked: ['clicked'],
+    unsubscribed: ['unsubscribed'],
+    rejected: ['failed', 'permanent', 'generic', 550, ''],
+    suppressed: ['failed', 'permanent', 'suppress-bounce', 605, undefined],
+    expired: ['failed', 'permanent', 'old', 602, ''],
+    held: null,
+    failover: null,
+    canceled: null,
+    'bounced: hard bounce: 550 5.1.1 no such user': ['failed', 'permanent', 'bounce', 550, '5.1.1'],
+    'bounced: soft bounce: mailbox full': ['failed', 'permanent', 'generic', 550, ''],
+    'bounced: block bounce: 554 5.7.1 spam': ['failed', 'permanent', 'generic', 554, '5.7.1'],
+    'deferred: 451 4.7.1 greylisted': ['failed', 'temporary', 'generic', 451, '4.7.1'],
+    'suppressed: on the suppression list': ['failed', 'permanent', 'suppress-bounce', 605, undefined],
+    'suppressed: complaint told by main': null,
+    'clicked: https://example.com/a': ['clicked', 'https://example.com/a'],
+  })
+})

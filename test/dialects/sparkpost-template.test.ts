@@ -127,6 +127,9 @@ test('refuses what is not of the language, and what goes on without end', () => 
   ]) {
     assert.throws(() => render(source), TemplateProblem, source)
   }
+  for (const long of [' ', 'a', '"', '(', 'a.', '{']) {
+    assert.throws(() => render(`{{if a${long.repeat(1_000_000)}}}x{{end}}`), TemplateProblem)
+  }
   const list = Array.from({ length: 1000 }, () => 1)
   const within = (source: string, data: object, most: object) => () =>
     template(source, 'html')({ ...data }, { ...budget(), ...most })

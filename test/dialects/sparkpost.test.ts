@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import sparkpost from '../../src/dialects/sparkpost.ts'
 import { eventually, type Waypost } from '../support/waypost.ts'
 import { webhookTarget } from '../support/webhook-target.ts'
+import { everything, happened, message as mail } from './happened.ts'
 import { type Arrived, spoken } from './speaking.ts'
 
 // It has no types.
@@ -315,3 +317,43 @@ test('tells events: when it is asked, and to webhooks with their credentials', (
     },
     { more: 'webhooks: { allowPrivate: true }' },
   ))
+
+test('has a word for what happened to each recipient, and for nothing else', () => {
+  const told: Record<string, unknown[] | null> = {}
+  for (const [type, detail] of everything) {
+    const call = sparkpost.tells.call(happened(type, detail), mail, '{}')
+    const [[kind, event]] = call
+      ? Object.entries<Record<string, string>>(JSON.parse(call.body)[0].msys)
+      : [[null, null]]
+    told[detail === null ? type : `${type}: ${detail}`] = event && [
+      kind,
+      event.type,
+      ...(event.bounce_class ? [event.bounce_class, event.error_code] : []),
+      ...(event.target_link_url ? [event.target_link_url] : []),
+    ]
+  }
+  assert.deepEqual(told, {
+    accepted: null,
+    sent: ['message_event', 'injection'],
+    deferred: ['message_event', 'delay', '20', '450'],
+    delivered: ['message_event', 'delivery'],
+    bounced: ['message_event', 'bounce', '20', '550'],
+    complained: ['message_event', 'spam_complaint'],
+    opened: ['track_event', 'open'],
+    clicked: ['track_event', 'click'],
+    unsubscribed: ['unsubscribe_event', 'list_unsubscribe'],
+    rejected: ['message_event', 'policy_rejection', '50', '550'],
+    suppressed: ['message_event', 'policy_rejection', '25', '554'],
+    expired: ['message_event', 'bounce', '24', '554'],
+    held: null,
+    failover: null,
+    canceled: null,
+    'bounced: hard bounce: 550 5.1.1 no such user': ['message_event', 'bounce', '10', '550'],
+    'bounced: soft bounce: mailbox full': ['message_event', 'bounce', '20', '550'],
+    'bounced: block bounce: 554 5.7.1 spam': ['message_event', 'bounce', '50', '554'],
+    'deferred: 451 4.7.1 greylisted': ['message_event', 'delay', '20', '451'],
+    'suppressed: on the suppression list': ['message_event', 'policy_rejection', '25', '554'],
+    'suppressed: complaint told by main': null,
+    'clicked: https://example.com/a': ['track_event', 'click', 'https://example.com/a'],
+  })
+})
