@@ -19,7 +19,7 @@ import type {
 } from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
 import type { MailEvent } from '../mail/event.ts'
-import { idInGroup, newId } from '../mail/id.ts'
+import { groupOf, idInGroup, mostInGroup, newId } from '../mail/id.ts'
 import type { Message } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
@@ -152,7 +152,12 @@ async function done(
       return does.answer(await find(parts, does.id(request), sender), request)
     case 'cancel': {
       const { message } = await find(parts, does.id(request), sender)
-      const changed = await parts.store.steer(message.id, sender.tenant, 'cancel', parts.clock())
+      let changed = (await parts.store.steer(message.id, sender.tenant, 'cancel', parts.clock())) ?? 0
+      for (let index = 1, more = does.grouped === true; more && index < mostInGroup; index++) {
+        const id = groupOf(message.id, index)
+        more = (await parts.store.message(id, sender.tenant)) !== null
+        if (more) changed += (await parts.store.steer(id, sender.tenant, 'cancel', parts.clock())) ?? 0
+      }
       if (changed === 0) throw new Refusal('too_late', 'There is nothing left to cancel.')
       return does.answer(await find(parts, message.id, sender), request)
     }
@@ -224,20 +229,31 @@ async function send(parts: HttpParts, sending: Sending, request: Asked, sender: 
   const checked = await Promise.all(
     sending.messages.map((wanted) => attempt(parts, wanted, async () => read(parts, wanted, request, sender))),
   )
-  const group = sending.grouped && checked.length > 1 ? newId('msg', parts.clock()) : null
+  const ids = sending.grouped ? idsInGroups(sending, newId('msg', parts.clock())) : []
   const stop = sending.dry || (sending.together && checked.some((one) => 'trouble' in one))
   return Promise.all(
     checked.map(async (one, index): Promise<Done> => {
       if ('trouble' in one) return { kind: 'refused', trouble: one.trouble }
       if (stop) return { kind: 'taken', id: dryId, replayed: false, recipients: [] }
       const taken = await attempt(parts, sending.messages[index]!, () =>
-        parts.door.submit(group === null ? one.value : { ...one.value, id: idInGroup(group, index) }),
+        parts.door.submit(ids[index] === undefined ? one.value : { ...one.value, id: ids[index] }),
       )
       if ('trouble' in taken) return { kind: 'refused', trouble: taken.trouble }
       const { id, replayed, recipients } = taken.value
       return { kind: 'taken', id, replayed, recipients: recipients as Extract<Done, { kind: 'taken' }>['recipients'] }
     }),
   )
+}
+
+/** The ids of messages in their order, each the next one of its group. */
+function idsInGroups({ messages, grouped }: Sending, call: string): string[] {
+  const counts = new Map<number, number>()
+  return messages.map((_, place) => {
+    const group = Array.isArray(grouped) ? grouped[place]! : 0
+    const index = counts.get(group) ?? 0
+    counts.set(group, index + 1)
+    return idInGroup(call, index, group)
+  })
 }
 
 /** The id of a message that was only checked. */

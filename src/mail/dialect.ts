@@ -67,8 +67,11 @@ export interface Sending {
   together?: boolean
   /** Everything is checked and nothing sent: the vendor's sandbox or test mode. */
   dry?: boolean
-  /** The vendor has one id for all of them: theirs are then of one group (`groupOf`), and they are no more than that has. */
-  grouped?: boolean
+  /**
+   * The vendor has one id for all of them, or for those of one number: theirs are then of one group (`groupOf`), and its first has
+   * that id. Messages and numbers are no more than a group has.
+   */
+  grouped?: boolean | readonly number[]
   /** Names of what we took and do nothing with: told in `X-Waypost-Ignored` and the log. */
   ignored?: string[]
 }
@@ -109,8 +112,8 @@ export type Does =
     }
   /** Shows one message. `id`: ours, from the request; null when it is none. */
   | { kind: 'show'; id(asked: Asked): string | null; answer(known: Known, asked: Asked): Reply }
-  /** Cancels what waits. */
-  | { kind: 'cancel'; id(asked: Asked): string | null; answer(known: Known, asked: Asked): Reply }
+  /** Cancels what waits: one message, or all of its group. */
+  | { kind: 'cancel'; grouped?: boolean; id(asked: Asked): string | null; answer(known: Known, asked: Asked): Reply }
   /** Moves what is scheduled to another time. */
   | {
       kind: 'reschedule'

@@ -23,15 +23,22 @@ export function newId(kind: 'msg' | 'evt' | 'att' | 'whk', now: number): string 
   return `${kind}_${time}${random}`
 }
 
-/** How many ids one group has. */
+/** How many ids one group has, and how many groups one call. */
 export const mostInGroup = 1024
 
-/** One of the ids of a group, which differ in nothing but their last two characters. @param group an id; @param index below `mostInGroup` */
-export function idInGroup(group: string, index: number): string {
-  return group.slice(0, -2) + alphabet[index >> 5] + alphabet[index & 31]
+/**
+ * An id of those that one call makes: they differ in nothing but their last four characters, and those of one group in the last two.
+ * @param call an id; @param index below `mostInGroup`; @param group likewise
+ */
+export function idInGroup(call: string, index: number, group = 0): string {
+  return call.slice(0, -4) + twoOf(group) + twoOf(index)
 }
 
-/** What the ids of a group have in common, as an id itself: its first. */
-export function groupOf(id: string): string {
-  return idInGroup(id, 0)
+/** The first id of the group that an id is in, or the one at another place. */
+export function groupOf(id: string, index = 0): string {
+  return id.slice(0, -2) + twoOf(index)
+}
+
+function twoOf(number: number): string {
+  return alphabet[number >> 5]! + alphabet[number & 31]!
 }

@@ -22,10 +22,13 @@ describe('newId', () => {
 })
 
 test('ids of a group know it, and are each their own', () => {
-  const group = newId('msg', Date.now())
-  const ids = Array.from({ length: mostInGroup }, (_, index) => idInGroup(group, index))
-  assert.equal(new Set(ids).size, mostInGroup)
+  const call = newId('msg', Date.now())
+  const ids = [0, 1, mostInGroup - 1].flatMap((group) =>
+    Array.from({ length: mostInGroup }, (_, index) => idInGroup(call, index, group)),
+  )
+  assert.equal(new Set(ids).size, ids.length)
   assert.deepEqual(ids.toSorted(), ids)
-  assert.deepEqual(new Set(ids.map(groupOf)), new Set([ids[0]]))
-  assert.equal(groupOf(group), ids[0])
+  for (const id of ids) assert.match(id, /^msg_[0-9a-hjkmnp-tv-z]{26}$/)
+  assert.deepEqual(new Set(ids.map((id) => groupOf(id))), new Set([0, 1, 2].map((n) => ids[n * mostInGroup])))
+  assert.equal(groupOf(ids[5]!, 7), ids[7])
 })
