@@ -1,6 +1,5 @@
 /** Mailgun's events, as a list that is followed page by page and as webhooks, and its lists of suppressed addresses. */
 import { canonicalOrNull, domainOf, formatMailbox } from '../mail/address.ts'
-import { bounceByStatus } from '../mail/bounce-kind.ts'
 import {
   type Asked,
   type Dialect,
@@ -16,6 +15,7 @@ import type { Message } from '../mail/message.ts'
 import { base64, fromBase64, hex, hmac } from '../mail/signature.ts'
 import { enhancedStatus } from '../mail/status.ts'
 import { shownId } from './mailgun-form.ts'
+import { bounceKind, clicked, randomHex, reason } from './telling.ts'
 
 const mostEvents = 300
 const mostSuppressed = 1000
@@ -69,10 +69,10 @@ function shown(event: MailEvent, message: Message): Record<string, unknown> {
 /** What an event says besides: how it failed, what was clicked. */
 function outcome(event: MailEvent): Record<string, unknown> {
   const { type } = event
-  const detail = (event.detail ?? '').replace(/^(?:hard|soft|block) bounce(?:: |$)/, '')
-  const failed = (severity: string, reason: string, code: number, message = detail) => ({
+  const detail = reason(event)
+  const failed = (severity: string, why: string, code: number, message = detail) => ({
     severity,
-    reason,
+    reason: why,
     'delivery-status': deliveryStatus(message, code),
   })
   switch (type) {
@@ -92,26 +92,22 @@ function outcome(event: MailEvent): Record<string, unknown> {
     case 'unsubscribed':
       return { ip: '', 'client-info': {}, geolocation: {} }
     case 'clicked':
-      return { url: /https?:\/\/\S+/.exec(detail)?.[0] ?? detail, ip: '', 'client-info': {}, geolocation: {} }
+      return { url: clicked(event), ip: '', 'client-info': {}, geolocation: {} }
     default:
       return {}
   }
 }
 
-function bounceKind({ detail }: MailEvent): string {
-  return /^(hard|soft|block) bounce\b/.exec(detail ?? '')?.[1] ?? bounceByStatus(detail) ?? 'soft'
-}
-
 /** By its own codes: bounced before, unsubscribed, complained. */
 function suppressed(detail: string): Record<string, unknown> {
-  const [reason, code] = /complain/i.test(detail)
+  const [why, code] = /complain/i.test(detail)
     ? ['suppress-complaint', 607]
     : /unsubscri/i.test(detail)
       ? ['suppress-unsubscribe', 606]
       : ['suppress-bounce', 605]
   return {
     severity: 'permanent',
-    reason,
+    reason: why,
     'delivery-status': {
       code,
       message: detail,
@@ -328,18 +324,14 @@ export function lifted(list: List) {
 export const tells = { secret, call } satisfies Dialect['tells']
 
 function secret(): NewSecret {
-  const secret = random(16)
+  const secret = randomHex(16)
   return { secret, shown: { webhookSigningKey: secret } }
-}
-
-function random(bytes: number): string {
-  return hex(crypto.getRandomValues(new Uint8Array(bytes)))
 }
 
 /** Signed anew at every try, with a token of its own; the event's id stays. */
 async function call(event: MailEvent, message: Message, secret: string, now: number): Promise<Told | null> {
   if (!isTold(event)) return null
-  const [timestamp, token] = [String(Math.floor(now / 1000)), random(25)]
+  const [timestamp, token] = [String(Math.floor(now / 1000)), randomHex(25)]
   const signature = hex(await hmac('SHA-256', secret, timestamp + token))
   const body = JSON.stringify({ signature: { timestamp, token, signature }, 'event-data': shown(event, message) })
   // 406: not wanted, and not to be told again.

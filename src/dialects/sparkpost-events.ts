@@ -1,10 +1,10 @@
 /** SparkPost's events, as a search and as webhooks: https://developers.sparkpost.com/api/events and …/api/webhooks. */
 import { canonicalOrNull, domainOf } from '../mail/address.ts'
-import { bounceByStatus } from '../mail/bounce-kind.ts'
 import {
   type Asked,
   type Dialect,
   type EventsWanted,
+  idOfUuid,
   ownHeaders,
   type Reply,
   type Told,
@@ -15,6 +15,7 @@ import {
 import type { EventType, MailEvent } from '../mail/event.ts'
 import { groupOf } from '../mail/id.ts'
 import type { Message } from '../mail/message.ts'
+import { bounceKind, clicked, reason } from './telling.ts'
 
 const mostEvents = 1000
 const usualEvents = 1000
@@ -42,6 +43,12 @@ function isTold({ type, recipient, detail }: MailEvent): boolean {
 /** Digits: the number of what the messages of one transmission have in common. */
 export function transmissionId(id: string): string {
   return digits(groupOf(id))
+}
+
+/** The first message of a transmission; null for what is no id of one. */
+export function firstOf(transmission: string): string | null {
+  if (!/^\d{1,39}$/.test(transmission)) return null
+  return idOfUuid(BigInt(transmission).toString(16).padStart(32, '0'))
 }
 
 function digits(id: string): string {
@@ -76,16 +83,16 @@ function shown(event: MailEvent, message: Message, timestamp: string): Record<st
 }
 
 function outcome(event: MailEvent): Record<string, unknown> {
-  const detail = (event.detail ?? '').replace(/^(?:hard|soft|block) bounce(?:: |$)/, '')
-  const failed = (kind: string, reason: string, code: string) => ({
+  const detail = reason(event)
+  const failed = (kind: string, why: string, code: string) => ({
     bounce_class: kind,
-    error_code: /(?<![\d.])[245]\d\d(?![\d.])/.exec(reason)?.[0] ?? code,
-    reason,
-    raw_reason: reason,
+    error_code: /(?<![\d.])[245]\d\d(?![\d.])/.exec(why)?.[0] ?? code,
+    reason: why,
+    raw_reason: why,
   })
   switch (event.type) {
     case 'bounced':
-      return failed(bounceClass(event), detail, '550')
+      return failed(bounceClasses[bounceKind(event)], detail, '550')
     case 'deferred':
       return { ...failed('20', detail, '450'), num_retries: '1' }
     case 'expired':
@@ -96,20 +103,15 @@ function outcome(event: MailEvent): Record<string, unknown> {
       return failed('50', detail, '550')
     case 'opened':
       return { user_agent: '', ip_address: '' }
-    case 'clicked': {
-      const link = /https?:\/\/\S+/.exec(detail)?.[0] ?? detail
-      return { target_link_url: link, target_link_name: 'Raw URL', user_agent: '', ip_address: '' }
-    }
+    case 'clicked':
+      return { target_link_url: clicked(event), target_link_name: 'Raw URL', user_agent: '', ip_address: '' }
     default:
       return {}
   }
 }
 
 /** Invalid recipient, blocked, soft. */
-function bounceClass({ detail }: MailEvent): string {
-  const kind = /^(hard|soft|block) bounce\b/.exec(detail ?? '')?.[1] ?? bounceByStatus(detail)
-  return kind === 'hard' ? '10' : kind === 'block' ? '50' : '20'
-}
+const bounceClasses = { hard: '10', block: '50', soft: '20' }
 
 function iso(at: number): string {
   return new Date(at).toISOString()

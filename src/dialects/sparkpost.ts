@@ -7,12 +7,13 @@ import {
   basic,
   type Dialect,
   type Done,
+  type Known,
   type Reply,
   type Sending,
   type Trouble,
   type Wanted,
 } from '../mail/dialect.ts'
-import { eventsFound, eventsWanted, tells, transmissionId } from './sparkpost-events.ts'
+import { eventsFound, eventsWanted, firstOf, tells, transmissionId } from './sparkpost-events.ts'
 import { readTransmission } from './sparkpost-transmission.ts'
 
 export default {
@@ -23,6 +24,12 @@ export default {
       method: 'POST',
       path: '/api/v1/transmissions',
       does: { kind: 'send', read: readTransmission, answer: created },
+    },
+    { method: 'GET', path: '/api/v1/transmissions/{id}', does: { kind: 'show', id: idIn, answer: shown } },
+    {
+      method: 'DELETE',
+      path: '/api/v1/transmissions/{id}',
+      does: { kind: 'cancel', grouped: true, id: idIn, answer: () => ({ status: 204 }) },
     },
     ...['/api/v1/events/message', '/api/v1/message-events'].map((path) => ({
       method: 'GET' as const,
@@ -38,6 +45,27 @@ export default {
 function key(asked: Asked): string | null {
   const bare = /^\s*(\S+)\s*$/.exec(asked.headers.authorization ?? '')?.[1]
   return bare ?? (basic(asked)?.user || null)
+}
+
+function idIn({ params }: Asked): string | null {
+  return firstOf(params.id ?? '')
+}
+
+/** Of its first message: what there is of a transmission's own. */
+function shown({ message, recipients }: Known, { params }: Asked): Reply {
+  const waits = recipients.some(({ status }) => status === 'scheduled')
+  const canceled = recipients.every(({ status }) => status === 'canceled')
+  const { campaign_id: campaign = '', ...metadata } = message.metadata
+  const transmission = {
+    id: params.id,
+    state: waits ? 'submitted' : canceled ? 'Canceled' : 'Success',
+    campaign_id: campaign,
+    description: '',
+    content: { template_id: 'inline' },
+    metadata,
+    options: message.sendAt === null ? {} : { start_time: new Date(message.sendAt).toISOString() },
+  }
+  return { status: 200, body: { results: { transmission } } }
 }
 
 /** How many recipients a message has. */
@@ -109,9 +137,13 @@ function failed(status: number, errors: Problem[], retryAfter?: number): Reply {
   }
 }
 
-function refused(trouble: Trouble): Reply {
+function refused(trouble: Trouble, asked?: Asked): Reply {
   const { code, status, detail, retryAfter } = trouble
   switch (code) {
+    case 'too_late': {
+      const message = 'transmission database record is in an invalid state for deletion'
+      return failed(409, [{ message, description: detail, code: '2006' }])
+    }
     case 'unauthorized':
       return failed(401, [{ message: 'Unauthorized.' }])
     case 'scope':
@@ -125,7 +157,9 @@ function refused(trouble: Trouble): Reply {
         },
       ])
     case 'not_found':
-      return failed(404, [{ message: 'invalid URI', description: detail, code: '1101' }])
+      if (asked?.params.id === undefined)
+        return failed(404, [{ message: 'invalid URI', description: detail, code: '1101' }])
+      return failed(404, [{ message: 'resource not found', description: detail, code: '1600' }])
     case 'method':
       return failed(405, [{ message: 'invalid HTTP method', description: detail, code: '1102' }])
     case 'malformed':

@@ -7,7 +7,8 @@ import type { MailgunMessageData } from 'mailgun.js/definitions'
 import mailgun from '../../src/dialects/mailgun.ts'
 import { eventually, type Waypost } from '../support/waypost.ts'
 import { status, webhookTarget } from '../support/webhook-target.ts'
-import { everything, happened, message as mail } from './happened.ts'
+import { everything } from './happened.ts'
+import { eventOf, sentMessage } from './hook.ts'
 import { type Arrived, spoken } from './speaking.ts'
 
 const domain = 'mg.example.com'
@@ -377,7 +378,7 @@ test('tells webhooks as it does, signed in the body, and takes 406 for an answer
 test('has a word for what happened to each recipient, and for nothing else', async () => {
   const told: Record<string, unknown[]> = {}
   for (const [type, detail] of everything) {
-    const call = await mailgun.tells.call(happened(type, detail), mail, 'secret', Date.UTC(2026, 10, 26, 11))
+    const call = await mailgun.tells.call(eventOf(type, detail), sentMessage, 'secret', Date.UTC(2026, 10, 26, 11))
     const data = call && JSON.parse(call.body)['event-data']
     const status = data?.['delivery-status']
     told[detail === null ? type : `${type}: ${detail}`] = data && [

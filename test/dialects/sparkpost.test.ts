@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import sparkpost from '../../src/dialects/sparkpost.ts'
 import { eventually, type Waypost } from '../support/waypost.ts'
 import { webhookTarget } from '../support/webhook-target.ts'
-import { everything, happened, message as mail } from './happened.ts'
+import { everything } from './happened.ts'
+import { eventOf, sentMessage } from './hook.ts'
 import { type Arrived, spoken } from './speaking.ts'
 
 // It has no types.
@@ -190,16 +191,34 @@ test('sends ready-made mail, with values put in', () =>
     assert.deepEqual((await arrived(2)).flatMap(({ to }) => to).toSorted(), ['p0@example.org', 'p1@example.org'])
   }))
 
-test('schedules, and sends nothing from the sandbox', () =>
+test('schedules and cancels, and sends nothing from the sandbox', () =>
   spoken(async ({ gateway, vendor }) => {
     const at = new Date(Date.now() + 3_600_000)
     await client(gateway).send({ ...plain, options: { start_time: at.toISOString() } })
     const { body } = await gateway.get('/v1/messages')
     const message = (await gateway.get(`/v1/messages/${body.messages[0].id}`)).body
     assert.equal(Date.parse(message.sendAt), at.getTime())
+    const two = [...plain.recipients, { address: 'ann@example.org' }]
+    const { results } = await client(gateway).send({
+      ...plain,
+      recipients: two,
+      options: { start_time: at.toISOString() },
+    })
+    const path = `/api/v1/transmissions/${results.id}`
+    const state = async () => (await call(gateway, 'GET', path)).body.results.transmission.state
+    assert.equal(await state(), 'submitted')
+    const remove = () => fetch(gateway.url + path, { method: 'DELETE' })
+    assert.equal((await remove()).status, 204)
+    assert.equal(await state(), 'Canceled')
+    const [, second] = (await gateway.get('/v1/messages')).body.messages
+    assert.equal((await gateway.get(`/v1/messages/${second.id}`)).body.recipients[0].status, 'canceled')
+    const again = await remove()
+    assert.deepEqual([again.status, (await again.json()).errors[0].code], [409, '2006'])
+    const gone = await call(gateway, 'GET', '/api/v1/transmissions/17')
+    assert.deepEqual([gone.status, gone.body.errors[0].code], [404, '1600'])
     const dry = await client(gateway).send({ ...plain, options: { sandbox: true } })
     assert.deepEqual([dry.results.total_accepted_recipients, /^\d+$/.test(dry.results.id)], [1, true])
-    assert.equal((await gateway.get('/v1/messages')).body.messages.length, 1)
+    assert.equal((await gateway.get('/v1/messages')).body.messages.length, 3)
     assert.equal(vendor.taken.length, 0)
   }))
 
@@ -321,7 +340,7 @@ test('tells events: when it is asked, and to webhooks with their credentials', (
 test('has a word for what happened to each recipient, and for nothing else', () => {
   const told: Record<string, unknown[] | null> = {}
   for (const [type, detail] of everything) {
-    const call = sparkpost.tells.call(happened(type, detail), mail, '{}')
+    const call = sparkpost.tells.call(eventOf(type, detail), sentMessage, '{}')
     const [[kind, event]] = call
       ? Object.entries<Record<string, string>>(JSON.parse(call.body)[0].msys)
       : [[null, null]]
