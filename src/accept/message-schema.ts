@@ -119,3 +119,6 @@ export const message = z
   )
   .openapi('Message')
 export type MessageJson = z.infer<typeof message>
+
+/** What may be said beside raw mail. */
+export const marks = z.object({ tags: message.shape.tags, metadata: message.shape.metadata })

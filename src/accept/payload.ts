@@ -6,7 +6,7 @@ import type { Attachment, Header, Mailbox, Parts } from '../mail/message.ts'
 import type { Sender } from './auth.ts'
 import { parseInstant } from './instant.ts'
 import { checkText } from './json.ts'
-import { limits, type MailboxJson, type MessageJson, message } from './message-schema.ts'
+import { limits, type MailboxJson, type MessageJson, marks, message } from './message-schema.ts'
 import { type FieldError, fieldErrors, fieldProblems, pointer } from './problem.ts'
 import { Refusal } from './refusals.ts'
 import type { Submission } from './submit.ts'
@@ -52,6 +52,12 @@ export function readMessage(value: unknown, sender: Sender, now: number): Submis
     dsn: {},
     content: { form: 'parts', parts: { ...parts, headers } },
   }
+}
+
+/** Tags and metadata that came beside raw mail. @throws Refusal `invalid` */
+export function checkMarks(tags: readonly string[], metadata: Readonly<Record<string, string>>): void {
+  const parsed = marks.safeParse({ tags, metadata })
+  if (!parsed.success) throw fieldProblems('invalid', fieldErrors(parsed.error.issues))
 }
 
 /** @throws Refusal `scope` when a provider is pinned with a key that may not */

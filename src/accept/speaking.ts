@@ -4,19 +4,34 @@
  */
 import { type Context, Hono } from 'hono'
 import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
-import type { Asked, Dialect, Does, Done, Known, Reply, Route, Sending, Trouble, Wanted } from '../mail/dialect.ts'
+import type {
+  Asked,
+  Dialect,
+  Does,
+  Done,
+  EventsWanted,
+  Known,
+  Reply,
+  Route,
+  Sending,
+  Trouble,
+  Wanted,
+} from '../mail/dialect.ts'
 import { Untranslatable } from '../mail/dialect.ts'
+import type { MailEvent } from '../mail/event.ts'
 import { groupOf, idInGroup, mostInGroup, newId } from '../mail/id.ts'
+import type { Message } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
 import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
 import { readBody } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
 import { checkKey, keyed } from './idempotency.ts'
 import { paged } from './paging.ts'
-import { readMessage } from './payload.ts'
+import { checkMarks, readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
 import { readRaw } from './raw-http.ts'
 import { Refusal, refusalOf } from './refusals.ts'
+import type { Submission } from './submit.ts'
 
 /** What a route needs of a key. */
 const scopes: Record<Does['kind'], Scope> = {
@@ -155,17 +170,7 @@ async function done(
       return does.answer(await find(parts, message.id, sender), request)
     }
     case 'events': {
-      const { types, ...wanted } = does.read(request)
-      const asks = types.length > 0 ? { ...wanted, types } : wanted
-      const page = await paged(() => parts.store.events({ tenant: sender.tenant, ...asks }))
-      const ids = [...new Set(page.rows.map(({ messageId }) => messageId))]
-      const views = await Promise.all(ids.map((id) => parts.store.message(id, sender.tenant)))
-      const messages = new Map(views.flatMap((view) => (view ? [[view.message.id, view.message] as const] : [])))
-      const events = page.rows.flatMap((event) => {
-        const message = messages.get(event.messageId)
-        return message ? [{ ...event, message }] : []
-      })
-      return does.answer({ events, next: page.next }, request)
+      return does.answer(await eventsFor(parts, does.read(request), sender), request)
     }
     case 'suppressions': {
       const { email, ...wanted } = does.read(request)
@@ -189,6 +194,27 @@ async function done(
 /** `''` for what is no address, and so under no key. */
 function keyOfAddress(email: string): string {
   return suppressionKey(canonicalOrNull(email) ?? '')
+}
+
+/** A page of events with their messages. One from which `only` left nothing is not the last: the search goes on. */
+async function eventsFor(
+  { store }: HttpParts,
+  { types, only, ...wanted }: EventsWanted,
+  { tenant }: Sender,
+): Promise<{ events: (MailEvent & { message: Message })[]; next: string | null }> {
+  let asks = { tenant, ...wanted, ...(types.length > 0 ? { types } : {}) }
+  for (;;) {
+    const page = await paged(() => store.events(asks))
+    const ids = [...new Set(page.rows.map(({ messageId }) => messageId))]
+    const views = await Promise.all(ids.map((id) => store.message(id, tenant)))
+    const messages = new Map(views.flatMap((view) => (view ? [[view.message.id, view.message] as const] : [])))
+    const events = page.rows.flatMap((event) => {
+      const message = messages.get(event.messageId)
+      return message && (only?.(event, message) ?? true) ? [{ ...event, message }] : []
+    })
+    if (events.length > 0 || page.next === null) return { events, next: page.next }
+    asks = { ...asks, cursor: page.next }
+  }
 }
 
 async function find({ store }: HttpParts, id: string | null, { tenant }: Sender): Promise<Known> {
@@ -238,7 +264,8 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
   if (wanted.key !== undefined) checkKey(wanted.key)
   const now = parts.clock()
   if ('json' in wanted) {
-    return keyed(readMessage(wanted.json, sender, now), wanted.key ?? null, JSON.stringify(wanted.json))
+    const submission = onlyTo(readMessage(wanted.json, sender, now), wanted.to)
+    return wanted.key === undefined ? submission : keyed(submission, wanted.key, JSON.stringify(wanted.json))
   }
   return readRaw(parts.door, {
     request: new Request(request.origin, { method: 'POST', body: wanted.raw as Uint8Array<ArrayBuffer> }),
@@ -248,13 +275,25 @@ function read(parts: HttpParts, wanted: Wanted, request: Asked, sender: Sender) 
     maxSize: parts.config().http.maxSize,
     now,
     foreign: parts.foreign,
-  }).then(({ ...submission }) => ({
-    ...submission,
-    ...(wanted.type === undefined ? {} : { type: wanted.type }),
-    ...(wanted.sendAt === undefined ? {} : { sendAt: wanted.sendAt }),
-    tags: [...submission.tags, ...(wanted.tags ?? [])],
-    metadata: { ...submission.metadata, ...wanted.metadata },
-  }))
+  }).then((submission) => {
+    const tags = [...submission.tags, ...(wanted.tags ?? [])]
+    const metadata = { ...submission.metadata, ...wanted.metadata }
+    checkMarks(tags, metadata)
+    return {
+      ...submission,
+      ...(wanted.type === undefined ? {} : { type: wanted.type }),
+      ...(wanted.sendAt === undefined ? {} : { sendAt: wanted.sendAt }),
+      tags,
+      metadata,
+    }
+  })
+}
+
+/** Names that are none of its recipients change nothing. */
+function onlyTo(submission: Submission, to: readonly string[] | undefined): Submission {
+  if (to === undefined) return submission
+  const wanted = new Set(to.map((email) => canonicalOrNull(email)))
+  return { ...submission, recipients: submission.recipients.filter(({ email }) => wanted.has(email)) }
 }
 
 async function attempt<T>(
@@ -311,10 +350,17 @@ function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
     query: url.searchParams,
     headers: Object.fromEntries(c.req.raw.headers),
     body: new Uint8Array(),
-    origin: url.origin,
+    origin: originOf(c, url),
     url: c.req.url,
     at: clock(),
   }
+}
+
+/** As the client knows us: behind a proxy that ends TLS, by what that says. It goes into links to this client alone. */
+function originOf(c: Context, url: URL): string {
+  const proto = c.req.header('x-forwarded-proto')?.split(',')[0]?.trim()
+  const host = c.req.header('x-forwarded-host')?.split(',')[0]?.trim() ?? url.host
+  return URL.parse(`${proto === 'https' ? proto : url.protocol.slice(0, -1)}://${host}`)?.origin ?? url.origin
 }
 
 async function asked(c: Context, parts: HttpParts, dialect: Dialect): Promise<Asked> {

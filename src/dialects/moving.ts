@@ -18,7 +18,7 @@ export interface Moving {
 }
 
 /** Any application that sends by SMTP, whoever its vendor was. */
-export const bySmtp: Move = { for: 'SMTP', set: 'host {host}, port 587 (STARTTLS), any user name, password {key}' }
+const bySmtp: Move = { for: 'SMTP', set: 'host {host}, port 587 (STARTTLS), any user name, password {key}' }
 
 /** By the names of dialects. */
 export const moving: Readonly<Record<string, Moving>> = {

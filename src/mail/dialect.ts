@@ -44,6 +44,8 @@ export type Wanted = {
   | {
       /** As `POST /v1/messages` takes it; it is checked there. */
       json: Readonly<Record<string, unknown>>
+      /** Who of those it names gets it: the others only stand in it. Left out: everyone. */
+      to?: readonly string[]
     }
   | {
       /** RFC 5322, with its envelope; what is undefined is read from the headers. */
@@ -153,6 +155,8 @@ export interface EventsWanted {
   tag?: string
   messageId?: string
   oldestFirst?: boolean
+  /** Of those, only these: what is not looked for by the fields above. A page is then as short as it comes, but empty only at the end. */
+  only?(event: MailEvent, message: Message): boolean
   limit: number
   cursor?: string
 }
@@ -254,6 +258,8 @@ export function ownHeaders(secret: string): Record<string, string> {
 export interface Told {
   headers: Record<string, string>
   body: string
+  /** Answers that mean, in this vendor's words: not taken, and not to be told again. */
+  enough?: readonly number[]
 }
 
 /** What a request asks for cannot be said in our words: refused in the vendor's. */

@@ -150,7 +150,9 @@ export function startNotifier(parts: NotifierParts): Notifier {
     try {
       const call = await (parts.inWords ?? ownWords)(notice, clock())
       // What it has no word for it need not be told.
-      const said = call ? await post({ url: webhook.url, ...call }) : ({ status: 204, headers: {} } as const)
+      const none = { status: 204, headers: {} } as const
+      const answer = call ? await post({ url: webhook.url, headers: call.headers, body: call.body }) : none
+      const said = 'status' in answer && call?.enough?.includes(answer.status) ? none : answer
       if (!cut) await store.settleNotice(settlement(notice, said, state))
     } catch (error) {
       if (!cut) log.error({ err: error, webhook: webhook.id }, 'a notice could not be settled; it is told again')
