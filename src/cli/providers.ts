@@ -31,7 +31,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('list', { isDefault: true }))
     .description(
-      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000.',
+      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000, and where their vendors are to send events (see "providers hooks").',
     )
     .addHelpText('after', examples('providers', 'providers list --json', 'providers hooks'))
     .action(async (flags: GatewayFlags) => {
@@ -86,6 +86,12 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
   }
 }
 
+/** Where its vendor sends events, or what is missing before it can. */
+function eventsIn(hook: ProviderAnswer['hook']): Cell {
+  if (!hook) return null
+  return hook.missing.length > 0 ? { text: `set ${hook.missing.join(' and ')}`, style: 'yellow' } : hook.path
+}
+
 function address(url: string, hook: NonNullable<ProviderAnswer['hook']>): string {
   return `${url.replace(/\/+$/, '')}${hook.path}${hook.secretInAddress ? '?secret=<its webhookSecret>' : ''}`
 }
@@ -99,7 +105,7 @@ const steps = [
   ['resume', 'Uses a drained provider again. Needs a key with scope manage.', 'is in use again.'],
 ] as const
 
-const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'NOTE']
+const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'EVENTS IN', 'NOTE']
 
 const hostHeadings = ['HOST', 'STATE', 'UNTIL', 'BAD', 'SUCCESS', 'REPEATS']
 
@@ -135,6 +141,7 @@ function row(provider: ProviderAnswer): Cell[] {
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
+    eventsIn(provider.hook),
     note(provider),
   ]
 }

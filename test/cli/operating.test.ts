@@ -16,6 +16,7 @@ const provider = {
   success: 0.9876,
   latencyMs: 41.6,
   inFlight: 0,
+  hook: { path: '/hooks/relay', secretInAddress: false, missing: [] as string[], setup: 'Settings' },
 }
 const broken = {
   ...provider,
@@ -26,6 +27,7 @@ const broken = {
   perDay: null,
   success: null,
   latencyMs: null,
+  hook: { ...provider.hook, missing: ['webhookSecret'] },
 }
 const providers = { providers: [provider, broken] }
 
@@ -38,9 +40,19 @@ describe('waypost providers', () => {
     assert.deepEqual(
       out.split('\n').map((line) => line.split('\t')),
       [
-        ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'NOTE'],
-        ['relay', 'smtp', 'ready', '98.8%', '42ms', '12/200', '0.5', '-'],
-        ['other', 'smtp', 'open', '-', '-', '12', '0.5', 'until 2026-11-25T10:00:00.000Z: said \ufffd[2Jno'],
+        ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'EVENTS IN', 'NOTE'],
+        ['relay', 'smtp', 'ready', '98.8%', '42ms', '12/200', '0.5', '/hooks/relay', '-'],
+        [
+          'other',
+          'smtp',
+          'open',
+          '-',
+          '-',
+          '12',
+          '0.5',
+          'set webhookSecret',
+          'until 2026-11-25T10:00:00.000Z: said \ufffd[2Jno',
+        ],
       ],
     )
     assert.equal((await waypost(['providers', 'list', '--url', url])).out, out)
