@@ -8,7 +8,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -29,6 +28,7 @@ import {
 } from '../src/mail/answer.ts'
 import { emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'

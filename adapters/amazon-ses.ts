@@ -7,7 +7,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import {
   addressesIn,
   byStatus,
@@ -21,6 +21,7 @@ import {
 import { partsOf } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox, compose } from '../src/mail/compose.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'

@@ -8,7 +8,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -27,6 +26,7 @@ import {
 } from '../src/mail/answer.ts'
 import { encodedWord, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'

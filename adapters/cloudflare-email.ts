@@ -7,7 +7,7 @@
  * a header that is not on the list of allowed ones is refused.
  */
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import {
   addressesIn,
   byStatus,
@@ -22,6 +22,7 @@ import {
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { compose } from '../src/mail/compose.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'

@@ -8,7 +8,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -17,6 +16,7 @@ import {
 import { formatMailbox } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, byOffset, suppression } from '../src/mail/question.ts'

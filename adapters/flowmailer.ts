@@ -6,11 +6,12 @@
  * its events name an id of Flowmailer's alone, neither ours nor a recipient: they could not be joined to it, so that way has no webhook.
  */
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer } from '../src/mail/adapter.ts'
 import { formatMailboxes } from '../src/mail/address.ts'
 import { byStatus, everyone, jsonObject, rejected } from '../src/mail/answer.ts'
 import { bareType, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'

@@ -8,7 +8,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -28,6 +27,7 @@ import {
 } from '../src/mail/answer.ts'
 import { emailAndName, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'

@@ -7,7 +7,7 @@
 import Mailgun from 'mailgun.js'
 import type { Interfaces, MailgunMessageData } from 'mailgun.js/definitions'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
@@ -22,6 +22,7 @@ import {
 } from '../src/mail/answer.ts'
 import { isInline, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'

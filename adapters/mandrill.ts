@@ -8,7 +8,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -30,6 +29,7 @@ import {
 } from '../src/mail/answer.ts'
 import { bareType, emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceByClass } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, metadataJson, overSmtp } from '../src/mail/over-smtp.ts'

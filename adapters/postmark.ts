@@ -5,7 +5,7 @@
  */
 import { ServerClient } from 'postmark'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
@@ -18,6 +18,7 @@ import {
   rejected,
 } from '../src/mail/answer.ts'
 import { partsOf, under } from '../src/mail/asking.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Message } from '../src/mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'

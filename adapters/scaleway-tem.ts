@@ -8,7 +8,7 @@
  * the place where Scaleway keeps it.
  */
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import {
   addressesIn,
   byStatus,
@@ -22,6 +22,7 @@ import {
 import { bareType, emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox } from '../src/mail/compose.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
 import { roles } from '../src/mail/roles.ts'

@@ -6,7 +6,7 @@
  */
 import sendgrid from '@sendgrid/mail'
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import {
   byStatus,
   deferred,
@@ -19,6 +19,7 @@ import {
 } from '../src/mail/answer.ts'
 import { bareType, emailAndName, headerObject, partsOf, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, byOffset, suppression } from '../src/mail/question.ts'

@@ -6,7 +6,7 @@
  * which no contract of its API lists.
  */
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import {
   addressesIn,
   byStatus,
@@ -19,6 +19,7 @@ import {
 } from '../src/mail/answer.ts'
 import { emailAndName, partsOf, postJson, textAsHtml, textInBase64, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Mailbox, Parts } from '../src/mail/message.ts'
 import { sendWithToken, type TokenDesk, withoutToken, withToken } from '../src/mail/oauth.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'

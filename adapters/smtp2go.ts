@@ -9,7 +9,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -30,6 +29,7 @@ import {
 } from '../src/mail/answer.ts'
 import { isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Attachment, Header, Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'

@@ -5,11 +5,12 @@
  * mailboxes in an overriding Reply-To are kept; the log's paging limit.
  */
 import { z } from 'zod'
-import { adapter, type Fetch, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
+import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
 import { formatMailboxes } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { bareType, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'

@@ -7,7 +7,6 @@
 import { z } from 'zod'
 import {
   adapter,
-  type Fetch,
   type Handoff,
   type HttpAnswer,
   type HttpRequest,
@@ -28,6 +27,7 @@ import {
 } from '../src/mail/answer.ts'
 import { emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceByClass } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'

@@ -3,6 +3,7 @@
  * vendors with an official SDK included: it sends through our carrier). Retrying, deadlines, failover and recording happen elsewhere, once.
  */
 import type { ZodType } from 'zod'
+import type { Fetch } from './fetch.ts'
 import type { Form, Message, Parts, Recipient } from './message.ts'
 import type { Outcome, Outcomes } from './outcome.ts'
 import type { SuppressionReason } from './suppression.ts'
@@ -117,9 +118,6 @@ export class NotSent extends Error {
     this.outcome = outcome
   }
 }
-
-/** The carrier's `fetch`: within the handoff's deadline, no redirects, at most 1 MiB of answer. */
-export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
 /** A relay spoken to in SMTP; the carrier is `src/send/smtp.ts`. */
 interface SmtpTarget<Options> {

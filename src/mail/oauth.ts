@@ -1,6 +1,7 @@
 /** Tokens of OAuth 2.0 client credentials (RFC 6749 section 4.4), for vendors that want one with every call. */
-import { type Fetch, type HttpAnswer, type HttpRequest, NotSent } from './adapter.ts'
+import { type HttpAnswer, type HttpRequest, NotSent } from './adapter.ts'
 import { byStatus, jsonObject } from './answer.ts'
+import type { Fetch } from './fetch.ts'
 import { diagnostic, type Outcome } from './outcome.ts'
 import { line, text } from './webhook.ts'
 

@@ -1,5 +1,6 @@
 /** Asking a vendor something beside sending: what became of a mail, whom it mails no more. */
-import type { Fetch, VendorSuppression } from './adapter.ts'
+import type { VendorSuppression } from './adapter.ts'
+import type { Fetch } from './fetch.ts'
 import type { SuppressionReason } from './suppression.ts'
 import { instant, object, text } from './webhook.ts'
 

@@ -2,7 +2,7 @@
  * Topics that call back over HTTPS as Amazon SNS does: an envelope of JSON, signed with the key of a certificate that it names.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
  */
-import type { Fetch } from './adapter.ts'
+import type { Fetch } from './fetch.ts'
 import { fromBase64 } from './signature.ts'
 import { type HookAnswer, type HookCall, hookObjects, instant, object, text, UnreadableHook } from './webhook.ts'
 

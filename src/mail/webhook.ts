@@ -1,7 +1,8 @@
 /** What vendors tell us later about mail they took: one vocabulary of events, and what an adapter says about calls that bring them. */
-import type { Fetch } from './adapter.ts'
+
 import type { Bounce } from './bounce.ts'
 import type { EventType } from './event.ts'
+import type { Fetch } from './fetch.ts'
 
 /** A call to `/hooks/{provider}`, as it came. */
 export interface HookCall {

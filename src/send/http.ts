@@ -4,7 +4,8 @@
  * to wherever the answer points. It never retries.
  */
 import type { Agent } from 'undici'
-import { type Adapter, type Fetch, type Handoff, type HttpExchange, NotSent, type SdkCall } from '../mail/adapter.ts'
+import { type Adapter, type Handoff, type HttpExchange, NotSent, type SdkCall } from '../mail/adapter.ts'
+import type { Fetch } from '../mail/fetch.ts'
 import { diagnostic, forAll, type Outcomes } from '../mail/outcome.ts'
 import { type Call, type Carried, type Deadline, exchange } from './http-exchange.ts'
 import { withoutSecrets } from './secrets.ts'

@@ -3,8 +3,8 @@
  * but for the store and the clock, which are handed in.
  */
 
-import type { Fetch } from '../mail/adapter.ts'
 import { canonicalOrNull, suppressionKey } from '../mail/address.ts'
+import type { Fetch } from '../mail/fetch.ts'
 import type { Message, RecipientStatus } from '../mail/message.ts'
 import { diagnostic } from '../mail/outcome.ts'
 import type { Provider } from '../mail/provider.ts'

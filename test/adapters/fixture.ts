@@ -1,6 +1,7 @@
 /** What the data of one vendor looks like, and the mail that the tests hand over. */
-import type { Adapter, Content, Fetch, Handoff } from '../../src/mail/adapter.ts'
+import type { Adapter, Content, Handoff } from '../../src/mail/adapter.ts'
 import { compose } from '../../src/mail/compose.ts'
+import type { Fetch } from '../../src/mail/fetch.ts'
 import type { Message, Parts, Recipient } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import type { HookCall, ProviderEvent } from '../../src/mail/webhook.ts'

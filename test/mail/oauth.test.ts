@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Fetch, NotSent } from '../../src/mail/adapter.ts'
+import { NotSent } from '../../src/mail/adapter.ts'
+import type { Fetch } from '../../src/mail/fetch.ts'
 import { type TokenDesk, withoutToken, withToken } from '../../src/mail/oauth.ts'
 
 const desk: TokenDesk = {

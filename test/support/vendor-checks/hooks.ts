@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Adapter, Fetch } from '../../../src/mail/adapter.ts'
+import type { Adapter } from '../../../src/mail/adapter.ts'
+import type { Fetch } from '../../../src/mail/fetch.ts'
 import { type HookCall, type ProviderEvent, UnreadableHook } from '../../../src/mail/webhook.ts'
 import type { Fixture, HookData } from '../../adapters/fixture.ts'
 
