@@ -23,6 +23,8 @@ export interface Config extends Listeners {
   /** Ended messages are deleted this many milliseconds after acceptance. */
   keep: number
   keys: Key[]
+  /** Where alerts are posted, and how many held unknowns are nothing to tell of. */
+  alerts: { url: string | null; unknowns: number }
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
@@ -109,6 +111,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       store: { kind: 'sqlite', path: shape.data.store.slice('sqlite:'.length) },
       keep: shape.data.keep,
       keys,
+      alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },

@@ -2,9 +2,9 @@
  * One claimed delivery, from plan to settled outcome: the middle of the story that `gateway.ts` tells. What is decided here is
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
-import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { addressingFor, type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -13,9 +13,11 @@ import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
-import type { Standings } from './standing.ts'
+import { idempotencyKey } from './send/key.ts'
+import { countsMinutes, type Standings } from './standing.ts'
 import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
+import { quietHours, timeOver, timeToTake } from './track/owed.ts'
 import { attemptEnd } from './track/settle.ts'
 
 export interface DeliveryParts {
@@ -31,6 +33,10 @@ export interface DeliveryParts {
   settled: (message: Message, events: readonly NewEvent[]) => void
   /** Told of every attempt's end. */
   attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
+  /** Told when mail goes on that a provider may have taken. */
+  perhapsTwice: (provider: string) => void
+  /** Told when mail waits because nobody can take it, why, and until when. */
+  stranded: (why: string, until: number) => void
   /** Something will be due that the pump does not know of. */
   wake: () => void
   /** Told of a bug in an adapter or a carrier. */
@@ -100,15 +106,25 @@ export class Delivery {
       }
       const content = await this.#prepare(provider, plan)
       if (!content) continue
-      if (!standings.take(candidate.provider, rest.length, clock())) {
-        plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
+      const next = candidates[place + 1]?.provider ?? null
+      const offeredAt = place === 0 ? this.#claim.dueAt : clock()
+      const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
+      const leave = await this.#enter(provider, rest, within())
+      if (typeof leave === 'string') {
+        plan.rejected.push({ provider: candidate.provider, reason: leave })
         openAt ??= clock()
         continue
       }
-      const made = await this.#attempt(provider, rest, content, plan)
+      // It may have waited long before it came here.
+      const late = this.#tooLate(rest, avoid)
+      if (late) {
+        leave()
+        await this.#commit(late)
+        return
+      }
+      const made = await this.#recorded(provider, rest, content, plan, within() ?? provider.timeout).finally(leave)
       if (!made) return
       last = made.outcomes
-      const next = candidates[place + 1]?.provider ?? null
       const changes = this.#changes()
       const culprits = [...made.outcomes.values()].some(({ kind }) => kind === 'rejected')
       const call = { ...this.#call(candidate.provider, made.end.id, rest, next, avoid), culprits }
@@ -121,6 +137,56 @@ export class Delivery {
       if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
+  }
+
+  /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
+  #tooLate(recipients: Recipient[], avoid: string[]): Changes | null {
+    const now = this.#parts.clock()
+    const changes = this.#changes()
+    if (now >= this.#message.expireAt) {
+      changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
+      return changes
+    }
+    const quiet = quietHours(this.#parts.contract, this.#message.type, now)
+    if (quiet === null) return null
+    changes.waitUntil(recipients, quiet.until, avoid, quiet.why)
+    return changes
+  }
+
+  /** In quiet hours, waits until they end, and answers true. */
+  async rests(recipients: Recipient[]): Promise<boolean> {
+    const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
+    if (quiet === null) return false
+    const changes = this.#changes()
+    changes.waitUntil(recipients, quiet.until, this.#claim.avoid, quiet.why)
+    await this.#commit(changes)
+    return true
+  }
+
+  /** Taken and not delivered in time: on to another provider, once. False: the claim is no longer ours. */
+  async undelivered(recipients: Recipient[]): Promise<boolean> {
+    // Told when it was due for the first time; since then it waits for somebody who can take it.
+    if (this.#claim.tries > 0 || this.#claim.waits > 0) return true
+    const changes = this.#changes()
+    changes.undelivered(recipients)
+    return this.#commit(changes)
+  }
+
+  /** Nothing more is to be done about any of them. */
+  async done(): Promise<void> {
+    await this.#commit(this.#changes())
+  }
+
+  /** Takes a place at a provider, and of its limits; why not, when there is none. */
+  async #enter(provider: Provider, recipients: readonly Recipient[], within: number | null) {
+    const { standings, clock } = this.#parts
+    const { priority } = this.#message
+    const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
+    if (!leave) return 'has as many calls under way as it may have at once'
+    const refused = standings.take(provider.name, recipients.length, clock())
+    if (refused === null) return leave
+    leave()
+    return refused
   }
 
   /**
@@ -142,8 +208,14 @@ export class Delivery {
     const changes = this.#changes()
     const why = plan.rejected.map(({ provider, reason }) => `${provider}: ${reason}`).join('; ')
     if (last) changes.wait(rest, { retryAfter: 0, avoid, outcomes: last })
-    else if (openAt !== null) changes.waitForOpening(rest, openAt, avoid, why)
-    else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
+    else if (openAt !== null) {
+      const { standings, dice, stranded } = this.#parts
+      const providers = plan.rejected.map(({ provider }) => provider)
+      const { waits } = this.#claim
+      const waiter = { message: this.#message, recipients: rest.length, providers, waits, openAt }
+      stranded(why, openAt)
+      changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
+    } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
     await this.#commit(changes)
   }
 
@@ -159,34 +231,21 @@ export class Delivery {
     }
   }
 
-  /** Waits for room at the provider and makes the attempt; null when the claim is no longer ours, and then nothing was sent. */
-  async #attempt(
-    provider: Provider,
-    recipients: Recipient[],
-    content: Content,
-    plan: StoredPlan,
-  ): Promise<Made | null> {
-    const leave = await this.#parts.standings.enter(provider.name)
-    try {
-      return await this.#recorded(provider, recipients, content, plan)
-    } finally {
-      leave()
-    }
-  }
-
-  /** Records the attempt, makes it, and answers with its end. */
+  /** Records the attempt, makes it, and answers with its end; null when the claim is no longer ours, and then nothing was sent. */
   async #recorded(
     provider: Provider,
     recipients: Recipient[],
     content: Content,
     plan: StoredPlan,
+    within: number,
   ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
+    const timeout = Math.min(provider.timeout, within)
     const { name } = provider
     const emails = recipients.map(({ email }) => email)
     const at = clock()
     const id = newId('att', at)
-    const leaseUntil = at + provider.timeout + leaseMargin
+    const leaseUntil = at + timeout + leaseMargin
     const ours = await store.record({
       id,
       delivery: this.#claim.id,
@@ -197,10 +256,11 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
+      byMinute: countsMinutes(provider),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
-    const offer = Object.assign(this.#handoff(provider, recipients), { content })
+    const offer = Object.assign(this.#handoff(provider, recipients, timeout), { content })
     const called = await standings.call(name, this.#message, async () => {
       try {
         return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
@@ -217,7 +277,11 @@ export class Delivery {
     return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
   }
 
-  #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content' | 'signal'> {
+  #handoff(
+    provider: Provider,
+    recipients: Recipient[],
+    timeout = provider.timeout,
+  ): Omit<Handoff, 'content' | 'signal'> {
     const message = this.#message
     return {
       message,
@@ -225,7 +289,7 @@ export class Delivery {
       get idempotencyKey() {
         return idempotencyKey(message, provider.name, recipients)
       },
-      timeout: provider.timeout,
+      timeout,
     }
   }
 
@@ -243,8 +307,9 @@ export class Delivery {
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      if (content && standings.take(provider.name, recipients.length, clock())) {
-        const again = await this.#attempt(provider, recipients, content, plan)
+      const leave = content && (await this.#enter(provider, recipients, null))
+      if (content && typeof leave === 'function') {
+        const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
         if (!again) return
         made = again
       }
@@ -315,8 +380,9 @@ export class Delivery {
     const adapter = this.#parts.standings.provider(provider)?.adapter
     const askable = adapter?.features.idempotency ? 'key' : adapter?.reconcile ? 'question' : null
     const believed = this.#parts.standings.believes(provider)
+    const tells = this.#parts.standings.tells(provider)
     const alone = recipients.length === 1
-    return { provider, attempt, alone, culprits: false, next, askable, absent: false, believed, avoid }
+    return { provider, attempt, alone, culprits: false, next, askable, absent: false, believed, tells, avoid }
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
@@ -327,6 +393,7 @@ export class Delivery {
       try {
         const ours = await store.settle(settlement)
         if (ours) settled(this.#message, changes.events)
+        if (ours) for (const provider of changes.twice) this.#parts.perhapsTwice(provider)
         if (ours && settlement.next.add.length > 0) wake()
         return ours
       } catch (error) {
@@ -343,12 +410,4 @@ function longestWait(outcomes: Outcomes): number {
     0,
     ...[...outcomes.values()].map((outcome) => ('retryAfter' in outcome ? (outcome.retryAfter ?? 0) : 0)),
   )
-}
-
-/** The same for every attempt of the same recipients at the same provider, and for no other. */
-function idempotencyKey(message: Message, provider: string, recipients: readonly Recipient[]): string {
-  const emails = recipients.map(({ email }) => email).sort()
-  return createHash('sha256')
-    .update([message.id, provider, ...emails].join('\n'))
-    .digest('hex')
 }

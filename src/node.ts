@@ -4,8 +4,6 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
@@ -13,6 +11,7 @@ import { authenticate } from './accept/auth.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import { openDoor } from './accept/submit.ts'
+import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
@@ -27,6 +26,7 @@ import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
+import { banner, forgetStart } from './ready.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
@@ -51,6 +51,8 @@ const diskCheck = 5_000
 const sweepEvery = 3_600_000
 /** Events that came before their mail was known are looked at this often. */
 const parkedCheck = 2_000
+/** How often what may need an alert is looked at. */
+const watchEvery = 2_000
 /** Messages deleted in one step: mail waits for no longer than that takes. */
 const sweepAtOnce = 100
 const keepKeys = 24 * 3_600_000
@@ -101,27 +103,6 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   process.on('SIGINT', stop)
 }
 
-/** Gives back what loading left behind, some 16 MB: at rest V8 never would, for nothing is allocated that asks for room. */
-function forgetStart(): void {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  // Off again: the flags are part of what compiled code is kept under.
-  setFlagsFromString('--no-expose-gc')
-}
-
-function banner({ http, smtp }: Running): string {
-  const body = `{"from":"me@example.com","to":"you@example.com","subject":"Hello","text":"A first message."}`
-  return `
-Waypost is ready.
-  HTTP       ${http}
-  SMTP       ${smtp}
-  Dashboard  ${http}/
-
-Send a first message:
-  curl ${http}/v1/messages -H 'content-type: application/json' -d '${body}'
-`
-}
-
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
 export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
   const clock = openClock({ wall: () => Date.now(), monotonic: () => performance.now(), uptime }, (by) =>
@@ -164,7 +145,26 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   }
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
+  /** Why the config file could not be taken over, while that is so. */
+  let configProblem: string | null = null
+  const metrics = createMetrics({
+    depth: () => store.depth(),
+    oldest: () => store.oldest(),
+    unknowns: () => store.unknowns(),
+    clock,
+    providers: () => standings.views(),
+    configCurrent: () => configProblem === null,
+  })
+  const alarm = openAlarm({
+    log,
+    clock,
+    settings: () => config.alerts,
+    unknowns: () => store.unknowns(),
+    counted: metrics.alert,
+  })
   const standings = await Standings.open(store, clock, config.providers, (provider, what, breaker) => {
+    alarm.turned(provider, what, breaker)
+    if (what === 'closed') gateway.hasten()
     const detail = breaker && { reason: breaker.reason, until: new Date(breaker.openUntil).toISOString() }
     log[what === 'open' || what === 'doubted' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
   })
@@ -182,15 +182,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     return null
   }
 
-  /** Why the config file could not be taken over, while that is so. */
-  let configProblem: string | null = null
-  const metrics = createMetrics({
-    depth: () => store.depth(),
-    oldest: () => store.oldest(),
-    clock,
-    providers: () => standings.views(),
-    configCurrent: () => configProblem === null,
-  })
   const report = (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => {
     metrics.events(events)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
@@ -210,7 +201,12 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     clock,
     dice: Math.random,
     settled: report,
-    attempted: metrics.attempt,
+    attempted(provider, outcomes, latencyMs) {
+      metrics.attempt(provider, outcomes, latencyMs)
+      alarm.attempted(provider, outcomes)
+    },
+    perhapsTwice: (provider) => metrics.twice('possible', provider),
+    stranded: alarm.stranded,
     bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
     config: () => config,
     regex: (source) => {
@@ -237,7 +233,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     provider: (name) => standings.provider(name),
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
     fetch: http.fetch(10_000),
-    heard: report,
+    heard(message, events) {
+      report(message, events)
+      for (const { type, provider } of events) if (type === 'delivered' && provider) standings.toldDelivery(provider)
+    },
+    duplicate: (provider) => metrics.twice('confirmed', provider),
     called(provider, what) {
       metrics.hook(provider, what)
       if ('refused' in what) log.warn({ provider, why: what.refused }, 'a call to /hooks was refused')
@@ -273,6 +273,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await Promise.all([pump?.stop(stopWithin), smtpServer?.close()])
     if (httpServer) await closeHttp(httpServer)
     standings.close()
+    alarm.close()
     await Promise.all([http.close(), smtp.close(), mx.close()])
     await store.close()
     marks.close()
@@ -318,6 +319,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     setInterval(() => void checkDisk(), diskCheck),
     setInterval(() => void sweep(), sweepEvery),
     setInterval(lookAgain, parkedCheck),
+    setInterval(() => void alarm.look(), watchEvery),
   ]
   const checkDisk = async () => {
     const { bavail, bsize } = await statfs(dirname(path))

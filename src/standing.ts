@@ -1,10 +1,11 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
 import { domainOf, suppressionKey } from './mail/address.ts'
-import type { Message } from './mail/message.ts'
+import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
-import { type Allowance, createAllowance, dayOf } from './queue/limits.ts'
+import { type Allowance, createAllowance, dayOf, minutesBefore, type Used } from './queue/limits.ts'
+import { Room } from './queue/room.ts'
 import { type Health, observe, unmeasured } from './route/health.ts'
 import type { Standing } from './route/plan.ts'
 import { type Breaker, createBreaker, type SavedBreaker, type Verdict } from './send/breaker.ts'
@@ -24,9 +25,7 @@ interface Live {
   /** From domains that it said are not verified there, and until when to believe it. */
   notReady: Map<string, number>
   inFlight: number
-  /** Calls that may be made at once; those that wait for one to end. */
-  room: number
-  queue: (() => void)[]
+  room: Room
 }
 
 /** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
@@ -35,6 +34,24 @@ const identityMemory = 10 * 60_000
 const networkPause = 5_000
 /** While the one probe of a half-open breaker is under way. */
 const probePause = 1_000
+
+/** Milliseconds between two that wait for the same opening, at least: so fast a backlog comes back. */
+const backlogPace = 2
+/** A little slower than the limit, so that who has waited finds room. */
+const limitPace = 1.02
+/** While there was no room where none was seen to lack: doubled each time, up to the most. */
+const noRoomPause = { first: 250, most: 15_000 }
+/** What is to wait, and where. */
+export interface Waiter {
+  message: Pick<Message, 'id' | 'from' | 'priority'>
+  recipients: number
+  /** Who might have taken it. */
+  providers: readonly string[]
+  /** How often in a row it waited before. */
+  waits: number
+  /** When somebody may take it, as far as is known. */
+  openAt: number
+}
 
 /** Told when a provider goes out of use or comes back. */
 export type Turn = (
@@ -49,6 +66,8 @@ export class Standings {
   readonly #turned: Turn
   #live = new Map<string, Live>()
   #networkDownUntil = 0
+  /** Providers that have told of a delivery. */
+  readonly #telling = new Set<string>()
 
   private constructor(store: Store, clock: () => number, turned: Turn) {
     this.#store = store
@@ -71,17 +90,19 @@ export class Standings {
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
     const usage = await this.#store.usage(dayOf(this.#clock()))
+    const lastHour = await this.#lastHour(providers)
     const before = this.#live
     const live = new Map<string, Live>()
     for (const provider of providers) {
       const old = before.get(provider.name)
+      if ((await this.#store.state(`tells:${provider.name}`)) === true) this.#telling.add(provider.name)
       const drained = (await this.#store.state(`drained:${provider.name}`)) === true
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
         old && sameSettings(old.provider, provider)
           ? old
-          : await this.#fresh(provider, usage, drained, old !== undefined),
+          : await this.#fresh(provider, usage, lastHour.get(provider.name) ?? [], drained, old !== undefined),
       )
     }
     this.#live = live
@@ -89,7 +110,13 @@ export class Standings {
   }
 
   /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
-  async #fresh(provider: Provider, usage: Record<string, number>, drained: boolean, changed: boolean): Promise<Live> {
+  async #fresh(
+    provider: Provider,
+    usage: Record<string, number>,
+    lastHour: readonly Used[],
+    drained: boolean,
+    changed: boolean,
+  ): Promise<Live> {
     const key = `breaker:${provider.name}`
     if (changed) await this.#store.setState(key, null)
     const saved = (await this.#store.state(key)) as SavedBreaker | null
@@ -100,16 +127,32 @@ export class Standings {
         this.#turned(provider.name, state === null ? 'closed' : 'open', state)
         this.#store.setState(key, state).catch(() => {})
       }),
-      allowance: createAllowance(provider.limits, usage[provider.name] ?? 0, this.#clock()),
+      allowance: createAllowance(provider.limits, usage[provider.name] ?? 0, this.#clock(), lastHour),
       health: unmeasured,
       drained,
       throttledUntil: 0,
       rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
       inFlight: 0,
-      room: roomAt(provider),
-      queue: [],
+      room: new Room({
+        inFlight: provider.limits.inFlight,
+        connections: connectionsTo(provider),
+        byHost: provider.adapter.send.kind === 'mx',
+        clock: this.#clock,
+      }),
     }
+  }
+
+  /** What went in the last hour, for those whose limits ask for it. */
+  async #lastHour(providers: readonly Provider[]): Promise<Map<string, Used[]>> {
+    const used = new Map<string, Used[]>()
+    if (!providers.some(countsMinutes)) return used
+    for (const { minute, end } of minutesBefore(this.#clock())) {
+      for (const [name, count] of Object.entries(await this.#store.usage(minute))) {
+        used.set(name, [...(used.get(name) ?? []), { at: end, count }])
+      }
+    }
+    return used
   }
 
   provider(name: string): Provider | undefined {
@@ -117,11 +160,11 @@ export class Standings {
   }
 
   /** What planning may know, for one message. */
-  forMessage(message: Pick<Message, 'from'>, now: number): ReadonlyMap<string, Standing> {
+  forMessage(message: Pick<Message, 'id' | 'from' | 'priority'>, now: number): ReadonlyMap<string, Standing> {
     const domain = domainOf(message.from.email)
     const standings = new Map<string, Standing>()
     for (const [name, live] of this.#live) {
-      const closed = this.#closed(live, domain, now)
+      const closed = this.#closed(live, domain, now) ?? live.room.crowded(message.id, message.priority, now)
       standings.set(name, {
         provider: live.provider,
         costPerThousand: live.provider.cost.perThousand,
@@ -152,28 +195,51 @@ export class Standings {
     return live.allowance.refusal(1, now)
   }
 
-  /** Whether `count` recipients may go to a provider at this very moment; when they may, they are counted. */
-  take(name: string, count: number, now: number): boolean {
+  /** When mail that nobody takes now is due again: in line, where it waits for what can be foreseen. */
+  wait({ message, recipients, providers, waits, openAt }: Waiter, dice: number): number {
+    const now = this.#clock()
+    const domain = domainOf(message.from.email)
+    let first: { live: Live; until: number } | null = null
+    for (const name of providers) {
+      const live = this.#live.get(name)
+      const closed = live && (this.#closed(live, domain, now) ?? live.room.crowded(message.id, message.priority, now))
+      const until = closed?.until
+      if (live && until && (first === null || until < first.until)) first = { live, until }
+    }
+    if (first === null) {
+      // Drained, or there was no room for a moment.
+      const pause = Math.min(noRoomPause.first * 2 ** Math.min(waits, 10), noRoomPause.most)
+      return Math.max(openAt, now + Math.round(pause * (0.5 + 0.5 * dice)))
+    }
+    const { live, until: opens } = first
+    const pace = Math.max(live.allowance.pace * limitPace, backlogPace)
+    const { id: messageId, priority } = message
+    return live.room.line.join({ messageId, priority, recipients, openAt: opens, pace, now })
+  }
+
+  /** Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted. */
+  take(name: string, count: number, now: number): string | null {
     const live = this.#live.get(name)
-    if (!live?.breaker.allows() || live.allowance.refusal(count, now)) return false
+    if (!live) return 'is not in the config any more'
+    // It may have been drained while this waited for room.
+    if (live.drained) return 'drained by an operator'
+    if (!live.breaker.allows()) return 'its breaker opened'
+    const refused = live.allowance.refusal(count, now)
+    if (refused) return refused.reason
     live.allowance.take(count, now)
-    return true
+    return null
   }
 
   /**
-   * Waits until one more call may be made at a relay with a bounded number of connections; answers what to call when it has ended.
-   * Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent.
+   * Takes a place for one more call, waiting for a connection where a relay has a bounded number; answers what to call when it has
+   * ended. Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent. Null: no room.
    */
-  async enter(name: string): Promise<() => void> {
+  async enter(
+    name: string,
+    { priority, domain, within }: { priority: Priority; domain: string; within: number | null },
+  ): Promise<(() => void) | null> {
     const live = this.#live.get(name)
-    if (!live) return () => {}
-    if (live.room > 0) live.room--
-    else await new Promise<void>((resolve) => void live.queue.push(resolve))
-    return () => {
-      const next = live.queue.shift()
-      if (next) next()
-      else live.room++
-    }
+    return live ? live.room.enter(priority, domain, within) : () => {}
   }
 
   /**
@@ -210,6 +276,20 @@ export class Standings {
       this.#store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
     }
     return read.outcomes
+  }
+
+  /** A provider told of a delivery: from now on one that it does not tell of says something. */
+  toldDelivery(name: string): void {
+    if (this.#telling.has(name) || !this.#live.has(name)) return
+    this.#telling.add(name)
+    this.#store.setState(`tells:${name}`, true).catch(() => {})
+  }
+
+  /** Whether it can tell of deliveries, and has. */
+  tells(name: string): boolean {
+    const provider = this.#live.get(name)?.provider
+    const hook = provider && this.#telling.has(name) ? hookOf(provider) : null
+    return hook !== null && hook.missing.length === 0
   }
 
   /** Whether its refusals of recipients are believed. */
@@ -281,8 +361,13 @@ export class Standings {
   }
 }
 
-function roomAt({ adapter, options }: Provider): number {
+function connectionsTo({ adapter, options }: Provider): number {
   return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
+}
+
+/** Whether attempts there are counted by the minute, too. */
+export function countsMinutes({ limits }: Pick<Provider, 'limits'>): boolean {
+  return limits.perMinute !== null || limits.perHour !== null
 }
 
 function hookOf({ name, adapter, options }: Provider): HookView | null {

@@ -188,6 +188,12 @@ export const migrations: readonly (readonly string[])[] = [
     `DROP TABLE suppression`,
     `ALTER TABLE suppression_by_type RENAME TO suppression`,
   ],
+  [
+    // How often in a row mail waited without being tried.
+    `ALTER TABLE delivery ADD COLUMN waits INTEGER NOT NULL DEFAULT 0`,
+    // What is held is counted every few seconds.
+    `CREATE INDEX delivery_held ON delivery (id) WHERE phase = 'held' AND unknown IS NOT NULL`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

@@ -2,7 +2,7 @@
 import type { Database } from './database.ts'
 import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
-import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
+import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
@@ -26,6 +26,7 @@ const writing = {
   record,
   settle,
   steer,
+  hasten,
   suppress,
   unsuppress,
   hear,
@@ -37,6 +38,7 @@ const reading = {
   nextDue,
   depth,
   oldest,
+  unknowns,
   message,
   messages,
   events,
@@ -122,6 +124,8 @@ export function storeOver({ call, close }: Caller): Store {
     claim: async (want) => unpacked(await call('claim', want)),
     record: (attempt) => call('record', attempt),
     settle: (settlement) => call('settle', settlement),
+    hasten: (which, now, step) => call('hasten', which, now, step),
+    unknowns: () => call('unknowns'),
     nextDue: () => call('nextDue'),
     depth: () => call('depth'),
     oldest: () => call('oldest'),

@@ -27,6 +27,8 @@ export interface InboundParts {
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
   heard: (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => void
+  /** A provider that was given up tells that it took what another took as well. */
+  duplicate: (provider: string) => void
   /** Told of every call: how many of its events were new, known before or parked, or why it was refused. */
   called: (provider: string, what: Counted | { refused: string }) => void
 }
@@ -89,7 +91,10 @@ export function createInbound(parts: InboundParts): Inbound {
     const fresh = await store.hear(told)
     waiting ||= told.park.length > 0
     called(provider, { fresh: fresh.length, known: told.heard.length - fresh.length, parked: told.park.length })
-    for (const { messageId, events } of fresh) parts.heard({ id: messageId }, events)
+    for (const { messageId, events, duplicate } of fresh) {
+      parts.heard({ id: messageId }, events)
+      if (duplicate) parts.duplicate(provider)
+    }
   }
 
   return {

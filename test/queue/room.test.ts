@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Priority } from '../../src/mail/message.ts'
+import { Line, type Place } from '../../src/queue/line.ts'
+import { Room } from '../../src/queue/room.ts'
+
+const clock = () => 10_000
+const room = (more: Partial<ConstructorParameters<typeof Room>[0]> = {}) =>
+  new Room({ inFlight: 4, connections: Number.POSITIVE_INFINITY, byHost: false, clock, ...more })
+
+test('so many under way and no more, and a place is free when one has ended', async () => {
+  const there = room()
+  const leave = []
+  for (let count = 0; count < 4; count++) leave.push(await there.enter('normal', 'a.test', null))
+  assert.equal(await there.enter('high', 'a.test', null), null)
+  assert.match(there.crowded('msg_x', 'normal', 10_000)!.reason, /has 4 calls under way/)
+  leave[0]!()
+  assert.equal(there.crowded('msg_x', 'normal', 10_000), null)
+  assert.notEqual(await there.enter('normal', 'a.test', null), null)
+})
+
+test('the longer there is no room, the longer the wait, within bounds', async () => {
+  const there = room({ inFlight: 1 })
+  await there.enter('normal', 'a.test', null)
+  const waits = [10_000, 11_000, 90_000].map((now) => there.crowded('msg_x', 'normal', now)!.until - now)
+  assert.deepEqual(waits, [250, 1_000, 5_000])
+})
+
+test('one host that hangs has a quarter', async () => {
+  const there = room({ inFlight: 8, byHost: true })
+  for (const more of [true, true, false]) assert.equal((await there.enter('low', 'dead.test', null)) !== null, more)
+  assert.notEqual(await there.enter('low', 'alive.test', null), null)
+})
+
+test('for a connection the higher priority goes first, and who may not wait so long does not', async () => {
+  const there = room({ connections: 1 })
+  const first = (await there.enter('low', 'a.test', null))!
+  const order: string[] = []
+  const wait = (priority: 'low' | 'high') =>
+    there.enter(priority, 'a.test', null).then((leave) => {
+      order.push(priority)
+      leave!()
+    })
+  const waiting = [wait('low'), wait('high')]
+  assert.equal(await there.enter('high', 'a.test', 1), null)
+  first()
+  await Promise.all(waiting)
+  assert.deepEqual(order, ['high', 'low'])
+  const again = (await there.enter('low', 'a.test', null))!
+  again()
+  assert.equal(there.crowded('msg_x', 'low', 10_000), null)
+})
+
+test('a line: first come, first served; higher before lower; and never long', () => {
+  const line = new Line()
+  let ids = 0
+  const join = (priority: Priority, more: Partial<Place> = {}) =>
+    line.join({
+      ...{ messageId: `msg_${ids++}`, priority, recipients: 1, openAt: 1_000, pace: 20, now: 900 },
+      ...more,
+    })
+  assert.deepEqual([join('normal'), join('normal', { recipients: 2 }), join('normal')], [1_000, 1_020, 1_060])
+  // Fresh mail goes behind them, each of them at its turn, a lower priority after them and a higher at once.
+  const before = [
+    line.before('fresh', 'normal', 1_010),
+    line.before('msg_0', 'normal', 1_010),
+    line.before('msg_1', 'normal', 1_010),
+    line.before('fresh', 'low', 1_010),
+    line.before('fresh', 'high', 1_010),
+    line.before('fresh', 'normal', 1_080),
+  ]
+  assert.deepEqual(before, [1_080, null, 1_020, 1_080, null, null])
+  assert.equal(join('low', { messageId: 'low' }), 1_080)
+  // Made to look early, it keeps its place.
+  assert.equal(join('normal', { messageId: 'msg_2', now: 1_010 }), 1_060)
+  // Whose turn came in vain goes before those whose turn comes, who then come after it.
+  assert.equal(join('normal', { messageId: 'msg_0', openAt: 1_040, now: 1_020 }), 1_040)
+  assert.equal(line.before('msg_1', 'normal', 1_045), 1_060)
+  assert.equal(line.before('msg_0', 'normal', 1_045), null)
+  assert.equal(join('normal', { messageId: 'msg_1', openAt: 1_040, now: 1_045 }), 1_060)
+  for (let count = 0; count < 100; count++) join('low', { recipients: 1_000, pace: 100, openAt: 0, now: 0 })
+  assert.equal(join('low', { openAt: 0, now: 0 }), 600_000)
+})
