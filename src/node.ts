@@ -365,6 +365,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     warn(next.warnings)
     const { policy, providers } = next.config
     await standings.configure(providers)
+    gateway.hasten()
     config = next.config
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')

@@ -45,6 +45,12 @@ export interface Call {
 /** When to look again at an unknown, in milliseconds after the look before. */
 const looks = [5_000, 30_000, 120_000, 600_000, 3_600_000]
 
+/** Nothing left this house: our own network was down, or the breaker opened before. */
+function wasNoTry(outcome: Outcome): boolean {
+  if (outcome.kind !== 'deferred' && outcome.kind !== 'rejected') return false
+  return outcome.cause === 'network' || outcome.diagnostic.code === 'breaker'
+}
+
 export class Changes {
   /** Recipients that go on with this delivery, at another provider. */
   keep: Recipient[] = []
@@ -187,7 +193,8 @@ export class Changes {
     { retryAfter, avoid, outcomes }: { retryAfter: number; avoid: string[]; outcomes: Outcomes },
   ): void {
     if (recipients.length === 0) return
-    const tries = this.#round + 1
+    const round = this.#round + 1
+    const tries = [...outcomes.values()].every(wasNoTry) ? this.#round : round
     const { attempts } = this.#contract
     if (attempts !== null && tries >= attempts) {
       for (const recipient of recipients) {
@@ -197,7 +204,7 @@ export class Changes {
       }
       return
     }
-    const dueAt = this.#now + backoff(this.#contract.retry, tries, this.#dice(), retryAfter)
+    const dueAt = this.#now + backoff(this.#contract.retry, round, this.#dice(), retryAfter)
     const then = `next try ${new Date(Math.min(dueAt, this.#claim.message.expireAt)).toISOString()}`
     for (const recipient of recipients) {
       const outcome = outcomes.get(recipient.email)
