@@ -149,7 +149,7 @@ export class Delivery {
     }
     const quiet = quietHours(this.#parts.contract, this.#message.type, now)
     if (quiet === null) return null
-    changes.waitUntil(recipients, quiet.until, avoid, quiet.why)
+    changes.rest(recipients, quiet.until, avoid, quiet.why)
     return changes
   }
 
@@ -158,7 +158,7 @@ export class Delivery {
     const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
     if (quiet === null) return false
     const changes = this.#changes()
-    changes.waitUntil(recipients, quiet.until, this.#claim.avoid, quiet.why)
+    changes.rest(recipients, quiet.until, this.#claim.avoid, quiet.why)
     await this.#commit(changes)
     return true
   }

@@ -161,6 +161,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (alive === null) return
     const wanted = alive.filter(({ index, status }) => status === 'sent' && !claim.suppressed.includes(index))
     if (wanted.length === 0 || clock() >= claim.message.expireAt) return delivery.done()
+    if (await delivery.rests(wanted)) return
     if (await delivery.undelivered(wanted)) await route(claim, delivery, wanted)
   }
 

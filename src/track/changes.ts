@@ -214,7 +214,7 @@ export class Changes {
     this.#deliver(recipients, dueAt, { tries, avoid })
   }
 
-  /** They are not to be sent before `dueAt`, for nobody can take them now or the hours are quiet. No try is counted. */
+  /** Nobody can take them now: they look again at `dueAt`. No try is counted. */
   waitUntil(recipients: readonly Recipient[], dueAt: number, avoid: string[], why: string): void {
     const { waits } = this.#claim
     // Who waits in line comes to see that it is still so many times; that is told ever more rarely.
@@ -226,10 +226,21 @@ export class Changes {
     this.#deliver(recipients, dueAt, { tries: this.#round, waits: waits + 1, avoid })
   }
 
+  /** The hours are quiet until then. */
+  rest(recipients: readonly Recipient[], until: number, avoid: string[], why: string): void {
+    for (const recipient of recipients) {
+      this.#becomes(recipient, 'deferred')
+      this.#event('deferred', recipient, { detail: why })
+    }
+    this.#deliver(recipients, until, { tries: this.#round, avoid })
+  }
+
   /** On the road again at once, as a delivery of their own. */
   requeue(recipients: readonly Recipient[], { avoid }: { avoid: string[] }): void {
     for (const recipient of recipients) this.#becomes(recipient, 'queued')
-    this.#deliver(recipients, this.#now, { tries: this.#round, waits: this.#claim.waits, avoid })
+    // That it was not delivered has been told.
+    const waits = this.#claim.phase === 'sent' ? Math.max(1, this.#claim.waits) : this.#claim.waits
+    this.#deliver(recipients, this.#now, { tries: this.#round, waits, avoid })
   }
 
   /** Over, or set aside, without an attempt. */
