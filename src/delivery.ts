@@ -142,13 +142,14 @@ export class Delivery {
   /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
   #tooLate(recipients: Recipient[], avoid: string[]): Changes | null {
     const now = this.#parts.clock()
-    const changes = this.#changes()
     if (now >= this.#message.expireAt) {
+      const changes = this.#changes()
       changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
       return changes
     }
     const quiet = quietHours(this.#parts.contract, this.#message.type, now)
     if (quiet === null) return null
+    const changes = this.#changes()
     changes.rest(recipients, quiet.until, avoid, quiet.why)
     return changes
   }

@@ -36,7 +36,9 @@ const networkPause = 5_000
 const probePause = 1_000
 
 /** Milliseconds between two that wait for the same opening, at least: so fast a backlog comes back. */
-const backlogPace = 2
+const backlogPace = 1
+/** Where all places are taken, and calls end. */
+const fullPause = 100
 /** A little slower than the limit, so that who has waited finds room. */
 const limitPace = 1.02
 /** While there was no room where none was seen to lack: doubled each time, up to the most. */
@@ -135,7 +137,8 @@ export class Standings {
       notReady: new Map(),
       inFlight: 0,
       room: new Room({
-        inFlight: provider.limits.inFlight,
+        // What is kept here cannot hang.
+        inFlight: provider.adapter.send.kind === 'keep' ? Number.POSITIVE_INFINITY : provider.limits.inFlight,
         connections: connectionsTo(provider),
         byHost: provider.adapter.send.kind === 'mx',
         clock: this.#clock,
@@ -203,7 +206,7 @@ export class Standings {
     for (const name of providers) {
       const live = this.#live.get(name)
       const closed = live && (this.#closed(live, domain, now) ?? live.room.crowded(message.id, message.priority, now))
-      const until = closed?.until
+      const until = closed ? closed.until : live?.room.isFull(message.priority) ? now + fullPause : null
       if (live && until && (first === null || until < first.until)) first = { live, until }
     }
     if (first === null) {

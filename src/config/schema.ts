@@ -135,7 +135,7 @@ export const provider = z.looseObject({
         .int()
         .min(1)
         .max(10_000)
-        .prefault(120)
+        .prefault(150)
         .describe(
           'Calls under way at once, of the 200 that the gateway makes at once; of straight-to-MX mail a quarter of it for one domain',
         ),

@@ -45,7 +45,7 @@ const standing = new Map(
         adapter: (number % 2 === 0 ? postmark : smtp) as unknown as Adapter,
         options: {},
         cost: { perThousand: number },
-        limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, inFlight: 120 },
+        limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, inFlight: 150 },
         timeout: 30_000,
         breaker: { failures: 5, open: 30_000, probes: 1 },
         labels: ['eu'],

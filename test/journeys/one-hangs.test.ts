@@ -34,7 +34,7 @@ routes:
     const { recipients } = await gateway.until(waits, 'deferred')
     assert.deepEqual(recipients[0].attempts, [])
     const { events } = (await gateway.get(`/v1/messages/${waits}`)).body
-    assert.match(events.at(-1).detail, /slow: has (3|as many) calls under way, as many as it may have/)
+    assert.match(events.at(-1).detail, /slow: has as many calls under way as it may have/)
     assert.equal(slow.calls, 3)
   } finally {
     await slow.close()
