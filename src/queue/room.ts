@@ -19,11 +19,10 @@ export interface RoomSettings {
 const hostShare = 4
 /** The last places are kept from all but the highest priority, so that newsletters that hang leave room for a code. */
 const lowerShare = 0.9
-/**
- * Where calls end and others begin, a place is free in a moment, and mail waits for it. Where none ended for this long they hang, and
- * nobody waits for them.
- */
-const patience = 100
+/** Where calls end and others begin, a place is free in a moment, and mail waits for it so long. */
+const patience = 1_000
+/** Where none ended for this long they hang, and nobody waits for them. */
+const hangs = 250
 /** How long mail is put off where they hang: as long as they have hung already, within these. */
 const pause = { least: 250, most: 5_000 }
 
@@ -52,7 +51,7 @@ export class Room {
   /** Why mail must wait though the provider is in use: too many calls are under way, or others were before it. */
   crowded(messageId: string, priority: Priority, now: number): { reason: string; until: number } | null {
     const hung = this.#places.isFull(priority) ? now - this.#moved : 0
-    if (hung >= patience) {
+    if (hung >= hangs) {
       const until = now + Math.min(Math.max(hung, pause.least), pause.most)
       return { reason: 'has as many calls under way as it may have at once', until }
     }
@@ -69,7 +68,7 @@ export class Room {
     const host = byHost ? domain : ''
     const here = this.#byHost.get(host) ?? 0
     if (byHost && here >= Math.ceil(inFlight / hostShare)) return null
-    if (this.#places.isFull(priority) && clock() - this.#moved >= patience) return null
+    if (this.#places.isFull(priority) && clock() - this.#moved >= hangs) return null
     this.#byHost.set(host, here + 1)
     const leavePlace = await this.#places.enter(priority, Math.min(within ?? patience, patience))
     if (!leavePlace) return this.#leftHost(host)

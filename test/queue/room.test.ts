@@ -19,7 +19,7 @@ test('so many under way and no more, and a place is free when one has ended', as
   leave[0]!()
   assert.notEqual(await next, null)
   assert.equal(await there.enter('high', 'a.test', 1), null)
-  now += 200
+  now += 250
   assert.equal(await there.enter('high', 'a.test', null), null)
   assert.match(there.crowded('msg_x', 'normal', now)!.reason, /has as many calls under way/)
   leave[1]!()
@@ -38,7 +38,7 @@ test('the last places are for the highest priority', async () => {
 test('the longer they hang, the longer the wait, within bounds', async () => {
   const there = room({ inFlight: 1 })
   await there.enter('normal', 'a.test', null)
-  const waits = [50, 200, 1_000, 90_000].map((hung) => {
+  const waits = [50, 250, 1_000, 90_000].map((hung) => {
     const until = there.crowded('msg_x', 'normal', now + hung)?.until
     return until === undefined ? null : until - now - hung
   })
