@@ -2,7 +2,7 @@
  * Elastic Email: its API v4, JSON over HTTP. No idempotency key, no search by an id of ours; inline images have no Content-ID there,
  * and our own Message-ID is not sent, for nothing says that it would be kept.
  * https://elasticemail.com/developers/api-documentation/rest-api and https://help.elasticemail.com/en/articles/4804685-notification-settings
- * Unverified: the words of its errors (there are no codes); more than one reply-to address; how many recipients a call may have;
+ * Unverified: the words of its errors (there are no codes); how many recipients a call may have;
  * what its newer webhooks sign, so that the address bears the secret.
  */
 import { z } from 'zod'
@@ -16,24 +16,24 @@ import {
 } from '../src/mail/adapter.ts'
 import { formatMailbox } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
-import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
-import { byOffset, listed, suppression } from '../src/mail/listing.ts'
+import { headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, byOffset, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
-import { secretInAddress } from '../src/mail/signature.ts'
+import { bySecretInAddress } from '../src/mail/signature.ts'
 import {
   type HookCall,
   hookObjects,
   hookText,
-  instant,
   keyOf,
   line,
   ourId,
   type ProviderEvent,
   type ProviderEventType,
   text,
+  utc,
   type Webhook,
 } from '../src/mail/webhook.ts'
 
@@ -47,10 +47,8 @@ type Options = z.infer<typeof options>
 
 const webhook: Webhook<{ webhookSecret?: string | undefined }> = {
   tells: ['delivered', 'bounced', 'rejected', 'opened', 'clicked', 'complained', 'unsubscribed'],
-  secrets: ['webhookSecret'],
   setup: 'Settings, Notifications: choose every event',
-  inAddress: true,
-  verify: (call, { webhookSecret }) => secretInAddress(call, webhookSecret),
+  ...bySecretInAddress,
   read,
   // The address is tried by a GET that tells nothing, which must be answered 200.
   answer: (call) => (call.method !== 'POST' && !fieldsOf(call.query).has('status') ? { status: 200 } : null),
@@ -68,6 +66,7 @@ export default adapter<Options>({
     maxBytes: 20_000_000,
     // No number is published for it.
     maxRecipients: 50,
+    maxReplyTo: 1,
     attachments: true,
     inline: false,
     headersRefused,
@@ -120,7 +119,7 @@ function email(handoff: Handoff): Record<string, unknown> {
     },
     Content: {
       From: formatMailbox(parts.from),
-      ...(parts.replyTo.length > 0 ? { ReplyTo: parts.replyTo.map(formatMailbox).join(', ') } : {}),
+      ...(parts.replyTo[0] ? { ReplyTo: formatMailbox(parts.replyTo[0]) } : {}),
       Subject: parts.subject || ' ',
       Body: [
         ...(parts.html ? [body('HTML', parts.html)] : []),
@@ -201,7 +200,7 @@ function read(call: HookCall): ProviderEvent[] {
       recipient: to,
       messageId: ourId(fields.get('postback')),
       providerMessageId: id,
-      key: keyOf(type, id ?? fields.get('transaction'), to, date, target).slice(0, 500),
+      key: keyOf(type, id ?? fields.get('transaction'), to, date, target),
       detail: line(type === 'bounced' || type === 'complained' ? category : null, target),
     }
   })
@@ -222,13 +221,6 @@ function fieldsOf(pairs: Iterable<[string, string]>): Map<string, string> {
   return new Map(Array.from(pairs, ([name, value]) => [name.toLowerCase(), value]))
 }
 
-/** Times are in UTC, and do not say so. */
-function utc(date: string | undefined): number | null {
-  const given = text(date)
-  if (given === null || /^\d+$|(z|utc|gmt|[+-]\d\d:?\d\d)$/i.test(given)) return instant(given)
-  return instant(given + (/\dT\d/.test(given) ? 'Z' : ' UTC'))
-}
-
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const lists = [
     ['bounces', 'bounce'],
@@ -236,9 +228,8 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
     ['unsubscribes', 'unsubscribe'],
   ] as const
   for (const [list, reason] of lists) {
-    const address = `${options.baseUrl.replace(/\/+$/, '')}/v4/suppressions/${list}`
-    const entries = byOffset(100, (query) => listed(fetch, `${address}?${query}`, authorization(options)))
-    for await (const entry of entries)
-      yield* suppression(entry.Email, reason, utc(text(entry.DateUpdated) ?? undefined))
+    const address = under(options.baseUrl, `/v4/suppressions/${list}`)
+    const entries = byOffset(100, (query) => ask(fetch, `${address}?${query}`, authorization(options)))
+    for await (const entry of entries) yield* suppression(entry.Email, reason, utc(entry.DateUpdated))
   }
 }

@@ -8,7 +8,7 @@ import Mailgun from 'mailgun.js'
 import type { Interfaces, MailgunMessageData } from 'mailgun.js/definitions'
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
@@ -20,16 +20,17 @@ import {
   retryAfter,
   wait,
 } from '../src/mail/answer.ts'
-import { listed, listOf, suppression } from '../src/mail/listing.ts'
+import { isInline, under } from '../src/mail/asking.ts'
+import { bounceOf } from '../src/mail/bounce.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same, timely } from '../src/mail/signature.ts'
 import {
   bareId,
-  bounceByStatus,
   type HookCall,
   hookObjects,
   instant,
@@ -134,7 +135,7 @@ export default adapter<Options>({
       ...smtpSettings('smtp.mailgun.org'),
       host: hostName.default('smtp.mailgun.org').describe('The server; domains in the EU have smtp.eu.mailgun.org'),
     }),
-    features: { maxBytes: 25_000_000, maxRecipients: 1000, headersRefused: [/^x-mailgun-/] },
+    features: { maxBytes: 25_000_000, maxRecipients: 1000, maxTags: 10, headersRefused: [/^x-mailgun-/] },
     login: ({ user, pass }) => ({ user, pass }),
     headers: (handoff) => [
       ['X-Mailgun-Variables', metadataJson(handoff)],
@@ -171,7 +172,7 @@ function client(options: Options, fetch: Fetch): Interfaces.IMailgunClient {
 }
 
 function base({ baseUrl, region }: Options): string {
-  return (baseUrl ?? hosts[region ?? 'us']).replace(/\/+$/, '')
+  return under(baseUrl ?? hosts[region ?? 'us'])
 }
 
 function authorization({ apiKey }: Options) {
@@ -210,7 +211,7 @@ function form(handoff: Handoff, parts: Parts): MailgunMessageData {
 function headers(parts: Parts): Record<string, string[]> {
   const fields: Record<string, string[]> = {}
   for (const [name, value] of parts.headers) fields[`h:${name}`] = [...(fields[`h:${name}`] ?? []), value]
-  if (parts.replyTo.length > 0) fields['h:Reply-To'] = [parts.replyTo.map(formatMailbox).join(', ')]
+  if (parts.replyTo.length > 0) fields['h:Reply-To'] = [formatMailboxes(parts.replyTo)]
   return fields
 }
 
@@ -222,10 +223,6 @@ function marks(message: Message): Record<string, string | string[]> {
     'v:waypost': message.id,
     ...(message.tags.length > 0 ? { 'o:tag': message.tags } : {}),
   }
-}
-
-function isInline(file: Parts['attachments'][number]): boolean {
-  return file.inline && file.contentId !== undefined && file.contentId !== ''
 }
 
 function upload(file: Parts['attachments'][number], name: string): File {
@@ -292,7 +289,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(object(event['user-variables'])?.waypost),
       providerMessageId: bareId(headers?.['message-id']),
       // An id is of its day alone, and the token of a call is another when it is made again.
-      key: keyOf(event.id, event.event, event.timestamp, event.recipient).slice(0, 500),
+      key: keyOf(event.id, event.event, event.timestamp, event.recipient),
       detail: line(
         event.reason,
         status?.code,
@@ -329,7 +326,7 @@ function failed(event: Record<string, unknown>): Pick<ProviderEvent, 'type' | 'b
   if (/^suppress-/.test(text(event.reason) ?? '') || [605, 606, 607].includes(code)) return { type: 'suppressed' }
   if (code === 625) return { type: 'rejected' }
   if (event.reason === 'old' || code === 602) return { type: 'bounced', bounce: 'soft' }
-  return { type: 'bounced', bounce: bounceByStatus(text(status?.['enhanced-code'])) }
+  return { type: 'bounced', bounce: bounceOf(text(status?.['enhanced-code'])) }
 }
 
 /** The domain's lists. An unsubscription from some tags leaves the rest of our mail welcome. */
@@ -352,7 +349,7 @@ async function* entries(address: string, headers: Record<string, string>, fetch:
   let query = '?limit=1000'
   for (const seen = new Set<string>(); !seen.has(query); ) {
     seen.add(query)
-    const page = object(await listed(fetch, address + query, headers))
+    const page = object(await ask(fetch, address + query, headers))
     const items = listOf(page?.items)
     yield* items
     const next = text(object(page?.paging)?.next)

@@ -6,21 +6,22 @@
 import { ServerClient } from 'postmark'
 import { z } from 'zod'
 import { adapter, type Fetch, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
-import { formatMailbox } from '../src/mail/address.ts'
+import { formatMailbox, formatMailboxes } from '../src/mail/address.ts'
 import {
   addressesIn,
   byStatus,
   deferred,
   everyone,
   jsonObject,
+  onList,
   refusedRecipients,
   rejected,
 } from '../src/mail/answer.ts'
-import { partsOf } from '../src/mail/asking.ts'
-import { listed, listOf, suppression } from '../src/mail/listing.ts'
-import type { Message, Parts } from '../src/mail/message.ts'
+import { partsOf, under } from '../src/mail/asking.ts'
+import type { Message } from '../src/mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, hostName, smtpSettings } from '../src/mail/settings.ts'
 import { basicCredentials } from '../src/mail/signature.ts'
@@ -132,15 +133,12 @@ export default adapter<Options>({
         .default('smtp.postmarkapp.com')
         .describe('The server; broadcast streams have smtp-broadcasts.postmarkapp.com'),
     }),
-    features: { maxBytes: 10_000_000, maxRecipients: 50, headersRefused: [/^x-pm-/] },
+    features: { maxBytes: 10_000_000, maxRecipients: 50, maxTags: 1, headersRefused: [/^x-pm-/] },
     login: ({ serverToken }) => ({ user: serverToken, pass: serverToken }),
     headers: ({ message }, { messageStream }) => [
       ['X-PM-Message-Stream', messageStream],
       ['X-PM-KeepID', 'true'],
-      ...message.tags
-        .filter(ascii)
-        .slice(0, 1)
-        .map((tag) => ['X-PM-Tag', tag.slice(0, 900)] as const),
+      ...message.tags.filter(ascii).map((tag) => ['X-PM-Tag', tag.slice(0, 900)] as const),
       ...Object.entries(metadata(message))
         .filter(([key, value]) => /^[\w-]+$/.test(key) && ascii(value))
         .map(([key, value]) => [`X-PM-Metadata-${key}`, value] as const),
@@ -169,13 +167,12 @@ function client(options: Options, fetch: Fetch, timeout: number): ServerClient {
 function email(handoff: Handoff, options: Options) {
   const parts = partsOf(handoff)
   const { to, cc, bcc } = roles(handoff, parts)
-  const list = (mailboxes: Parts['to']) => mailboxes.map(formatMailbox).join(', ')
   return {
     From: formatMailbox(parts.from),
-    To: list(to),
-    ...(cc.length > 0 ? { Cc: list(cc) } : {}),
-    ...(bcc.length > 0 ? { Bcc: list(bcc) } : {}),
-    ...(parts.replyTo.length > 0 ? { ReplyTo: list(parts.replyTo) } : {}),
+    To: formatMailboxes(to),
+    ...(cc.length > 0 ? { Cc: formatMailboxes(cc) } : {}),
+    ...(bcc.length > 0 ? { Bcc: formatMailboxes(bcc) } : {}),
+    ...(parts.replyTo.length > 0 ? { ReplyTo: formatMailboxes(parts.replyTo) } : {}),
     Subject: parts.subject,
     ...(parts.html ? { HtmlBody: parts.html } : {}),
     ...(parts.text || !parts.html ? { TextBody: parts.text || ' ' } : {}),
@@ -216,7 +213,8 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
   // A delayed acceptance comes without an ErrorCode.
   if (answer.status < 300 && typeof body?.MessageID === 'string' && (code ?? 0) === 0) {
     const accepted = forAll(emails, { kind: 'accepted', providerMessageId: body.MessageID })
-    const said = diagnostic('200/406', message)
+    // Inactive for a hard bounce, a complaint or by hand: it does not say for which.
+    const said = onList(diagnostic('200/406', message))
     for (const email of inactive(message, emails)) accepted.set(email, rejected('recipient', said))
     return accepted
   }
@@ -234,7 +232,9 @@ function byCode(handoff: Handoff, code: number, message: string, said: ReturnTyp
   if (code === 406) {
     // Every recipient is inactive, and so says the list.
     const named = inactive(message, emails)
-    return named.length === 0 ? all(rejected('recipient', said)) : refusedRecipients(handoff.recipients, named, said)
+    return named.length === 0
+      ? all(rejected('recipient', onList(said)))
+      : refusedRecipients(handoff.recipients, named, onList(said))
   }
   if (code === 300 && /^(Invalid|Error parsing) '(To|Cc|Bcc)'/.test(message)) {
     return refusedRecipients(handoff.recipients, addressesIn(message), said)
@@ -289,10 +289,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(object(event.Metadata)?.waypost),
       providerMessageId: text(event.MessageID),
       // Only bounces and complaints are numbered.
-      key: keyOf(event.RecordType, text(event.ID) ?? keyOf(event.MessageID, recipient, time, event.OriginalLink)).slice(
-        0,
-        500,
-      ),
+      key: keyOf(event.RecordType, text(event.ID) ?? keyOf(event.MessageID, recipient, time, event.OriginalLink)),
       detail: line(event.Name, event.Details ?? event.Description, event.OriginalLink),
     }
   })
@@ -323,8 +320,8 @@ const reasons: Record<string, SuppressionReason> = { HardBounce: 'bounce', SpamC
 /** Those of our message stream. https://postmarkapp.com/developer/api/suppressions-api */
 async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<VendorSuppression> {
   const stream = encodeURIComponent(options.messageStream)
-  const address = `${options.baseUrl.replace(/\/+$/, '')}/message-streams/${stream}/suppressions/dump`
-  const dump = object(await listed(fetch, address, { 'x-postmark-server-token': options.serverToken }))
+  const address = under(options.baseUrl, `/message-streams/${stream}/suppressions/dump`)
+  const dump = object(await ask(fetch, address, { 'x-postmark-server-token': options.serverToken }))
   for (const { EmailAddress, SuppressionReason, Origin, CreatedAt } of listOf(dump?.Suppressions)) {
     const asked = Origin === 'Recipient' ? 'unsubscribe' : 'manual'
     yield* suppression(EmailAddress, reasons[text(SuppressionReason) ?? ''] ?? asked, CreatedAt)

@@ -14,9 +14,11 @@ import {
   jsonObject,
   refusedRecipients,
   rejected,
-  wait,
+  waitAsked,
+  withWords,
 } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
@@ -127,7 +129,7 @@ function email(handoff: Handoff): Record<string, unknown> {
 function tags(message: Message): { name: string; value: string }[] {
   return [
     { name: 'waypost', value: message.id },
-    ...message.tags.slice(0, 49).map((tag, index) => ({
+    ...message.tags.map((tag, index) => ({
       name: index === 0 ? 'tag' : `tag_${index + 1}`,
       value: tag.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 256) || '_',
     })),
@@ -159,9 +161,9 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
       return all(rejected('account', said))
     case 'daily_quota_exceeded':
     case 'monthly_quota_exceeded':
-      return all(deferred('account', said, waitAsked(answer)))
+      return all(deferred('account', said, waitAsked(answer.headers, 'ratelimit-reset')))
     case 'rate_limit_exceeded':
-      return all(deferred('provider', said, waitAsked(answer)))
+      return all(deferred('provider', said, waitAsked(answer.headers, 'ratelimit-reset')))
     case 'concurrent_idempotent_requests':
       return all(deferred('provider', said, 1_000))
     default:
@@ -171,15 +173,6 @@ function outcomes(handoff: Handoff, answer: HttpAnswer): Outcomes {
 
 const invalidInput = new Set(['validation_error', 'missing_required_field', 'invalid_parameter'])
 const notReady = /domain is not verified|verify (a|your) domain|testing emails/i
-
-function waitAsked({ headers }: HttpAnswer): number | undefined {
-  const seconds = Number(headers['retry-after'] ?? headers['ratelimit-reset'] ?? Number.NaN)
-  return Number.isNaN(seconds) ? undefined : wait(seconds * 1000)
-}
-
-function withWords(outcome: Outcome, said: ReturnType<typeof diagnostic>): Outcome {
-  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
-}
 
 const types: Record<string, ProviderEventType> = {
   'email.sent': 'accepted',
@@ -208,7 +201,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(object(data.tags)?.waypost),
       providerMessageId: text(data.email_id),
       key: keyOf(call.headers['svix-id'] ?? call.headers['webhook-id'], recipient),
-      ...(type === 'bounced' ? { bounce: bounce?.type === 'Permanent' ? ('hard' as const) : ('soft' as const) } : {}),
+      ...(type === 'bounced' ? { bounce: kindOf(bounce) } : {}),
       detail: line(
         bounce?.subType,
         bounce?.message,
@@ -218,4 +211,10 @@ function read(call: HookCall): ProviderEvent[] {
       ),
     }))
   })
+}
+
+/** "Permanent" is every refusal for good, so that the reply has the first word. */
+function kindOf(bounce: Record<string, unknown> | null): Bounce {
+  if (bounce?.type !== 'Permanent') return 'soft'
+  return bounceOf(line(...[bounce.diagnosticCode].flat()), 'hard')
 }

@@ -17,16 +17,15 @@ import {
   retryAfter,
   wait,
 } from '../src/mail/answer.ts'
-import { bareType, emailAndName, headerObject, partsOf } from '../src/mail/asking.ts'
-import { byOffset, listed, suppression } from '../src/mail/listing.ts'
+import { bareType, emailAndName, headerObject, partsOf, under } from '../src/mail/asking.ts'
+import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { roles } from '../src/mail/roles.ts'
+import { ask, byOffset, suppression } from '../src/mail/question.ts'
+import { recipientAt, roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { ecdsa, joined, timely } from '../src/mail/signature.ts'
-import { enhancedStatus } from '../src/mail/status.ts'
 import {
-  bounceByStatus,
   type HookCall,
   hookObjects,
   instant,
@@ -123,7 +122,12 @@ export default adapter<Options>({
       ...smtpSettings('smtp.sendgrid.net'),
       host: hostName.default('smtp.sendgrid.net').describe('The server; EU subusers have smtp.eu.sendgrid.net'),
     }),
-    features: { maxBytes: 30_000_000, maxRecipients: 1000, headersRefused: ['x-sg-id', 'x-sg-eid', 'x-smtpapi'] },
+    features: {
+      maxBytes: 30_000_000,
+      maxRecipients: 1000,
+      maxTags: 10,
+      headersRefused: ['x-sg-id', 'x-sg-eid', 'x-smtpapi'],
+    },
     // Literally so, for everyone.
     login: ({ apiKey }) => ({ user: 'apikey', pass: apiKey }),
     headers: ({ message: { id, tags, metadata } }) => [
@@ -149,7 +153,7 @@ function client(options: Options, fetch: Fetch) {
 }
 
 function base({ baseUrl, region }: Options): string {
-  return (baseUrl ?? hosts[region ?? 'global']).replace(/\/+$/, '')
+  return under(baseUrl ?? hosts[region ?? 'global'])
 }
 
 function authorization({ apiKey }: Options) {
@@ -192,9 +196,9 @@ function email(handoff: Handoff): Parameters<typeof sendgrid.send>[0] {
   }
 }
 
-/** Each once, and ten of them, as it must be. */
+/** Each once, as it must be. */
 function categories(tags: readonly string[]): string[] {
-  return [...new Set(tags.map((tag) => tag.slice(0, 255)))].slice(0, 10)
+  return [...new Set(tags.map((tag) => tag.slice(0, 255)))]
 }
 
 interface Complaint {
@@ -242,12 +246,8 @@ const recipientField = /^personalizations\.0\.(to|cc|bcc)\.(\d+)(\.|$)/
 
 /** Whose place in our own request the fields name. */
 function culprits(handoff: Handoff, fields: readonly string[]): string[] {
-  if (handoff.content.form !== 'parts') return []
-  const asked = roles(handoff, handoff.content.parts)
-  return fields.flatMap((field) => {
-    const [, role, index] = recipientField.exec(field) ?? []
-    return asked[role as keyof typeof asked]?.[Number(index)]?.email ?? []
-  })
+  const named = fields.map((field) => recipientField.exec(field) ?? [])
+  return named.map(([, list, place]) => recipientAt(handoff, list, place)).filter((email) => email !== null)
 }
 
 /** `X-RateLimit-Reset` is a time in unix seconds. */
@@ -286,7 +286,7 @@ function read(call: HookCall): ProviderEvent[] {
       messageId: ourId(event.waypost),
       providerMessageId: messageIdOf(event.sg_message_id),
       key: keyOf(text(event.sg_event_id) ?? keyOf(event.event, event.sg_message_id, event.email, event.timestamp)),
-      ...(known === 'bounced' ? { bounce: bounceOf(event) } : {}),
+      ...(known === 'bounced' ? { bounce: bounce(event) } : {}),
       detail: line(event.reason, event.response, event.url),
     }
   })
@@ -302,7 +302,7 @@ function messageIdOf(value: unknown): string | null {
  * By SendGrid's own class where it gives one. Type `blocked` is about the message or its sender, and puts nobody on a list.
  * https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
  */
-function bounceOf(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
+function bounce(event: Record<string, unknown>): Bounce {
   const blocked = event.type === 'blocked'
   switch (text(event.bounce_classification)) {
     case 'Invalid Address':
@@ -316,10 +316,7 @@ function bounceOf(event: Record<string, unknown>): 'hard' | 'soft' | 'block' {
     case 'Frequency or Volume Too High':
       return 'block'
   }
-  const status = text(event.status)
-  return blocked
-    ? 'block'
-    : bounceByStatus(/^\d\.\d+\.\d+$/.test(status ?? '') ? status : enhancedStatus(line(event.reason) ?? ''))
+  return blocked ? 'block' : bounceOf(line(event.status, event.reason))
 }
 
 /** Those that were blocked are left out: SendGrid goes on mailing them. */
@@ -332,7 +329,7 @@ async function* suppressions(options: Options, fetch: Fetch): AsyncGenerator<Ven
   ] as const
   for (const [list, reason] of lists) {
     const address = `${base(options)}/v3/suppression/${list}`
-    const entries = byOffset(500, (query) => listed(fetch, `${address}?${query}`, authorization(options)))
+    const entries = byOffset(500, (query) => ask(fetch, `${address}?${query}`, authorization(options)))
     for await (const entry of entries) yield* suppression(entry.email, reason, entry.created)
   }
 }

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { type Alert, type Alerts, createAlerts, postAlert } from './alert.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Turn } from './standing.ts'
+import type { Turn } from './turns.ts'
 
 export interface Alarm {
   turned: Turn
@@ -62,11 +62,11 @@ export function createAlarm(alerts: Alerts, clock: () => number, tolerated: () =
   /** How many unknowns were held when it was last said, or when it began. */
   let spokenOf = 0
   return {
-    turned(provider, what, breaker) {
+    turned(provider, what, about) {
       if (what === 'open') {
         alerts.over('breaker closed', provider)
-        const until = breaker ? `, not before ${new Date(breaker.openUntil).toISOString()}` : ''
-        const detail = `${provider} is out of use until it proves itself${until}: ${breaker?.reason ?? ''}`
+        const until = about?.until ? `, not before ${new Date(about.until).toISOString()}` : ''
+        const detail = `${provider} is out of use until it proves itself${until}: ${about?.reason ?? ''}`
         alerts.alert({ kind: 'breaker opened', provider, detail, at: clock() })
       } else if (what === 'closed' && alerts.over('breaker opened', provider)) {
         alerts.alert({ kind: 'breaker closed', provider, detail: `${provider} is back in use`, at: clock() })

@@ -3,14 +3,14 @@
  * said once until it is over, and never more often than every quarter of an hour; nothing of it ever holds mail up.
  */
 
-export const alertKinds = [
+const alertKinds = [
   'breaker opened',
   'breaker closed',
   'no provider left',
   'unknown growing',
   'credentials refused',
 ] as const
-export type AlertKind = (typeof alertKinds)[number]
+type AlertKind = (typeof alertKinds)[number]
 
 export interface Alert {
   kind: AlertKind

@@ -9,6 +9,7 @@ import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
 import { suppressing } from './accept/suppressions.ts'
+import { webhooking } from './accept/webhooks.ts'
 
 export interface AppParts extends HttpParts {
   /** What takes vendors' events in. */
@@ -32,6 +33,7 @@ export function app(parts: AppParts): Hono {
   operating(http, parts)
   suppressing(http, parts)
   hooking(http, parts)
+  webhooking(http, parts)
 
   http.on(
     {

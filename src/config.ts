@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
 import { type Fault, readText } from './config/document.ts'
+import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
 import { type Listeners, readListeners } from './config/listeners.ts'
 import { type Finding, findings, type Path, words } from './config/problems.ts'
@@ -12,6 +13,7 @@ import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
 import type { Listen } from './config/units.ts'
 import type { Adapters } from './mail/adapter.ts'
+import type { Exporter, Exporters } from './mail/exporter.ts'
 import type { Provider } from './mail/provider.ts'
 import type { Policy, Rule } from './route/policy.ts'
 
@@ -23,6 +25,9 @@ export interface Config extends Listeners {
   /** Ended messages are deleted this many milliseconds after acceptance. */
   keep: number
   keys: Key[]
+  /** `allowPrivate`: events may go out to addresses of our own network, and by plain HTTP. */
+  webhooks: { allowPrivate: boolean }
+  exports: { exporter: Exporter; options: unknown }[]
   /** Where alerts are posted, and how many held unknowns are nothing to tell of. */
   alerts: { url: string | null; unknowns: number }
   /** By name; without a prototype. */
@@ -46,6 +51,8 @@ export interface ConfigSources {
   file: string
   env: Readonly<Record<string, string | undefined>>
   adapters: Adapters
+  /** None where they are left out. */
+  exporters?: Exporters
   /** Answers the text of a file that the config names, or throws. Without it such files are problems. */
   readFile?: (path: string) => string
 }
@@ -86,6 +93,12 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const providers = (await Promise.all(read)).filter((one) => one !== null)
   const names = providersGiven.map(([name]) => name)
 
+  const exportsGiven = Object.entries(mapping(given.exports))
+  const exporters = sources.exporters ?? new Map()
+  const exported = await Promise.all(
+    exportsGiven.map(([name, value]) => readExport(name, mapping(value), exporters, problem)),
+  )
+
   // Where the shape of one of these is wrong the defaults stand in, which can be blamed for nothing.
   const typesGiven = Object.entries(mapping(given.types)).map(([name, value]) => [
     name,
@@ -111,6 +124,8 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       store: { kind: 'sqlite', path: shape.data.store.slice('sqlite:'.length) },
       keep: shape.data.keep,
       keys,
+      webhooks: shape.data.webhooks,
+      exports: exported.filter((one) => one !== null),
       alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       types,
       providers,

@@ -3,22 +3,23 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff } from './mail/adapter.ts'
+import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
+import { countsMinutes } from './queue/limits.ts'
 import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
-import { countsMinutes, type Standings } from './standing.ts'
+import type { Standings } from './standing.ts'
 import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
-import { attemptEnd } from './track/settle.ts'
+import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
 
 export interface DeliveryParts {
   store: Store
@@ -60,6 +61,8 @@ export class Delivery {
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
   #leasedUntil: number
+  /** Nobody but a provider that is shut or sick is left, see the plan. */
+  #lastResort = false
 
   constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
     this.#parts = parts
@@ -83,7 +86,8 @@ export class Delivery {
    */
   async send(recipients: Recipient[], planned: Planned): Promise<void> {
     const { standings, clock } = this.#parts
-    const { route, policy, candidates } = planned
+    const { route, policy, candidates, lastResort } = planned
+    this.#lastResort = lastResort
     const plan: StoredPlan = { route, policy, candidates, rejected: [...planned.rejected] }
     const avoid = [...this.#claim.avoid]
     let rest = recipients
@@ -109,7 +113,7 @@ export class Delivery {
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
       const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
-      const leave = await this.#enter(provider, rest, within())
+      const leave = await this.#enter(provider, rest, { within: within(), to: rest.map(({ email }) => email) })
       if (typeof leave === 'string') {
         plan.rejected.push({ provider: candidate.provider, reason: leave })
         openAt ??= clock()
@@ -178,13 +182,20 @@ export class Delivery {
     await this.#commit(this.#changes())
   }
 
-  /** Takes a place at a provider, and of its limits; why not, when there is none. */
-  async #enter(provider: Provider, recipients: readonly Recipient[], within: number | null) {
+  /**
+   * Takes a place at a provider, and of its limits; why not, when there is none.
+   * @param to the addresses at whose hosts the provider must be well; none when it is asked of what it may have taken
+   */
+  async #enter(
+    provider: Provider,
+    recipients: readonly Recipient[],
+    { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
+  ) {
     const { standings, clock } = this.#parts
     const { priority } = this.#message
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
-    const refused = standings.take(provider.name, recipients.length, clock())
+    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
     if (refused === null) return leave
     leave()
     return refused
@@ -257,12 +268,12 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      byMinute: countsMinutes(provider),
+      byMinute: countsMinutes(provider.limits),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const offer = Object.assign(this.#handoff(provider, recipients, timeout), { content })
-    const called = await standings.call(name, this.#message, async () => {
+    const make = async () => {
       try {
         return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
       } catch (error) {
@@ -270,7 +281,8 @@ export class Delivery {
         const reason = 'an error of our own ended the attempt; see the log'
         return forAll(emails, { kind: 'unknown', diagnostic: diagnostic('bug', reason) })
       }
-    })
+    }
+    const called = await standings.call(name, this.#message, make, { lastResort: this.#lastResort })
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
@@ -285,7 +297,7 @@ export class Delivery {
   ): Omit<Handoff, 'content' | 'signal'> {
     const message = this.#message
     return {
-      message,
+      message: withTags(message, provider.adapter.features),
       recipients,
       get idempotencyKey() {
         return idempotencyKey(message, provider.name, recipients)
@@ -308,7 +320,7 @@ export class Delivery {
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      const leave = content && (await this.#enter(provider, recipients, null))
+      const leave = content && (await this.#enter(provider, recipients))
       if (content && typeof leave === 'function') {
         const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
         if (!again) return
@@ -325,7 +337,10 @@ export class Delivery {
     const changes = this.#changes()
     const avoid: string[] = []
     const call = { ...this.#call(unknown.provider, made.end?.id ?? unknown.attempt, recipients, null, avoid), absent }
-    for (const recipient of recipients) changes.apply(recipient, made.outcomes?.get(recipient.email) ?? still, call)
+    for (const recipient of recipients) {
+      const answer = made.outcomes?.get(recipient.email) ?? still
+      changes.apply(recipient, ofTheFirst(answer), call)
+    }
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
     changes.keep = []
@@ -403,12 +418,4 @@ export class Delivery {
       }
     }
   }
-}
-
-/** The longest that any of the answers asked us to wait. */
-function longestWait(outcomes: Outcomes): number {
-  return Math.max(
-    0,
-    ...[...outcomes.values()].map((outcome) => ('retryAfter' in outcome ? (outcome.retryAfter ?? 0) : 0)),
-  )
 }

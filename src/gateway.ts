@@ -85,7 +85,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         hour: new Date(now).getUTCHours(),
       },
       labels: typeOf(message).labels,
-      standing: standings.forMessage(message, now),
+      standing: standings.forMessage(message, recipient, now),
       now,
     }
     const why = phase === 'sent' ? 'took it already' : 'may have taken it already: its answer never came'
@@ -230,10 +230,10 @@ export function createGateway(parts: GatewayParts): Gateway {
 }
 
 /** Two recipients with the same key travel together. */
-function planKey({ route, candidates }: Planned): string {
-  return JSON.stringify([route, candidates.map(({ provider }) => provider)])
+function planKey({ route, candidates, lastResort }: Planned): string {
+  return JSON.stringify([route, lastResort, candidates.map(({ provider }) => provider)])
 }
 
 function suppressedPlan(version: string): Planned {
-  return { route: 'suppressed', policy: version, candidates: [], rejected: [], waitUntil: null }
+  return { route: 'suppressed', policy: version, candidates: [], rejected: [], waitUntil: null, lastResort: false }
 }

@@ -3,7 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Alert } from './alert.ts'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { ProviderView } from './mail/provider.ts'
+import { type ProviderView, providerStates } from './mail/provider.ts'
+import { isKnown } from './route/cells.ts'
 import type { NewEvent } from './store/store.ts'
 
 export interface MetricsSources {
@@ -25,13 +26,13 @@ export interface Metrics {
   attempt(provider: string, outcomes: Outcomes, latencyMs: number): void
   /** A call from a vendor: what became of its events, or why it was refused. */
   hook(provider: string, what: Record<'fresh' | 'known' | 'parked', number> | { refused: string }): void
+  /** Webhooks told, by what came of it. */
+  notices(result: string, count: number): void
   /** A recipient's mail went on, or was found to have been taken, though this provider may have, or had, taken it too. */
   twice(certainty: 'possible' | 'confirmed', provider: string): void
   alert(alert: Pick<Alert, 'kind' | 'provider'>): void
   text(): Promise<string>
 }
-
-const states = ['ready', 'draining', 'open', 'probing', 'limited'] as const
 
 /** A registry of its own, so that two gateways in one process (tests) do not share counts. */
 export function createMetrics(sources: MetricsSources): Metrics {
@@ -82,6 +83,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     help: 'Time from handing over to the answer',
     labelNames: ['provider'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
+  const notices = new Counter({
+    name: 'waypost_notices_total',
+    help: 'Calls to webhooks by result: taken, failed (told again later), given_up, gone (410); and events dropped for their age',
+    labelNames: ['result'],
     registers,
   })
   new Gauge({
@@ -136,7 +143,39 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset()
       for (const { name, state } of providers()) {
-        for (const each of states) this.set({ provider: name, state: each }, each === state ? 1 : 0)
+        for (const each of providerStates) this.set({ provider: name, state: each }, each === state ? 1 : 0)
+      }
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_share',
+    help: 'The part of mail that the breaker of a provider lets go there: 0 while it is open, in steps up to 1 as mail comes back',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, share } of providers()) this.set({ provider: name }, share)
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_observed',
+    help: '1 while a breaker that only observes would keep mail away',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, observed } of providers()) this.set({ provider: name }, observed === null ? 0 : 1)
+    },
+  })
+  new Gauge({
+    name: 'waypost_provider_host_success',
+    help: 'Share of good answers at the mailbox hosts where a provider is passed over, of those known by name',
+    labelNames: ['provider', 'host'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, hosts } of providers()) {
+        for (const { host, success } of hosts) if (isKnown(host)) this.set({ provider: name, host }, success)
       }
     },
   })
@@ -155,6 +194,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       if ('refused' in what) return hooks.inc({ provider, result: what.refused })
       for (const [result, count] of Object.entries(what)) if (count > 0) hooks.inc({ provider, result }, count)
     },
+    notices: (result, count) => notices.inc({ result }, count),
     twice: (certainty, provider) => duplicates[certainty].inc({ provider }),
     alert: ({ kind, provider = '' }) => alerts.inc({ kind, provider }),
     text: () => registry.metrics(),

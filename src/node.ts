@@ -1,9 +1,8 @@
 /** The edge for one machine: node:sqlite, HTTP and SMTP listeners, the clock, signals and the config file. */
-import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
@@ -15,15 +14,18 @@ import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
+import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { createGateway } from './gateway.ts'
+import { Hosts } from './hosts.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
 import { createLog } from './log.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
 import { banner, forgetStart } from './ready.ts'
@@ -31,11 +33,12 @@ import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
-import { Standings, type Turn } from './standing.ts'
+import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { createInbound } from './track/inbound.ts'
-import { watchFile } from './watch-file.ts'
+import { type Turn, turnsIn } from './turns.ts'
+import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
 const concurrency = 200
@@ -46,16 +49,8 @@ const concurrency = 200
 const lease = 30 * 60_000
 /** How long a stop waits for what is in flight; with the time it takes to close everything it stays below 30 seconds. */
 const stopWithin = 25_000
-/** Free disk is looked at this often. */
-const diskCheck = 5_000
-const sweepEvery = 3_600_000
-/** Events that came before their mail was known are looked at this often. */
-const parkedCheck = 2_000
-/** How often what may need an alert is looked at. */
-const watchEvery = 2_000
-/** Messages deleted in one step: mail waits for no longer than that takes. */
-const sweepAtOnce = 100
-const keepKeys = 24 * 3_600_000
+/** A stop does not wait for webhooks that are slow: they are told again, under the same id. */
+const tellWithin = 5_000
 
 export interface Running {
   /** Where it listens. */
@@ -139,12 +134,31 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       if (changed) {
         log.info({ id, recipients: changed }, `message ${what} by hand`)
         if (what === 'cancel') metrics.canceled(changed)
+        out.wake(tenant)
       }
       return changed
+    },
+    async addWebhook(webhook, secret, most) {
+      const added = await opened.addWebhook(webhook, secret, most)
+      if (added) log.info({ webhook: webhook.id, tenant: webhook.tenant }, 'webhook added')
+      out.changed()
+      return added
+    },
+    async removeWebhook(id, tenant) {
+      const removed = await opened.removeWebhook(id, tenant)
+      if (removed) log.info({ webhook: id, tenant }, 'webhook deleted')
+      out.changed()
+      return removed
     },
   }
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
+  const dns = mailDns({ servers: [], allowPrivate: true })
+  const hosts = new Hosts(async (domain) => {
+    const found = await dns.exchangers(domain)
+    if (found.kind === 'unanswered') return undefined
+    return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
+  }, clock)
   /** Why the config file could not be taken over, while that is so. */
   let configProblem: string | null = null
   const metrics = createMetrics({
@@ -162,28 +176,30 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     unknowns: () => store.unknowns(),
     counted: metrics.alert,
   })
-  const standings = await Standings.open(store, clock, config.providers, (provider, what, breaker) => {
-    alarm.turned(provider, what, breaker)
+  const told = turnsIn(log)
+  const turned: Turn = (provider, what, about) => {
+    alarm.turned(provider, what, about)
     if (what === 'closed') gateway.hasten()
-    const detail = breaker && { reason: breaker.reason, until: new Date(breaker.openUntil).toISOString() }
-    log[what === 'open' || what === 'doubted' ? 'warn' : 'info']({ provider, ...detail }, `provider ${turns[what]}`)
-  })
+    told(provider, what, about)
+  }
+  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
 
   let stopping = false
-  let diskFull = false
+  let upkeep: Upkeep | undefined
   let smtpAddress = ''
   const broken = Promise.withResolvers<StoreUnavailable>()
   const closed = (): Refusal | null => {
     if (stopping) return new Refusal('stopping', 'This gateway is stopping. Try again in a moment.', { retryAfter: 5 })
-    if (diskFull)
+    if (upkeep?.diskFull())
       return new Refusal('full', 'The disk is nearly full. Nothing is taken in until there is room.', {
         retryAfter: 60,
       })
     return null
   }
 
-  const report = (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => {
+  const report = (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => {
     metrics.events(events)
+    out.wake(message.tenant)
     for (const { type, recipient, provider, providerMessageId, detail } of events) {
       log.info({ id: message.id, type, recipient, provider, providerMessageId, detail }, `message ${type}`)
     }
@@ -192,7 +208,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
-  const dns = mailDns({ servers: [], allowPrivate: true })
+  const out = outward({ store, clock, dice: Math.random, counted: metrics.notices, log, config: () => config })
   const gateway = createGateway({
     store,
     standings,
@@ -213,10 +229,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       const pattern = RE2JS.compile(source)
       return (text) => pattern.test(text)
     },
-    hostOf: async (domain) => {
-      const found = await dns.exchangers(domain)
-      return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
-    },
+    hostOf: (domain) => hosts.find(domain),
     wake: () => pump?.wake(),
   })
   const door = openDoor({
@@ -233,10 +246,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     provider: (name) => standings.provider(name),
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
     fetch: http.fetch(10_000),
-    heard(message, events) {
-      report(message, events)
-      for (const { type, provider } of events) if (type === 'delivered' && provider) standings.toldDelivery(provider)
-    },
+    heard: report,
+    news: (provider, news) => standings.heard(provider, news),
     duplicate: (provider) => metrics.twice('confirmed', provider),
     called(provider, what) {
       metrics.hook(provider, what)
@@ -250,6 +261,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     operations: gateway,
     metrics: metrics.text,
+    webhookRefusal: out.refusal,
     notReady: () => closed()?.message ?? null,
     clock,
     log,
@@ -270,7 +282,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   /** Everything that is open by now, the ways in first. */
   const close = async () => {
     // Until all has ended, who comes by HTTP hears 503 instead of meeting a closed door.
-    await Promise.all([pump?.stop(stopWithin), smtpServer?.close()])
+    await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), out.stop(tellWithin)])
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     alarm.close()
@@ -311,39 +323,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  const lookAgain = () =>
-    inbound
-      .lookAgain()
-      .catch((error) => log.error({ err: error }, 'events that wait for their mail could not be looked at'))
-  const timers = [
-    setInterval(() => void checkDisk(), diskCheck),
-    setInterval(() => void sweep(), sweepEvery),
-    setInterval(lookAgain, parkedCheck),
-    setInterval(() => void alarm.look(), watchEvery),
-  ]
-  const checkDisk = async () => {
-    const { bavail, bsize } = await statfs(dirname(path))
-    // Postfix's rule: room for one and a half of the largest message, and here for what is in flight besides.
-    const full = bavail * bsize < Math.max(1.5 * Math.max(config.http.maxSize, config.smtp.maxSize), 64 << 20)
-    if (full !== diskFull)
-      log[full ? 'error' : 'info'](
-        { freeBytes: bavail * bsize },
-        full ? 'disk nearly full: taking nothing in' : 'disk has room again',
-      )
-    diskFull = full
-  }
-  const sweep = async () => {
-    try {
-      const now = clock()
-      const before = { messages: now - config.keep, keys: now - keepKeys, limit: sweepAtOnce }
-      while (!stopping && (await store.sweep(before)) === sweepAtOnce);
-    } catch (error) {
-      log.error({ err: error }, 'sweep failed')
-    }
-  }
-  await checkDisk()
-  // One that never runs for an hour must forget, too.
-  void sweep()
+  upkeep = await startUpkeep({ store, inbound, alarm, path, config: () => config, clock, log })
+  await out.start()
   warn(loaded.warnings)
 
   const reload = async () => {
@@ -367,6 +348,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await standings.configure(providers)
     gateway.hasten()
     config = next.config
+    await out.configure()
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
     pump?.wake()
@@ -389,22 +371,13 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       stopping = true
       watched.close()
       process.off('SIGHUP', reloadNext)
-      for (const timer of timers) clearInterval(timer)
+      upkeep?.stop()
       await close()
     },
   }
 }
 
 const addresses = ({ http, smtp }: Config) => JSON.stringify([http.listen, smtp.listen, smtp.tlsListen])
-
-const turns: Record<Parameters<Turn>[1], string> = {
-  open: 'out of use: its breaker opened',
-  closed: 'back in use: its breaker closed',
-  drained: 'drained by an operator',
-  resumed: 'resumed by an operator',
-  doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
-  believed: 'takes mail again: its word about recipients is believed',
-}
 
 /** What a reload cannot change. */
 const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])

@@ -1,110 +1,79 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
+import type { Hosts } from './hosts.ts'
+import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
-import type { Outcomes } from './mail/outcome.ts'
-import type { HookView, Provider, ProviderView } from './mail/provider.ts'
-import { type Allowance, createAllowance, dayOf, minutesBefore, type Used } from './queue/limits.ts'
-import { Room } from './queue/room.ts'
-import { type Health, observe, unmeasured } from './route/health.ts'
+import { cutShort, type Outcomes } from './mail/outcome.ts'
+import type { Provider, ProviderView } from './mail/provider.ts'
+import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
+import { type Became, Cells, type SavedCells } from './route/cells.ts'
+import { observe, unmeasured } from './route/health.ts'
+import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
-import { type Breaker, createBreaker, type SavedBreaker, type Verdict } from './send/breaker.ts'
+import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
 import type { Store } from './store/store.ts'
-
-/** All of a provider that changes while the process runs. */
-interface Live {
-  provider: Provider
-  breaker: Breaker
-  allowance: Allowance
-  health: Health
-  drained: boolean
-  throttledUntil: number
-  /** Its word about recipients. A recipient's own MX has the last one, and is not asked about others. */
-  rejections: Rejections | null
-  /** From domains that it said are not verified there, and until when to believe it. */
-  notReady: Map<string, number>
-  inFlight: number
-  room: Room
-}
+import type { News } from './track/inbound.ts'
+import type { Turn } from './turns.ts'
+import { dueAgain, type Waiter } from './waiting.ts'
 
 /** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
 const identityMemory = 10 * 60_000
 /** Our own network gets this long to come back before anything is tried again. */
 const networkPause = 5_000
-/** While the one probe of a half-open breaker is under way. */
-const probePause = 1_000
+/** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
+const probeTime = 2 * 60_000
+/** Mail whose deferral was told, remembered for each provider. */
+const mostDeferred = 1_000
 
-/** Milliseconds between two that wait for the same opening, at least: so fast a backlog comes back. */
-const backlogPace = 1
-/** Where all places are taken, and calls end. */
-const fullPause = 100
-/** A little slower than the limit, so that who has waited finds room. */
-const limitPace = 1.02
-/** While there was no room where none was seen to lack: doubled each time, up to the most. */
-const noRoomPause = { first: 250, most: 15_000 }
-/** What is to wait, and where. */
-export interface Waiter {
-  message: Pick<Message, 'id' | 'from' | 'priority'>
-  recipients: number
-  /** Who might have taken it. */
-  providers: readonly string[]
-  /** How often in a row it waited before. */
-  waits: number
-  /** When somebody may take it, as far as is known. */
-  openAt: number
+export interface StandingParts {
+  store: Store
+  clock: () => number
+  /** In [0, 1). */
+  dice: () => number
+  hosts: Hosts
+  turned: Turn
 }
 
-/** Told when a provider goes out of use or comes back. */
-export type Turn = (
-  provider: string,
-  what: 'open' | 'closed' | 'drained' | 'resumed' | 'doubted' | 'believed',
-  breaker: SavedBreaker | null,
-) => void
-
 export class Standings {
-  readonly #store: Store
-  readonly #clock: () => number
-  readonly #turned: Turn
+  readonly #parts: StandingParts
   #live = new Map<string, Live>()
   #networkDownUntil = 0
-  /** Providers that have told of a delivery. */
-  readonly #telling = new Set<string>()
 
-  private constructor(store: Store, clock: () => number, turned: Turn) {
-    this.#store = store
-    this.#clock = clock
-    this.#turned = turned
+  private constructor(parts: StandingParts) {
+    this.#parts = parts
   }
 
-  /** Takes up what an earlier process left in the store: open breakers, drained providers, today's counts. */
-  static async open(
-    store: Store,
-    clock: () => number,
-    providers: readonly Provider[],
-    turned: Turn = () => {},
-  ): Promise<Standings> {
-    const standings = new Standings(store, clock, turned)
+  /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
+  static async open(parts: StandingParts, providers: readonly Provider[]): Promise<Standings> {
+    const standings = new Standings(parts)
     await standings.configure(providers)
     return standings
   }
 
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
-    const usage = await this.#store.usage(dayOf(this.#clock()))
-    const lastHour = await this.#lastHour(providers)
+    const { store, clock } = this.#parts
+    const now = clock()
+    const usage = await store.usage(dayOf(now))
+    const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
     const before = this.#live
     const live = new Map<string, Live>()
     for (const provider of providers) {
       const old = before.get(provider.name)
-      if ((await this.#store.state(`tells:${provider.name}`)) === true) this.#telling.add(provider.name)
-      const drained = (await this.#store.state(`drained:${provider.name}`)) === true
+      const drained = (await store.state(`drained:${provider.name}`)) === true
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
         old && sameSettings(old.provider, provider)
           ? old
-          : await this.#fresh(provider, usage, lastHour.get(provider.name) ?? [], drained, old !== undefined),
+          : await this.#fresh(
+              provider,
+              { today: usage[provider.name] ?? 0, lastHour: minutes?.get(provider.name) ?? [] },
+              drained,
+              old !== undefined,
+            ),
       )
     }
     this.#live = live
@@ -114,123 +83,127 @@ export class Standings {
   /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
   async #fresh(
     provider: Provider,
-    usage: Record<string, number>,
-    lastHour: readonly Used[],
+    used: { today: number; lastHour: Used[] },
     drained: boolean,
     changed: boolean,
   ): Promise<Live> {
-    const key = `breaker:${provider.name}`
-    if (changed) await this.#store.setState(key, null)
-    const saved = (await this.#store.state(key)) as SavedBreaker | null
+    const { store, clock, dice } = this.#parts
+    const { name } = provider
+    const keys = { breaker: `breaker:${name}`, cells: cellsKey(name) }
+    if (changed) for (const key of Object.values(keys)) await store.setState(key, null)
+    const saved = (await store.state(keys.breaker)) as SavedBreaker | null
+    const told = (await store.state(keys.cells)) as SavedHosts | null
     return {
       provider,
       // A breaker that cannot be saved still works; the store reports its own troubles.
-      breaker: createBreaker(provider.breaker, this.#clock, saved, (state) => {
-        this.#turned(provider.name, state === null ? 'closed' : 'open', state)
-        this.#store.setState(key, state).catch(() => {})
-      }),
-      allowance: createAllowance(provider.limits, usage[provider.name] ?? 0, this.#clock(), lastHour),
+      breaker: createBreaker(
+        provider.breaker,
+        clock,
+        saved,
+        (state) => {
+          const { reason, openUntil, closedAt } = state
+          const what = closedAt === undefined ? 'open' : 'close'
+          const turn = provider.breaker.observe ? (`would ${what}` as const) : what === 'open' ? 'open' : 'closed'
+          this.#parts.turned(name, turn, what === 'open' ? { reason, until: openUntil } : null)
+          store.setState(keys.breaker, state).catch(() => {})
+        },
+        dice,
+      ),
+      allowance: createAllowance(provider.limits, used.today, clock(), used.lastHour),
       health: unmeasured,
+      cells: new Cells(told?.cells),
+      overdue: new Overdue(told?.tells),
+      deferred: new Set(),
       drained,
       throttledUntil: 0,
+      unusable: false,
       rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
       inFlight: 0,
-      room: new Room({
-        // What is kept here cannot hang.
-        inFlight: provider.adapter.send.kind === 'keep' ? Number.POSITIVE_INFINITY : provider.limits.inFlight,
-        connections: connectionsTo(provider),
-        byHost: provider.adapter.send.kind === 'mx',
-        clock: this.#clock,
-      }),
+      lastResorts: 0,
+      room: roomAt(provider, clock),
     }
-  }
-
-  /** What went in the last hour, for those whose limits ask for it. */
-  async #lastHour(providers: readonly Provider[]): Promise<Map<string, Used[]>> {
-    const used = new Map<string, Used[]>()
-    if (!providers.some(countsMinutes)) return used
-    for (const { minute, end } of minutesBefore(this.#clock())) {
-      for (const [name, count] of Object.entries(await this.#store.usage(minute))) {
-        used.set(name, [...(used.get(name) ?? []), { at: end, count }])
-      }
-    }
-    return used
   }
 
   provider(name: string): Provider | undefined {
     return this.#live.get(name)?.provider
   }
 
-  /** What planning may know, for one message. */
-  forMessage(message: Pick<Message, 'id' | 'from' | 'priority'>, now: number): ReadonlyMap<string, Standing> {
-    const domain = domainOf(message.from.email)
+  /** What planning may know, for one recipient of a message. */
+  forMessage(
+    message: Pick<Message, 'id' | 'from' | 'type' | 'priority'>,
+    recipient: string,
+    now: number,
+  ): ReadonlyMap<string, Standing> {
+    const from = domainOf(message.from.email)
+    const domain = domainOf(recipient)
+    const host = this.#parts.hosts.known(domain) ?? domain
     const standings = new Map<string, Standing>()
+    let anySick = false
     for (const [name, live] of this.#live) {
-      const closed = this.#closed(live, domain, now) ?? live.room.crowded(message.id, message.priority, now)
+      const { provider, breaker, cells, health } = live
+      const closed =
+        this.#networkDownUntil > now
+          ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
+          : (closedTo(live, from, now) ?? live.room.crowded(message.id, message.priority, now))
+      const { observe } = provider.breaker
+      const sick = observe ? null : cells.at(host, now)
+      anySick ||= cells.anySick
+      const share = breaker.share()
       standings.set(name, {
-        provider: live.provider,
-        costPerThousand: live.provider.cost.perThousand,
-        latencyMs: live.health.latencyMs,
-        success: live.health.success,
-        probing: live.breaker.state() === 'half-open',
+        provider,
+        costPerThousand: provider.cost.perThousand,
+        latencyMs: health.latencyMs,
+        ...cells.success(host, message.type, health.success, now),
+        probing: !observe && breaker.state() === 'half-open',
         ...(closed ? { closed } : {}),
+        ...(sick ? { sick } : {}),
+        ...(share < 1 && !observe ? { share } : {}),
       })
     }
+    // Who is behind a domain matters only while some host is ill; then the next mail there knows.
+    if (anySick && host === domain) this.#parts.hosts.ask(domain)
     return standings
   }
 
-  #closed(live: Live, domain: string, now: number): Standing['closed'] | null {
-    const { breaker } = live
-    if (live.drained) return { reason: 'drained by an operator', until: null }
-    if (this.#networkDownUntil > now)
-      return { reason: 'our own network does not answer', until: this.#networkDownUntil }
-    if (breaker.state() === 'open') {
-      const until = breaker.openUntil()
-      const when = until === null ? '' : ` until ${new Date(until).toISOString()}`
-      return { reason: `its breaker is open${when}: ${breaker.reason()}`, until }
-    }
-    if (!breaker.allows())
-      return { reason: 'its breaker is half-open, and a probe is under way', until: now + probePause }
-    if (live.throttledUntil > now) return { reason: 'asked us to slow down', until: live.throttledUntil }
-    const notReady = live.notReady.get(domain) ?? 0
-    if (notReady > now) return { reason: `says that ${domain} is not verified there`, until: notReady }
-    return live.allowance.refusal(1, now)
+  /** When mail that nobody takes now is due again. */
+  wait(waiter: Waiter, dice: number): number {
+    const providers = waiter.providers.flatMap((name) => this.#live.get(name) ?? [])
+    return dueAgain(waiter, providers, { now: this.#parts.clock(), networkDownUntil: this.#networkDownUntil, dice })
   }
 
-  /** When mail that nobody takes now is due again: in line, where it waits for what can be foreseen. */
-  wait({ message, recipients, providers, waits, openAt }: Waiter, dice: number): number {
-    const now = this.#clock()
-    const domain = domainOf(message.from.email)
-    let first: { live: Live; until: number } | null = null
-    for (const name of providers) {
-      const live = this.#live.get(name)
-      const closed = live && (this.#closed(live, domain, now) ?? live.room.crowded(message.id, message.priority, now))
-      const until = closed ? closed.until : live?.room.isFull(message.priority) ? now + fullPause : null
-      if (live && until && (first === null || until < first.until)) first = { live, until }
-    }
-    if (first === null) {
-      // Drained, or there was no room for a moment.
-      const pause = Math.min(noRoomPause.first * 2 ** Math.min(waits, 10), noRoomPause.most)
-      return Math.max(openAt, now + Math.round(pause * (0.5 + 0.5 * dice)))
-    }
-    const { live, until: opens } = first
-    const pace = Math.max(live.allowance.pace * limitPace, backlogPace)
-    const { id: messageId, priority } = message
-    return live.room.line.join({ messageId, priority, recipients, openAt: opens, pace, now })
-  }
-
-  /** Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted. */
-  take(name: string, count: number, now: number): string | null {
+  /**
+   * Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted.
+   * @param to their addresses: the hosts that they may be the probe of
+   * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
+   */
+  take(
+    name: string,
+    count: number,
+    now: number,
+    { to = [], lastResort = false }: { to?: readonly string[]; lastResort?: boolean } = {},
+  ): string | null {
     const live = this.#live.get(name)
     if (!live) return 'is not in the config any more'
     // It may have been drained while this waited for room.
     if (live.drained) return 'drained by an operator'
-    if (!live.breaker.allows()) return 'its breaker opened'
     const refused = live.allowance.refusal(count, now)
     if (refused) return refused.reason
+    if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return 'its breaker opened'
+    const hosts = new Set(to.map((email) => this.#hostOf(email)))
+    const passed = lastResort || live.provider.breaker.observe
+    if (!passed) {
+      const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
+      if (sick) return sick.words
+    }
+    for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     live.allowance.take(count, now)
     return null
+  }
+
+  #hostOf(email: string): string {
+    const domain = domainOf(email)
+    return this.#parts.hosts.known(domain) ?? domain
   }
 
   /**
@@ -251,22 +224,37 @@ export class Standings {
    */
   async call(
     name: string,
-    message: Pick<Message, 'from' | 'tenant'>,
+    message: Pick<Message, 'id' | 'type' | 'from' | 'tenant'>,
     action: () => Promise<Outcomes>,
+    { lastResort = false }: { lastResort?: boolean } = {},
   ): Promise<Outcomes | null> {
     const live = this.#live.get(name)
     if (!live) return null
-    const began = this.#clock()
+    const began = this.#parts.clock()
+    const despite = lastResort && !live.breaker.allows()
     live.inFlight++
+    if (despite) live.lastResorts++
     try {
-      const called = await live.breaker.call(async () => this.#understood(live, message, await action()))
+      const called = await live.breaker.call(async () => this.#understood(live, message, await action()), {
+        judge: (outcomes) => this.#judged(live, outcomes),
+        despite,
+      })
       if (!called) return null
       const { outcomes, verdict } = called
-      this.#learn(live, verdict, message, outcomes, this.#clock() - began)
+      this.#learn(live, verdict, message, outcomes, this.#parts.clock() - began)
       return outcomes
     } finally {
       live.inFlight--
+      if (despite) live.lastResorts--
     }
+  }
+
+  /** That it accepts mail is nothing to its credit while it does not deliver what it accepted. */
+  #judged(live: Live, outcomes: Outcomes): Verdict {
+    const verdict = judge(outcomes)
+    if (verdict.kind !== 'good' || ![...outcomes.values()].some(({ kind }) => kind === 'accepted')) return verdict
+    const reason = live.overdue.fault(this.#parts.clock())
+    return reason === null ? verdict : { kind: 'fault', reason }
   }
 
   /** What a provider in trouble says of recipients is not believed, and what it said just before is taken back. */
@@ -274,25 +262,11 @@ export class Standings {
     if (!rejections) return outcomes
     const doubted = rejections.doubted
     const read = rejections.read(tenant, outcomes)
-    if (rejections.doubted !== doubted) this.#turned(provider.name, doubted ? 'believed' : 'doubted', null)
+    if (rejections.doubted !== doubted) this.#parts.turned(provider.name, doubted ? 'believed' : 'doubted', null)
     for (const { tenant, email } of read.absolved) {
-      this.#store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
+      this.#parts.store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
     }
     return read.outcomes
-  }
-
-  /** A provider told of a delivery: from now on one that it does not tell of says something. */
-  toldDelivery(name: string): void {
-    if (this.#telling.has(name) || !this.#live.has(name)) return
-    this.#telling.add(name)
-    this.#store.setState(`tells:${name}`, true).catch(() => {})
-  }
-
-  /** Whether it can tell of deliveries, and has. */
-  tells(name: string): boolean {
-    const provider = this.#live.get(name)?.provider
-    const hook = provider && this.#telling.has(name) ? hookOf(provider) : null
-    return hook !== null && hook.missing.length === 0
   }
 
   /** Whether its refusals of recipients are believed. */
@@ -300,63 +274,113 @@ export class Standings {
     return this.#live.get(name)?.rejections?.doubted !== true
   }
 
-  #learn(live: Live, verdict: Verdict, message: Pick<Message, 'from'>, outcomes: Outcomes, latencyMs: number): void {
-    const now = this.#clock()
+  /** Whether it can tell of deliveries, and has. */
+  tells(name: string): boolean {
+    const live = this.#live.get(name)
+    return live !== undefined && tellsDeliveries(live)
+  }
+
+  #learn(
+    live: Live,
+    verdict: Verdict,
+    message: Pick<Message, 'id' | 'type' | 'from'>,
+    outcomes: Outcomes,
+    latencyMs: number,
+  ): void {
+    const now = this.#parts.clock()
     if (verdict.kind === 'network') {
       this.#networkDownUntil = now + networkPause
       return
     }
     if (verdict.kind === 'throttled') live.throttledUntil = now + verdict.wait
-    const good = verdict.kind === 'good' || verdict.kind === 'throttled'
+    // Its answers are what is measured here: one that accepts and does not deliver is still better than none.
+    const answered = verdict.kind === 'fault' ? judge(outcomes).kind : verdict.kind
+    const good = answered === 'good' || answered === 'throttled'
     live.health = observe(live.health, { good, latencyMs: good ? latencyMs : null })
-    for (const outcome of outcomes.values()) {
+    live.unusable = verdict.kind === 'account' || (live.unusable && !good)
+    for (const [email, outcome] of outcomes) {
+      if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
       }
+      if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
+        live.overdue.accepted(keyOf(message.id, email), now)
+      // A vendor that tells of deliveries says nothing of the host by taking mail.
+      if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
+        this.#delivered(live, keyOf(message.id, email), email, message.type)
+      } else if ('cause' in outcome && outcome.cause === 'host') {
+        remember(live.deferred, keyOf(message.id, email))
+        this.#note(live, email, message.type, 'bad')
+      }
     }
+  }
+
+  /** What a vendor told of mail that it had taken. */
+  heard(name: string, { messageId, recipient, mailType, type, bounce }: News): void {
+    const live = this.#live.get(name)
+    if (!live) return
+    const key = keyOf(messageId, recipient)
+    // Of one that tells of no deliveries, that it took the mail was counted as good.
+    const bad = live.overdue.tells ? 'bad' : 'spoiled'
+    if (type === 'deferred') {
+      // However often it tries in vain, it is one mail.
+      if (live.deferred.has(key)) return
+      remember(live.deferred, key)
+      this.#note(live, recipient, mailType, bad)
+      return
+    }
+    if (type === 'accepted' || type === 'opened' || type === 'clicked') return
+    if (type === 'delivered') this.#delivered(live, key, recipient, mailType)
+    else if (!live.deferred.delete(key) && bounce === 'block') this.#note(live, recipient, mailType, bad)
+    const { tells } = live.overdue
+    live.overdue.ended(key, this.#parts.clock(), type === 'delivered')
+    if (live.overdue.tells !== tells) this.#save(live)
+  }
+
+  /** What was deferred first and then went well, as by greylisting, is not held against anybody. */
+  #delivered(live: Live, key: string, recipient: string, type: string): void {
+    this.#note(live, recipient, type, live.deferred.delete(key) ? 'undone' : 'good')
+  }
+
+  #save({ provider, cells, overdue }: Live): void {
+    const state: SavedHosts = { tells: overdue.tells, cells: cells.saved() }
+    this.#parts.store.setState(cellsKey(provider.name), state).catch(() => {})
+  }
+
+  /** Counts what became of mail at the host of a recipient. Only for bad news is it worth finding out whose the domain is. */
+  #note(live: Live, recipient: string, type: string, what: Became): void {
+    const { hosts, clock, dice, turned } = this.#parts
+    const domain = domainOf(recipient)
+    const count = (host: string) => {
+      const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
+      if (turn === null) return
+      const { name } = live.provider
+      const sick = live.cells.at(host, clock())
+      turned(name, turn, { reason: sick?.words ?? `well again at ${host}`, until: sick?.until ?? null })
+      this.#save(live)
+    }
+    const known = hosts.known(domain)
+    if (known !== null || what === 'good' || what === 'undone') count(known ?? domain)
+    else
+      hosts.find(domain).then(
+        (host) => count(host ?? domain),
+        () => {},
+      )
   }
 
   /** False for no such provider. */
   async drain(name: string, drained: boolean): Promise<boolean> {
     const live = this.#live.get(name)
     if (!live) return false
-    await this.#store.setState(`drained:${name}`, drained)
+    await this.#parts.store.setState(`drained:${name}`, drained)
     live.drained = drained
-    this.#turned(name, drained ? 'drained' : 'resumed', null)
+    this.#parts.turned(name, drained ? 'drained' : 'resumed', null)
     return true
   }
 
   views(): ProviderView[] {
-    const now = this.#clock()
-    return [...this.#live.values()].map((live) => {
-      const { provider, breaker } = live
-      const limited = live.throttledUntil > now ? live.throttledUntil : live.allowance.refusal(1, now)?.until
-      const closed = breaker.state()
-      return {
-        name: provider.name,
-        adapter: provider.adapter.name,
-        state: live.drained
-          ? 'draining'
-          : closed === 'open'
-            ? 'open'
-            : closed === 'half-open'
-              ? 'probing'
-              : limited
-                ? 'limited'
-                : 'ready',
-        openUntil: breaker.openUntil(),
-        reason: breaker.reason(),
-        labels: provider.labels,
-        costPerThousand: provider.cost.perThousand,
-        sentToday: live.allowance.usedToday(now),
-        perDay: provider.limits.perDay,
-        perSecond: provider.limits.perSecond,
-        success: live.health.success,
-        latencyMs: live.health.latencyMs,
-        inFlight: live.inFlight,
-        hook: hookOf(provider),
-      }
-    })
+    const now = this.#parts.clock()
+    return [...this.#live.values()].map((live) => viewOf(live, now))
   }
 
   close(): void {
@@ -364,22 +388,22 @@ export class Standings {
   }
 }
 
-function connectionsTo({ adapter, options }: Provider): number {
-  return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
+/** What is worth keeping over a restart of how it does at hosts. */
+interface SavedHosts {
+  /** It has told of deliveries. */
+  tells: boolean
+  cells: SavedCells
 }
 
-/** Whether attempts there are counted by the minute, too. */
-export function countsMinutes({ limits }: Pick<Provider, 'limits'>): boolean {
-  return limits.perMinute !== null || limits.perHour !== null
+const cellsKey = (provider: string) => `cells:${provider}`
+
+function remember(deferred: Set<string>, key: string): void {
+  deferred.add(key)
+  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
 }
 
-function hookOf({ name, adapter, options }: Provider): HookView | null {
-  const { webhook } = adapter
-  if (!webhook) return null
-  const missing = webhook.secrets.filter((secret) => (options as Record<string, unknown>)[secret] === undefined)
-  const path = `/hooks/${encodeURIComponent(name)}`
-  return { path, secretInAddress: webhook.inAddress === true, missing, setup: webhook.setup }
-}
+/** One mail to one recipient. */
+const keyOf = (messageId: string, recipient: string) => `${messageId} ${recipient}`
 
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
 function sameSettings(a: Provider, b: Provider): boolean {

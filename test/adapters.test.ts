@@ -19,8 +19,8 @@ import { smtpChecks } from './support/vendor-checks/smtp.ts'
 const ann = 'ann@example.com'
 const bob = 'bob@example.com'
 
-/** Those that are no vendor: their carriers' own tests are theirs. */
-const noVendors = new Set(['direct', 'inbox', 'smtp'])
+/** Those that are no vendor's way out: their carriers' own tests are theirs, and an exporter's is its journey. */
+const noVendors = new Set(['direct', 'inbox', 'smtp', 'postmastery'])
 
 for (const file of readdirSync(new URL('../adapters/', import.meta.url)).sort()) {
   const name = file.replace(/\.ts$/, '')

@@ -68,7 +68,7 @@ test('the alarm: breakers, refused credentials, mail that nobody takes, unknowns
     () => 10,
   )
   const kinds = () => heard.splice(0).map(({ kind }) => kind)
-  alarm.turned('a', 'open', { openUntil: 30_000, reason: '503 down' })
+  alarm.turned('a', 'open', { until: 30_000, reason: '503 down' })
   assert.match(heard[0]!.detail, /503 down/)
   alarm.turned('a', 'closed', null)
   alarm.turned('b', 'closed', null)

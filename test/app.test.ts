@@ -22,6 +22,8 @@ const paths = {
   '/v1/suppressions': ['GET', 'HEAD'],
   '/v1/suppressions/{email}': ['DELETE', 'GET', 'HEAD', 'PUT'],
   '/hooks/{provider}': ['GET', 'HEAD', 'OPTIONS', 'POST'],
+  '/v1/webhooks': ['GET', 'HEAD', 'POST'],
+  '/v1/webhooks/{id}': ['DELETE', 'GET', 'HEAD'],
   '/healthz': ['GET', 'HEAD'],
   '/readyz': ['GET', 'HEAD'],
   '/metrics': ['GET', 'HEAD'],

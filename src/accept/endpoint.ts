@@ -24,6 +24,8 @@ export interface HttpParts {
     resume(name: string): Promise<boolean>
     wake(): void
   }
+  /** Why events may not go out to this address; null when they may, as far as it shows. */
+  webhookRefusal: (url: string) => string | null
   clock: () => number
   /** Where bugs are reported. */
   log: { error(details: object, message: string): void }

@@ -48,5 +48,10 @@ export function operating(api: Api, parts: HttpParts): void {
 }
 
 function shownProvider(provider: ProviderView): z.infer<typeof providerState> {
-  return { ...provider, openUntil: provider.openUntil === null ? null : formatInstant(provider.openUntil) }
+  const { openUntil, hosts } = provider
+  return {
+    ...provider,
+    openUntil: openUntil === null ? null : formatInstant(openUntil),
+    hosts: hosts.map((host) => ({ ...host, until: formatInstant(host.until) })),
+  }
 }

@@ -259,6 +259,7 @@ export function messageOf(submission: Submission, rules: DoorRules, now: number)
     provider: submission.provider ?? null,
     dsn: submission.dsn,
     ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id)),
+    ...counted(submission),
     hidden: hiddenOf(submission),
   }
 }
@@ -293,15 +294,23 @@ function customHeaders({ headers }: Parts): Header[] {
   return headers.filter(([name]) => name.toLowerCase() !== 'message-id')
 }
 
+/** How many stand in Cc and in Reply-To. */
+function counted({ content }: Submission): Pick<Message, 'cc' | 'replyTo'> {
+  const parts = content.form === 'parts' ? content.parts : null
+  const cc = (parts?.cc ?? mailboxesUnder(/^cc$/i, content)).length
+  const replyTo = (parts?.replyTo ?? mailboxesUnder(/^reply-to$/i, content)).length
+  return { ...(cc > 0 ? { cc } : {}), ...(replyTo > 0 ? { replyTo } : {}) }
+}
+
+function mailboxesUnder(name: RegExp, content: Submission['content']): Mailbox[] {
+  const headers = content.form === 'raw' ? content.headers : []
+  return headers.filter(([given]) => name.test(given)).flatMap(([, value]) => mailboxesIn(value))
+}
+
 /** Indices of the recipients that neither To nor Cc names. */
 function hiddenOf({ content, recipients }: Submission): number[] {
-  const seen = new Set(
-    content.form === 'parts'
-      ? [...content.parts.to, ...content.parts.cc].map(({ email }) => email)
-      : content.headers
-          .filter(([name]) => /^(to|cc)$/i.test(name))
-          .flatMap(([, value]) => mailboxesIn(value).map(({ email }) => email)),
-  )
+  const { to, cc } = content.form === 'parts' ? content.parts : { to: mailboxesUnder(/^(to|cc)$/i, content), cc: [] }
+  const seen = new Set([...to, ...cc].map(({ email }) => email))
   return recipients.flatMap(({ email }, index) => (seen.has(email) ? [] : [index]))
 }
 

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { eventTypes, type MailEvent } from '../mail/event.ts'
 import { messageStatuses, recipientStatuses } from '../mail/message.ts'
 import { causes } from '../mail/outcome.ts'
+import { providerStates } from '../mail/provider.ts'
 import type { MessageView, StoredPlan } from '../store/store.ts'
 import { formatInstant } from './instant.ts'
 
@@ -103,9 +104,33 @@ export const providerState = z
   .object({
     name: z.string(),
     adapter: z.string(),
-    state: z.enum(['ready', 'draining', 'open', 'probing', 'limited']),
+    state: z.enum(providerStates).openapi({
+      description:
+        '`open`: its breaker is open until `openUntil`; `probing`: one mail finds out; `returning`: mail comes back in steps, see `share`; `limited`: at its limit; `draining`: taken out of service.',
+    }),
+    observed: z.enum(['open', 'probing', 'returning']).nullable().openapi({
+      description: 'What the breaker of a provider with `observe` would be; it keeps no mail away.',
+    }),
     openUntil: at.nullable(),
-    reason: nullable,
+    reason: nullable.openapi({ description: 'Why its breaker opened.' }),
+    share: z.number().openapi({ description: 'The part of mail that its breaker lets go there.' }),
+    repeats: z.number().openapi({ description: 'How often its breaker opened again soon after it had closed.' }),
+    hosts: z
+      .array(
+        z.object({
+          host: z.string().openapi({ example: 'outlook' }),
+          state: z.enum(['shut', 'probing']),
+          until: at,
+          bad: z.number(),
+          of: z.number(),
+          success: z.number(),
+          repeats: z.number(),
+        }),
+      )
+      .openapi({
+        description:
+          'Mailbox hosts at which it is passed over: `bad` of `of` answers were deferrals and blocks when that began; `success` is the share of good ones now.',
+      }),
     labels: z.array(z.string()),
     costPerThousand: z.number(),
     sentToday: z.number(),

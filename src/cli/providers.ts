@@ -1,6 +1,7 @@
 /** `waypost providers`: how they are, and taking one out of service. */
 import type { Command } from 'commander'
 import { get, post } from './api.ts'
+import { Failure } from './failure.ts'
 import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { type Cell, json, plain, type Style, type Terminal, table } from './terminal.ts'
 
@@ -10,6 +11,10 @@ interface ProviderAnswer {
   state: string
   openUntil: string | number | null
   reason: string | null
+  observed?: string | null
+  share?: number
+  repeats?: number
+  hosts?: { host: string; state: string; until: string; bad: number; of: number; success: number; repeats: number }[]
   costPerThousand: number
   sentToday: number
   perDay: number | null
@@ -33,6 +38,22 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       const answer = await get<{ providers: ProviderAnswer[] }>(flags, '/v1/providers')
       if (flags.json) terminal.out(json(answer))
       else table(terminal, headings, answer.providers.map(row))
+    })
+
+  withGateway(providers.command('show <name>'))
+    .description(
+      'Shows one provider: its breaker, why it opened and how often, what comes back, and the mailbox hosts at which it is passed over.',
+    )
+    .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
+    .action(async (name: string, flags: GatewayFlags) => {
+      const { providers } = await get<{ providers: ProviderAnswer[] }>(flags, '/v1/providers')
+      const provider = providers.find((one) => one.name === name)
+      if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
+      if (flags.json) return terminal.out(json(provider))
+      table(terminal, headings, [row(provider)])
+      const { hosts = [], repeats = 0 } = provider
+      if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
+      if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
     })
 
   withGateway(providers.command('hooks'))
@@ -80,10 +101,32 @@ const steps = [
 
 const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'NOTE']
 
+const hostHeadings = ['HOST', 'STATE', 'UNTIL', 'BAD', 'SUCCESS', 'REPEATS']
+
+function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<ProviderAnswer['hosts']>[number]) {
+  return [
+    host,
+    { text: state, style: state === 'shut' ? ('red' as const) : ('yellow' as const) },
+    until,
+    `${bad} of ${of}`,
+    `${(success * 100).toFixed(1)}%`,
+    repeats,
+  ]
+}
+
+/** What stands in the way of its mail. */
+function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAnswer): string {
+  const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
+  const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
+  const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
+  const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
+  return [breaker, ...sick].filter(Boolean).join('; ')
+}
+
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }
 
 function row(provider: ProviderAnswer): Cell[] {
-  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand, openUntil, reason } = provider
+  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand } = provider
   return [
     name,
     adapter,
@@ -92,6 +135,6 @@ function row(provider: ProviderAnswer): Cell[] {
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
-    [openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`, reason].filter(Boolean).join(': '),
+    note(provider),
   ]
 }

@@ -21,8 +21,17 @@ export function configText(file: string): string {
 /** Checks a text with this process's environment, every adapter, and the files that it names. */
 export async function checkText(text: string, file: string): Promise<ParsedConfig> {
   // Only here: adapters bring every vendor's library with them, and who lists keys needs none.
-  const [{ parseConfig }, { adapters }] = await Promise.all([import('../config.ts'), import('../../adapters/index.ts')])
-  return parseConfig(text, { file, env: process.env, adapters, readFile: (path) => readFileSync(path, 'utf8') })
+  const [{ parseConfig }, { adapters, exporters }] = await Promise.all([
+    import('../config.ts'),
+    import('../../adapters/index.ts'),
+  ])
+  return parseConfig(text, {
+    file,
+    env: process.env,
+    adapters,
+    exporters,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  })
 }
 
 /** Reads and checks a config file. @throws ConfigInvalid */

@@ -1,16 +1,17 @@
 /** The JSON Schema that editors read, made from the very schemas that check a config. */
 import { z } from 'zod'
 import type { Adapter, Adapters } from '../mail/adapter.ts'
+import type { Exporters } from '../mail/exporter.ts'
 import { strict } from './providers.ts'
 import { configSchema, provider } from './schema.ts'
 
 type Json = Record<string, unknown>
 
 /**
- * JSON Schema (draft 7, which every editor reads) of a config with these adapters: the settings of a provider follow from its
+ * JSON Schema (draft 7, which every editor reads) of a config with these adapters and exporters: the settings of a provider follow from its
  * `adapter`, and have their help and completion.
  */
-export async function jsonSchema(adapters: Adapters): Promise<Json> {
+export async function jsonSchema(adapters: Adapters, exporters: Exporters): Promise<Json> {
   const schema = convert(configSchema)
   const common = convert(provider)
   const definitions: Record<string, Json> = { ...(schema.definitions as Record<string, Json>) }
@@ -54,6 +55,15 @@ export async function jsonSchema(adapters: Adapters): Promise<Json> {
   }
   const providers = (schema.properties as Record<string, Json>).providers!
   providers.additionalProperties = { $ref: '#/definitions/provider' }
+  const exported: Record<string, Json> = {}
+  for (const [name, load] of exporters) {
+    const { title, options } = await load()
+    const { $schema: _, ...shape } = convert(strict(options))
+    exported[name] = { ...shape, description: title }
+  }
+  const { exports } = schema.properties as Record<string, Json>
+  Object.assign(exports!, { properties: exported, additionalProperties: false })
+  delete exports!.propertyNames
   return { ...schema, definitions }
 }
 

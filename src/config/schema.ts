@@ -146,8 +146,18 @@ export const provider = z.looseObject({
   breaker: z
     .strictObject({
       failures: z.int().min(1).prefault(5).describe('Failures that open it'),
-      open: duration.prefault('30s').describe('How long it stays open before a probe'),
-      probes: z.int().min(1).prefault(1).describe('Probes at once while it is half-open'),
+      open: duration
+        .prefault('30s')
+        .describe('How long it stays open before a probe; twice as long each time it opens again soon, up to 10m'),
+      probes: z
+        .int()
+        .min(1)
+        .prefault(1)
+        .describe('Probes, one after the other, that must go well before mail returns, in steps'),
+      observe: z
+        .boolean()
+        .prefault(false)
+        .describe('Only says when it would keep mail away, in the log, the views and the metrics; keeps none away'),
     })
     .prefault({})
     .describe('Stops using a provider that fails'),
@@ -175,6 +185,19 @@ export const configSchema = z
       .strictObject({ first: retry.first.prefault('30s'), max: retry.max.prefault('1h') })
       .prefault({})
       .describe('When a deferred message is tried again'),
+    webhooks: z
+      .strictObject({
+        allowPrivate: z
+          .boolean()
+          .prefault(false)
+          .describe('Whether events may go out to addresses of our own network, and by plain HTTP'),
+      })
+      .prefault({})
+      .describe('Where events may go out to; the webhooks themselves are made with the API'),
+    exports: z
+      .record(z.string(), z.looseObject({}))
+      .prefault({})
+      .describe('Services that are told how deliveries go, by their names'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
     alerts: z
       .strictObject({

@@ -60,7 +60,15 @@ export function percent(share: number): string {
 /** What a state means to the person looking: all is well, on its way, look here, bad, over. */
 const tones: Record<string, 'good' | 'wait' | 'look' | 'bad' | 'over'> = {
   ...{ sent: 'good', delivered: 'good', accepted: 'good', ready: 'good', opened: 'good', clicked: 'good' },
-  ...{ queued: 'wait', scheduled: 'wait', sending: 'wait', deferred: 'wait', probing: 'wait', limited: 'wait' },
+  ...{
+    queued: 'wait',
+    scheduled: 'wait',
+    sending: 'wait',
+    deferred: 'wait',
+    probing: 'wait',
+    returning: 'wait',
+    limited: 'wait',
+  },
   ...{ held: 'look', partial: 'look', unknown: 'look', failover: 'look', complained: 'look' },
   ...{ bounced: 'bad', failed: 'bad', expired: 'bad', rejected: 'bad', open: 'bad' },
 }

@@ -10,6 +10,7 @@ import type { Webhook } from './webhook.ts'
 
 /** What one attempt hands to an adapter. */
 export interface Handoff {
+  /** With as many of its tags as the adapter carries (`withTags`). */
   message: Message
   /** Those of the message's recipients that travel in this call; never empty, at most `features.maxRecipients`. */
   recipients: Recipient[]
@@ -34,6 +35,10 @@ export interface Features {
   maxBytes: number
   /** Recipients of one call, to, cc and bcc together. */
   maxRecipients: number
+  /** False where nobody can be shown as Cc: a message with one then goes elsewhere. */
+  cc?: false
+  /** How many addresses Reply-To may have, where that is not any number. */
+  maxReplyTo?: number
   attachments: boolean
   inline: boolean
   /** Lower-case names of custom headers that the vendor refuses or rewrites, or a pattern over the lower-case name. */
@@ -53,7 +58,7 @@ export interface Features {
 }
 
 /** How a vendor knows a call that is made again. */
-export interface Idempotency {
+interface Idempotency {
   /** Where the key stands: `Idempotency-Key` for a header of that name. */
   by: string
   /** For how many milliseconds it is remembered. */
@@ -229,6 +234,11 @@ export function adapter<Options>(definition: Adapter<Options>): Adapter<Options>
 /** The form in which `message` would reach an adapter: as it came when that is taken, else the adapter's first. */
 export function formFor(message: Pick<Message, 'form'>, features: Pick<Features, 'forms'>): Form {
   return features.forms.includes(message.form) ? message.form : features.forms[0]!
+}
+
+/** The message with no more tags than an adapter carries: the first ones. */
+export function withTags(message: Message, { maxTags }: Pick<Features, 'maxTags'>): Message {
+  return message.tags.length > maxTags ? { ...message, tags: message.tags.slice(0, maxTags) } : message
 }
 
 /** Whom a vendor delivers a message of this form to. */

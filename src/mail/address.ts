@@ -152,3 +152,8 @@ export function formatMailbox({ email, name = '' }: Mailbox): string {
   if (plainName.test(words) && !words.includes('=?')) return `${words} <${email}>`
   return `"${words.replace(/["\\]/g, '\\$&')}" <${email}>`
 }
+
+/** Several in one line, as a header has them. */
+export function formatMailboxes(mailboxes: readonly Mailbox[]): string {
+  return mailboxes.map(formatMailbox).join(', ')
+}

@@ -18,11 +18,36 @@ export function jsonObject(answer: Pick<HttpAnswer, 'body'>): Record<string, unk
   }
 }
 
+/** The objects in a body that is a JSON list; null for anything else. */
+export function jsonList(answer: Pick<HttpAnswer, 'body'>): Record<string, unknown>[] | null {
+  try {
+    const value: unknown = JSON.parse(answer.body)
+    return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : null
+  } catch {
+    return null
+  }
+}
+
 /** The same outcome for everyone of a call. */
 export function everyone({ recipients }: Pick<Handoff, 'recipients'>, outcome: Outcome): Outcomes {
   return forAll(
     recipients.map(({ email }) => email),
     outcome,
+  )
+}
+
+/** What the vendor has by address: an id of its own for each recipient, and what became of those that have none there. */
+export function byRecipient(
+  { recipients }: Pick<Handoff, 'recipients'>,
+  rows: readonly { email: unknown; id: string | null }[],
+  otherwise: Outcome,
+): Outcomes {
+  const ids = new Map(rows.map(({ email, id }) => [String(email).toLowerCase(), id]))
+  return new Map(
+    recipients.map(({ email }) => {
+      const providerMessageId = ids.get(email.toLowerCase()) ?? null
+      return [email, providerMessageId === null ? otherwise : { kind: 'accepted', providerMessageId }]
+    }),
   )
 }
 
@@ -41,6 +66,12 @@ export function retryAfter(headers: Readonly<Record<string, string>>): number | 
   return wait(at - (Number.isNaN(sent) ? Date.now() : sent))
 }
 
+/** The same, for vendors that say it in seconds under a header of their own: `Retry-After` first where there is one. */
+export function waitAsked(headers: Readonly<Record<string, string>>, own: string): number | undefined {
+  const text = headers[own]?.trim() ?? ''
+  return retryAfter(headers) ?? (/^\d+(\.\d+)?$/.test(text) ? wait(Number(text) * 1000) : undefined)
+}
+
 /** A wait in milliseconds brought between 0 and an hour. */
 export function wait(milliseconds: number): number {
   return Math.round(Math.min(Math.max(milliseconds, 0), longestWait))
@@ -51,9 +82,23 @@ export function deferred(cause: Cause, said: Diagnostic, after?: number): Outcom
   return { kind: 'deferred', cause, ...(after === undefined ? {} : { retryAfter: after }), diagnostic: said }
 }
 
+/** An outcome with the vendor's own code and words, where `byStatus` knew the status alone. */
+export function withWords(outcome: Outcome, said: Diagnostic): Outcome {
+  return outcome.kind === 'accepted' ? outcome : { ...outcome, diagnostic: said }
+}
+
 /** No, and no other try at this provider will change it. */
 export function rejected(cause: Cause, said: Diagnostic): Outcome {
   return { kind: 'rejected', cause, diagnostic: said }
+}
+
+/**
+ * What was said of a recipient whom the vendor's own list keeps it from mailing, for another reason than a dead mailbox: who
+ * unsubscribed, complained or was put there by hand, or where it does not say why. RFC 3463's 5.7.1 (delivery not authorized)
+ * makes that no reason for our own list.
+ */
+export function onList(said: Diagnostic): Diagnostic {
+  return { ...said, status: '5.7.1' }
 }
 
 /** Statuses that say our account there, or the address we call, is not set up. A redirect is one: we follow none. */

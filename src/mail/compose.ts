@@ -1,6 +1,7 @@
 /** From parts to RFC 5322: deterministic, so that every attempt at every provider carries the same bytes. */
 import MailComposer from 'nodemailer/lib/mail-composer'
 import { encodeWord } from 'nodemailer/lib/mime-funcs'
+import { formatMailbox } from './address.ts'
 import { headerProblem } from './headers.ts'
 import type { Attachment, Mailbox, Message, Parts } from './message.ts'
 
@@ -37,6 +38,12 @@ export async function compose(
     disableUrlAccess: true,
   })
   return mail.compile().build()
+}
+
+/** A mailbox in ASCII, for vendors that copy it into a header as it is: a name beyond ASCII as encoded words (RFC 2047). */
+export function asciiMailbox(mailbox: Mailbox): string {
+  const { email, name = '' } = mailbox
+  return /^[ -~]*$/.test(name) ? formatMailbox(mailbox) : `${encodeWord(name, 'B', 52)} <${email}>`
 }
 
 function address({ email, name }: Mailbox): { address: string; name: string } {

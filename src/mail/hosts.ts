@@ -1,4 +1,4 @@
-/** The mailbox provider behind a domain, judged by its MX: what `recipient.host` means in a rule. */
+/** The mailbox provider behind a domain, judged by its MX: what `recipient.host` means in a rule, and what health is counted by. */
 
 /** MX host suffixes and whose they are. A row a provider; taken from their own setup pages. */
 const rows: readonly (readonly [suffix: string, host: string])[] = [
@@ -30,6 +30,41 @@ const rows: readonly (readonly [suffix: string, host: string])[] = [
   ['qq.com', 'qq'],
   ['netease.com', 'netease'],
 ]
+
+/** Domains under which mailbox providers give out addresses themselves: whose they are need not be looked up. */
+const domains: Readonly<Record<string, readonly string[]>> = {
+  gmail: ['gmail.com', 'googlemail.com'],
+  outlook: [
+    ...['outlook.com', 'outlook.de', 'outlook.fr', 'outlook.es', 'outlook.it', 'outlook.jp'],
+    ...['hotmail.com', 'hotmail.co.uk', 'hotmail.de', 'hotmail.fr', 'hotmail.es', 'hotmail.it'],
+    ...['live.com', 'live.co.uk', 'live.de', 'live.fr', 'live.it', 'live.nl', 'msn.com'],
+  ],
+  yahoo: [
+    ...['yahoo.com', 'yahoo.co.uk', 'yahoo.de', 'yahoo.fr', 'yahoo.es', 'yahoo.it', 'yahoo.co.in', 'yahoo.com.br'],
+    ...['ymail.com', 'rocketmail.com', 'aol.com'],
+  ],
+  icloud: ['icloud.com', 'me.com', 'mac.com'],
+  yandex: ['yandex.ru', 'yandex.com', 'ya.ru'],
+  mailru: ['mail.ru', 'inbox.ru', 'list.ru', 'bk.ru'],
+  gmx: ['gmx.de', 'gmx.net', 'gmx.at', 'gmx.ch', 'gmx.com', 'web.de'],
+  proton: ['proton.me', 'protonmail.com', 'pm.me'],
+  fastmail: ['fastmail.com', 'fastmail.fm'],
+  zoho: ['zohomail.com', 'zohomail.eu'],
+  comcast: ['comcast.net'],
+  't-online': ['t-online.de'],
+  orange: ['orange.fr', 'wanadoo.fr'],
+  free: ['free.fr'],
+  libero: ['libero.it'],
+  qq: ['qq.com', 'foxmail.com'],
+  netease: ['163.com', '126.com', 'yeah.net'],
+}
+
+const hostsByDomain = new Map(Object.entries(domains).flatMap(([host, list]) => list.map((domain) => [domain, host])))
+
+/** @returns the short name of the provider that gives out addresses under this domain; null for any other domain */
+export function hostOfDomain(domain: string): string | null {
+  return hostsByDomain.get(domain) ?? null
+}
 
 /**
  * @param exchanges MX host names, most preferred first

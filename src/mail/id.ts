@@ -8,7 +8,7 @@ const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
  * A new id: `msg_` and 26 characters of Crockford base 32, of which the first ten are the time (as in ULID, so that ids
  * sort by age and an index over them stays dense) and sixteen are random (80 bits).
  */
-export function newId(kind: 'msg' | 'evt' | 'att', now: number): string {
+export function newId(kind: 'msg' | 'evt' | 'att' | 'whk', now: number): string {
   let time = ''
   for (let rest = now, place = 0; place < 10; place++) {
     time = alphabet[rest % 32] + time

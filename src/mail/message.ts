@@ -75,6 +75,10 @@ export interface Message {
   eightBit: boolean
   /** An address of the envelope needs SMTPUTF8: RFC 6531. */
   smtpUtf8: boolean
+  /** How many stand in Cc; left out where nobody does. */
+  cc?: number
+  /** How many stand in Reply-To; left out where nobody does. */
+  replyTo?: number
   /** Indices of the recipients that stand in neither To nor Cc: what a vendor that mails by headers must be told as bcc. */
   hidden: number[]
   tags: string[]

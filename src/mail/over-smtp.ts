@@ -63,3 +63,8 @@ export function headerJson(value: unknown): string {
   const foldable = short.length < 800 ? short : JSON.stringify(value, null, 1).replace(/\n */g, ' ')
   return foldable.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** Tags as a header that lists them: it is ASCII, and a comma stands between two. */
+export function headerTags(tags: readonly string[]): string {
+  return tags.map((tag) => tag.replace(/[^\x20-\x2b\x2d-\x7e]/g, '_')).join(',')
+}

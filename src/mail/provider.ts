@@ -19,21 +19,54 @@ export interface Provider {
   }
   /** Milliseconds for a whole answer. */
   timeout: number
-  /** How many failures open the breaker, for how many milliseconds, and how many probes may go at once when half-open. */
-  breaker: { failures: number; open: number; probes: number }
+  /**
+   * How many failures open the breaker, for how many milliseconds at first, how many probes must go well before mail returns, and
+   * whether it only says what it would do.
+   */
+  breaker: { failures: number; open: number; probes: number; observe: boolean }
   labels: string[]
+}
+
+export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
+type ProviderState = (typeof providerStates)[number]
+
+/** A mailbox host that defers or blocks what comes from a provider. */
+export interface SickHost {
+  /** Its short name, or the domain where we know no better. */
+  host: string
+  /** `shut`: passed over until then; `probing`: one mail at a time finds out. */
+  state: 'shut' | 'probing'
+  until: number
+  /** Of the answers when it fell ill, those that were deferrals and blocks. */
+  bad: number
+  of: number
+  /** Share of the answers of late that were good. */
+  success: number
+  /** How often it fell ill again soon after it had been well. */
+  repeats: number
 }
 
 /** A provider and how it is, for those who operate the gateway. */
 export interface ProviderView {
   name: string
   adapter: string
-  /** `ready`; `draining`: takes nothing new; `open`: its breaker is open; `probing`: half-open; `limited`: at its limit. */
-  state: 'ready' | 'draining' | 'open' | 'probing' | 'limited'
+  /**
+   * `ready`; `draining`: takes nothing new; `open`: its breaker is open; `probing`: half-open; `returning`: closed again, and mail
+   * comes back in steps; `limited`: at its limit.
+   */
+  state: ProviderState
+  /** With `observe`: what its breaker would be, were it let. */
+  observed: 'open' | 'probing' | 'returning' | null
   /** When an open breaker lets a probe through. */
   openUntil: number | null
   /** Why it opened, in the vendor's words: hostile text. */
   reason: string | null
+  /** The part of mail that its breaker lets go there: 0 to 1. */
+  share: number
+  /** How often its breaker opened again soon after it had closed. */
+  repeats: number
+  /** Mailbox hosts at which it is passed over for now. */
+  hosts: SickHost[]
   labels: string[]
   costPerThousand: number
   /** Recipients handed to it today (UTC), and its limits. */

@@ -22,3 +22,11 @@ export function roles(handoff: Pick<Handoff, 'recipients'>, parts: Pick<Parts, '
   if (to.length > 0) return { to, cc, bcc }
   return cc.length > 0 ? { to: cc, cc: [], bcc } : { to: bcc, cc: [], bcc: [] }
 }
+
+/** Whom a vendor means by a list of our request and a place in it, as in `to.0.email`; null where there is nobody. */
+export function recipientAt(handoff: Pick<Handoff, 'recipients' | 'content'>, list = '', place = ''): string | null {
+  if (handoff.content.form !== 'parts') return null
+  const { to, cc, bcc } = roles(handoff, handoff.content.parts)
+  const people = { to, cc, bcc }[list.toLowerCase()]
+  return people?.[Number(place)]?.email ?? null
+}

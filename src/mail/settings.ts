@@ -21,6 +21,12 @@ export const notBoth = [
   { path: ['region'], message: 'region does nothing beside baseUrl: leave one out' },
 ] satisfies [unknown, unknown]
 
+/** Mail is checked and goes nowhere. */
+export const sandbox = z
+  .boolean()
+  .default(false)
+  .describe('Mail is checked by the vendor and taken, but goes to nobody: for tests')
+
 /** A credential. @param description what it is, and where the vendor shows it */
 export function credential(description: string) {
   return z.string().trim().min(1).describe(description)

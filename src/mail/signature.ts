@@ -52,6 +52,37 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   }
 }
 
+/** Whether a signature of RSA (PKCS #1 v1.5) is over the data. @param key SubjectPublicKeyInfo, as in PEM or a DKIM record */
+export async function signedByRsa(
+  hash: Hash,
+  key: Uint8Array,
+  signature: Uint8Array,
+  data: Uint8Array,
+): Promise<boolean> {
+  return signedBy('spki', key, { name: 'RSASSA-PKCS1-v1_5', hash }, signature, data)
+}
+
+/** Whether a signature of Ed25519 is over the data. @param key its 32 bytes */
+export async function signedByEd25519(key: Uint8Array, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
+  return signedBy('raw', key, { name: 'Ed25519' }, signature, data)
+}
+
+/** A key that is none signs nothing. */
+async function signedBy(
+  format: 'raw' | 'spki',
+  key: Uint8Array,
+  algorithm: { name: string; hash?: Hash },
+  signature: Uint8Array,
+  data: Uint8Array,
+): Promise<boolean> {
+  try {
+    const imported = await crypto.subtle.importKey(format, bytesOf(key), algorithm, false, ['verify'])
+    return await crypto.subtle.verify(algorithm.name, imported, bytesOf(signature), bytesOf(data))
+  } catch {
+    return false
+  }
+}
+
 /** Whether two texts are the same, in a time that does not tell where they differ. */
 export function same(a: string, b: string): boolean {
   const [left, right] = [utf8.encode(a), utf8.encode(b)]
@@ -64,6 +95,14 @@ export function same(a: string, b: string): boolean {
 export function secretInAddress(call: Pick<HookCall, 'query'>, secret: string | undefined): boolean {
   return secret !== undefined && secret !== '' && same(call.query.get('secret') ?? '', secret)
 }
+
+/** What a webhook says of a vendor that signs nothing: the secret in the address is all that proves a call. */
+export const bySecretInAddress = {
+  secrets: ['webhookSecret'],
+  inAddress: true,
+  verify: (call: Pick<HookCall, 'query'>, { webhookSecret }: { webhookSecret?: string | undefined }) =>
+    secretInAddress(call, webhookSecret),
+} as const
 
 /** Whether the call bears these Basic credentials (RFC 7617). */
 export function basicCredentials(call: Pick<HookCall, 'headers'>, user = '', password = ''): boolean {

@@ -1,5 +1,6 @@
 /** What vendors tell us later about mail they took: one vocabulary of events, and what an adapter says about calls that bring them. */
 import type { Fetch } from './adapter.ts'
+import type { Bounce } from './bounce.ts'
 import type { EventType } from './event.ts'
 
 /** A call to `/hooks/{provider}`, as it came. */
@@ -43,11 +44,8 @@ export interface ProviderEvent {
   providerMessageId: string | null
   /** What makes it one of a kind at this vendor: the same however often it is told, and of no other event. */
   key: string
-  /**
-   * Why it bounced. `hard`: the mailbox does not exist. `soft`: it may take mail another day. `block`: the mail, its sender or the
-   * vendor's own standing was refused. Only `hard` ever suppresses anybody.
-   */
-  bounce?: 'hard' | 'soft' | 'block'
+  /** Why it bounced. Only `hard` ever suppresses anybody. */
+  bounce?: Bounce
   /** One line for people: a reply, a reason, a link. Hostile text. */
   detail: string | null
 }
@@ -145,6 +143,13 @@ export function instant(value: unknown): number | null {
   return Number.isNaN(at) ? null : at
 }
 
+/** A time that means UTC whether it says so or not: `2026-11-25 12:00:00`, `11/25/2026 12:00:00 PM`. */
+export function utc(value: unknown): number | null {
+  const given = text(value)
+  if (given === null || /^[\d.]+$|(z|utc|gmt|[+-]\d\d:?\d\d)$/i.test(given)) return instant(given)
+  return instant(given + (/\dT\d/.test(given) ? 'Z' : ' UTC'))
+}
+
 /** An id without the angle brackets that some vendors put around it, some of the time. */
 export function bareId(value: unknown): string | null {
   return text(value)?.replace(/^<|>$/g, '') ?? null
@@ -156,16 +161,21 @@ export function ourId(value: unknown): string | null {
   return given !== null && /^msg_[0-9a-z]{1,60}$/.test(given) ? given : null
 }
 
-/** A key from what makes an event one of a kind, for vendors that number none. */
-export function keyOf(...values: unknown[]): string {
-  return values.map((value) => text(value) ?? '').join('|')
+/** Our own message id among the tags of a mail. */
+export function ourIdAmong(tags: unknown): string | null {
+  const all: unknown[] = Array.isArray(tags) ? tags : []
+  return all.map(ourId).find((id) => id !== null) ?? null
 }
 
-/**
- * Why it bounced, by the enhanced status (RFC 3463), for vendors that do not class their bounces or not well: a mailbox that is
- * not there or has moved, and a domain that takes no mail, are hard; content, policy and what is wrong with the sender block.
- */
-export function bounceByStatus(status: string | null): 'hard' | 'soft' | 'block' {
-  if (/^5\.1\.(1|6|10)$/.test(status ?? '')) return 'hard'
-  return /^5\.(1\.[78]|6\.\d+|7\.\d+)$/.test(status ?? '') ? 'block' : 'soft'
+/** Our own message id in a Message-ID that we gave (`<msg_…@example.com>`), for vendors that bring back nothing else. */
+export function ourIdIn(messageIdHeader: unknown): string | null {
+  return ourId(bareId(messageIdHeader)?.split('@')[0])
+}
+
+/** A key from what makes an event one of a kind, for vendors that number none. No longer than a key may be. */
+export function keyOf(...values: unknown[]): string {
+  return values
+    .map((value) => text(value) ?? '')
+    .join('|')
+    .slice(0, 500)
 }

@@ -1,10 +1,16 @@
 /** What a provider may be given: so many recipients a second, a minute, an hour, and a (UTC) day. */
+import type { Store } from '../store/store.ts'
 
 export interface Limits {
   perSecond: number | null
   perMinute: number | null
   perHour: number | null
   perDay: number | null
+}
+
+/** Whether attempts under such limits are counted by the minute, too. */
+export function countsMinutes({ perMinute, perHour }: Pick<Limits, 'perMinute' | 'perHour'>): boolean {
+  return perMinute !== null || perHour !== null
 }
 
 /** Recipients that were handed over before we started, at that time at the latest. */
@@ -37,6 +43,17 @@ export function minutesBefore(now: number): { minute: string; end: number }[] {
     minute: new Date(minute * 60_000).toISOString().slice(0, 16),
     end: Math.min((minute + 1) * 60_000, now),
   }))
+}
+
+/** What went in the last hour, by provider and the oldest first, as far as it was counted by the minute. */
+export async function lastHour(store: Pick<Store, 'usage'>, now: number): Promise<Map<string, Used[]>> {
+  const used = new Map<string, Used[]>()
+  for (const { minute, end } of minutesBefore(now)) {
+    for (const [name, count] of Object.entries(await store.usage(minute))) {
+      used.set(name, [...(used.get(name) ?? []), { at: end, count }])
+    }
+  }
+  return used
 }
 
 /**

@@ -46,6 +46,10 @@ export function unfit(needs: Needs, provider: Provider): string | null {
   if (message.rawOnly && !features.forms.includes('raw')) {
     return 'takes no raw MIME, and this message (signed, encrypted, a report or a calendar) is whole only as raw MIME'
   }
+  if (message.cc !== undefined && features.cc === false) return 'shows nobody in Cc, and this message has one'
+  if ((message.replyTo ?? 0) > (features.maxReplyTo ?? Number.POSITIVE_INFINITY)) {
+    return `takes ${features.maxReplyTo} address in Reply-To, and this message has ${message.replyTo}`
+  }
   if (message.attachments > 0 && !features.attachments) return 'takes no attachments'
   if (message.inline > 0 && !features.inline) return 'takes no inline parts'
   if (message.returnPath === '' && features.returnPath !== 'any') {

@@ -94,14 +94,33 @@ function reader(field: string): (facts: Facts) => Value {
   return read
 }
 
+/** Rule after rule asks the same of one address: what came of the last is kept. */
+function remembering(derive: (email: string) => string): (email: string) => string {
+  let last = ''
+  let derived = derive(last)
+  return (email) => {
+    if (email !== last) {
+      last = email
+      derived = derive(email)
+    }
+    return derived
+  }
+}
+
+const lower = {
+  from: remembering((email) => email.toLowerCase()),
+  recipient: remembering((email) => email.toLowerCase()),
+}
+const domain = { from: remembering(domainOf), recipient: remembering(domainOf) }
+
 const readers: Record<string, (facts: Facts) => Value> = {
   type: ({ message }) => message.type,
   tag: ({ message }) => message.tags,
   tenant: ({ message }) => message.tenant,
-  from: ({ message }) => message.from.email.toLowerCase(),
-  'from.domain': ({ message }) => domainOf(message.from.email),
-  recipient: ({ recipient }) => recipient.toLowerCase(),
-  'recipient.domain': ({ recipient }) => domainOf(recipient),
+  from: ({ message }) => lower.from(message.from.email),
+  'from.domain': ({ message }) => domain.from(message.from.email),
+  recipient: ({ recipient }) => lower.recipient(recipient),
+  'recipient.domain': ({ recipient }) => domain.recipient(recipient),
   'recipient.host': ({ host }) => host ?? undefined,
   subject: ({ message }) => message.subject,
   size: ({ message }) => message.size,

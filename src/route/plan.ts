@@ -1,9 +1,10 @@
 /** The plan for one recipient: hard constraints first, then the rule that matches, then who is fit to try now. */
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
+import type { Sickness } from './cells.ts'
 import { leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
-import { type Candidate, type Figures, rank } from './rank.ts'
+import { type Candidate, drawn, type Figures, rank } from './rank.ts'
 
 export interface Plan {
   /** The rule that matched; `pinned` when the submitter named the provider. */
@@ -18,15 +19,24 @@ export interface Plan {
 /** How a provider stands right now, as the gateway knows it. */
 export interface Standing extends Figures {
   provider: Provider
-  /** Why nothing may be sent there now, and when that ends (null: nobody knows); absent when it may. */
-  closed?: { reason: string; until: number | null }
+  /**
+   * Why nothing may be sent there now, and when that ends (null: nobody knows); absent when it may. `lastResort`: only its breaker
+   * keeps mail away, and this share of its recent answers was good, so that it is better than nobody.
+   */
+  closed?: { reason: string; until: number | null; lastResort?: number }
+  /** The recipient's mailbox host defers or blocks what comes from there. */
+  sick?: Sickness
+  /** The part of mail that it gets, while mail comes back to it; absent when that is all. */
+  share?: number
   /** Its breaker is half-open: it needs a probe, but not one that anybody waits for. */
   probing: boolean
 }
 
 export interface Planned extends Plan {
-  /** Nobody can take it now, but somebody may at this time; null when no provider could ever take it. Meaningless with candidates. */
+  /** Nobody can take it now, but somebody may at this time; null when no provider could ever take it. With candidates: should they have no room. */
   waitUntil: number | null
+  /** The one candidate is shut by its breaker or sick at the recipient's host, and better than nobody. */
+  lastResort: boolean
 }
 
 export interface PlanInput {
@@ -41,6 +51,8 @@ export interface PlanInput {
 
 /** When nobody knows how long a provider stays closed (drained by an operator), look again after this. */
 const lookAgain = 60_000
+/** Mail rather waits this long than to go to a provider that is shut or sick. */
+const aMoment = 5_000
 
 /** Decides, and says why. Pure: the same input always gives the same plan. */
 export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput): Planned {
@@ -49,6 +61,8 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
   const needs = new Needs(message, recipient, labels)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
+  const returning: Candidate[] = []
+  let resort: { candidate: Candidate; success: number } | null = null
   const rejected: Plan['rejected'] = []
   let waitUntil: number | null = null
 
@@ -66,22 +80,44 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
       rejected.push({ provider: name, reason: never })
       continue
     }
-    if (there.closed) {
-      rejected.push({ provider: name, reason: there.closed.reason })
-      const until = Math.max(there.closed.until ?? now + lookAgain, now)
-      waitUntil = Math.min(waitUntil ?? until, until)
-      continue
-    }
     const wishes = leftOut(message, there.provider)
     const more = wishes === null ? [] : [wishes]
-    if (!there.probing) candidates.push(because(candidate, more))
-    else if (message.priority === 'high') probes.push(because(candidate, [...more, noProbe]))
-    else candidates.push(because(candidate, [...more, 'as the probe of a half-open breaker']))
+    const shut = there.closed ?? (there.sick?.say === 'shut' ? shutAt(there) : null)
+    if (shut) {
+      rejected.push({ provider: name, reason: shut.reason })
+      const until = Math.max(shut.until ?? now + lookAgain, now)
+      waitUntil = Math.min(waitUntil ?? until, until)
+      const success = shut.lastResort ?? -1
+      if (success > (resort?.success ?? -1)) {
+        const why = `nobody else is left, and it is better than none: ${shut.reason}`
+        resort = { candidate: because(candidate, [...more, why]), success }
+      }
+      continue
+    }
+    if (there.probing || there.sick) {
+      const [probe, noProbe] = there.probing
+        ? ['as the probe of a half-open breaker', 'last: its breaker is half-open, and this mail is no probe']
+        : [`as the probe: ${there.sick!.words}`, `last: ${there.sick!.words}, and this mail is no probe`]
+      if (message.priority === 'high') probes.push(because(candidate, [...more, noProbe]))
+      else candidates.push(because(candidate, [...more, probe]))
+    } else if (there.share !== undefined && drawn(message.id, name) >= there.share) {
+      const why = `behind the others: comes back slowly, ${Math.round(there.share * 100)} % of mail`
+      returning.push(because(candidate, [...more, why]))
+    } else candidates.push(because(candidate, more))
   }
-  return { route, policy: policy.version, candidates: [...candidates, ...probes], rejected, waitUntil }
+  candidates.push(...returning, ...probes)
+  const planned = { route, policy: policy.version, candidates, rejected, waitUntil }
+  // What opens in a moment is waited for.
+  if (candidates.length > 0 || resort === null || waitUntil! - now <= aMoment) return { ...planned, lastResort: false }
+  const { candidate } = resort
+  const others = rejected.filter(({ provider }) => provider !== candidate.provider)
+  return { ...planned, candidates: [candidate], rejected: others, waitUntil: now + aMoment, lastResort: true }
 }
 
-const noProbe = 'last: its breaker is half-open, and this mail is no probe'
+/** Mail that a host defers from everywhere waits by its schedule, at the best of them: not from one to the next. */
+function shutAt({ sick, success }: Standing): NonNullable<Standing['closed']> {
+  return { reason: sick!.words, until: sick!.until, lastResort: success ?? 0 }
+}
 
 /** A candidate with more reasons; the same one when there are none. */
 function because(candidate: Candidate, more: readonly string[]): Candidate {

@@ -117,7 +117,7 @@ function isHostName(name: string): boolean {
 }
 
 /** Mail to ourselves would come round for ever. */
-function ownAddresses(): ReadonlySet<string> {
+export function ownAddresses(): ReadonlySet<string> {
   return new Set(Object.values(networkInterfaces()).flatMap((list) => list?.map((entry) => entry.address) ?? []))
 }
 

@@ -23,7 +23,8 @@ export interface HttpCarrier {
 }
 
 /**
- * @param settings `connections`: at most this many to one origin at once, others wait. `ca`: PEM of the only authorities to
+ * @param settings `connections`: at most this many to one origin at once, others wait. Without it nobody does: the pump says how much
+ *   is under way, and who has a place kept for codes must not wait here behind newsletters. `ca`: PEM of the only authorities to
  *   trust, instead of the system's.
  */
 export function httpCarrier(settings: { connections?: number; ca?: string } = {}): HttpCarrier {
@@ -67,7 +68,7 @@ type Opening = () => Promise<Agent>
 async function open(settings: { connections?: number; ca?: string }): Promise<Agent> {
   const { Agent } = await import('undici')
   return new Agent({
-    connections: settings.connections ?? 128,
+    connections: settings.connections ?? null,
     pipelining: 1,
     allowH2: false,
     connect: { timeout: connectTimeout, ...(settings.ca === undefined ? {} : { ca: settings.ca }) },

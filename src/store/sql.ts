@@ -189,6 +189,37 @@ export const migrations: readonly (readonly string[])[] = [
     `ALTER TABLE suppression_by_type RENAME TO suppression`,
   ],
   [
+    // `state`: live, disabled, or deleted, which is a row only until the last of its notices is gone.
+    `CREATE TABLE webhook (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      tenant TEXT NOT NULL,
+      url TEXT NOT NULL,
+      types TEXT,
+      description TEXT,
+      secret TEXT NOT NULL,
+      created_at INTEGER NOT NULL,
+      state TEXT NOT NULL DEFAULT 'live',
+      disabled_at INTEGER,
+      failures INTEGER NOT NULL DEFAULT 0,
+      wait_until INTEGER NOT NULL DEFAULT 0
+    ) STRICT`,
+    `CREATE INDEX webhook_tenant ON webhook (tenant)`,
+    `CREATE TABLE notice (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      webhook INTEGER NOT NULL,
+      event INTEGER NOT NULL,
+      at INTEGER NOT NULL,
+      due_at INTEGER NOT NULL,
+      tries INTEGER NOT NULL DEFAULT 0,
+      claims INTEGER NOT NULL DEFAULT 0,
+      leased INTEGER NOT NULL DEFAULT 0
+    ) STRICT`,
+    // By webhook first: whatever waits for a dead one is never walked through to find what is for another.
+    `CREATE INDEX notice_due ON notice (webhook, due_at)`,
+    `CREATE INDEX notice_leased ON notice (id) WHERE leased = 1`,
+  ],
+  [
     // How often in a row mail waited without being tried.
     `ALTER TABLE delivery ADD COLUMN waits INTEGER NOT NULL DEFAULT 0`,
     // What is held is counted every few seconds.

@@ -3,6 +3,7 @@ import { newId } from '../mail/id.ts'
 import { type Message, messageStatus, type Priority } from '../mail/message.ts'
 import { type Database, pieceBytes } from './database.ts'
 import { suppressed } from './sqlite-suppress.ts'
+import { addNotices, webhooksOf } from './sqlite-webhooks.ts'
 import type { Accepted, Arrival, Claim, NewEvent } from './store.ts'
 
 /** An arrival on its way: its message as the text it is kept as, its content whole beside it or under the name of its spool. */
@@ -142,8 +143,9 @@ function suppressedEvent(email: string, at: number): NewEvent {
   return { type: 'suppressed', at, recipient: email, provider: null, providerMessageId: null, detail }
 }
 
-/** Writes events down in their order. `message` is the message's row. */
+/** Writes events down in their order, each with what webhooks are to be told of it. `message` is the message's row. */
 export function note(db: Database, message: number, tenant: string, events: readonly NewEvent[]): void {
+  const webhooks = webhooksOf(db, tenant)
   for (const event of events) {
     db.run(
       `INSERT INTO event (id, message, tenant, type, at, recipient, provider, provider_message_id, detail)
@@ -158,6 +160,7 @@ export function note(db: Database, message: number, tenant: string, events: read
       event.providerMessageId,
       event.detail,
     )
+    if (webhooks.length > 0) addNotices(db, webhooks, event)
   }
 }
 

@@ -32,18 +32,21 @@ function placeOf(db: Database, provider: string, reference: Reference): Place | 
   return { messageId: id, tenant, type, recipients: recipients.map(({ index, email }) => ({ index, email })) }
 }
 
-/** By whom it was for, and the vendor's id of it: no index leads to the id alone. Vendors like to write addresses in lower case. */
+/**
+ * By whom it was for, and the vendor's id of it: no index leads to the id alone. Where the vendor tells no id at all, it is the latest
+ * mail that it had for them. Vendors like to write addresses in lower case.
+ */
 function byVendorsId(
   db: Database,
   provider: string,
   { recipient, providerMessageId }: Reference,
 ): MessageRow | undefined {
-  if (providerMessageId === null || recipient === null) return undefined
+  if (recipient === null) return undefined
   for (const spelled of new Set([recipient, suppressionKey(recipient)])) {
     const found = db.get<MessageRow>(
       `SELECT m.seq, m.id, m.tenant, m.type FROM (${withRecipient}) AS found
          CROSS JOIN recipient AS t ON t.message = found.message CROSS JOIN message AS m ON m.seq = found.message
-       WHERE t.provider = ? AND t.provider_message_id = ? ORDER BY m.seq DESC LIMIT 1`,
+       WHERE t.provider = ?2 AND (?3 IS NULL OR t.provider_message_id = ?3) ORDER BY m.seq DESC LIMIT 1`,
       spelled,
       provider,
       providerMessageId,

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { migrate, version } from './sql.ts'
 import { codeOf, codes, SqliteFile } from './sqlite-file.ts'
+import { voidNoticeLeases } from './sqlite-notices.ts'
 import { voidLeases } from './sqlite-queue.ts'
 import { forgetSpools } from './sqlite-sweep.ts'
 
@@ -69,6 +70,7 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): Sqlit
   migrate(file)
   file.transaction(() => {
     voidLeases(file)
+    voidNoticeLeases(file)
     forgetSpools(file)
   })
   file.guard()

@@ -1,12 +1,15 @@
 /** The contract over SQLite: every verb as a synchronous step, how a batch of them is committed, and the store over both. */
 import type { Database } from './database.ts'
 import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accept.ts'
+import { records } from './sqlite-export.ts'
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
+import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
+import { addWebhook, forgetWebhooks, removeWebhook, webhook, webhooks, webhookTenants } from './sqlite-webhooks.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
 function setState(db: Database, key: string, value: string): void {
@@ -33,6 +36,11 @@ const writing = {
   parked,
   setState,
   sweep,
+  addWebhook,
+  removeWebhook,
+  claimNotices,
+  settleNotice,
+  dropNotices,
 }
 const reading = {
   nextDue,
@@ -50,6 +58,10 @@ const reading = {
   nextParked,
   state,
   usage,
+  webhook,
+  webhooks,
+  webhookTenants,
+  records,
 }
 const verbs = { ...writing, ...reading }
 
@@ -73,11 +85,21 @@ export type Answer = { value: unknown } | { error: Error }
 export function commit(db: Database, calls: readonly Call[]): Answer[] {
   if (!calls.some((call) => call.verb in writing)) return calls.map((call) => attempt(() => run(db, call)))
   try {
-    return db.transaction(() => calls.map((call) => ({ value: run(db, call) })))
+    return committed(db, () => calls.map((call) => ({ value: run(db, call) })))
   } catch (error) {
     if (calls.length === 1) return [{ error: error as Error }]
   }
-  return calls.map((call) => attempt(() => db.transaction(() => run(db, call))))
+  return calls.map((call) => attempt(() => committed(db, () => run(db, call))))
+}
+
+/** What is remembered of webhooks is as the tables are: when those go back, it is read anew. */
+function committed<Result>(db: Database, work: () => Result): Result {
+  try {
+    return db.transaction(work)
+  } catch (error) {
+    forgetWebhooks(db)
+    throw error
+  }
 }
 
 function attempt(work: () => unknown): Answer {
@@ -156,6 +178,15 @@ export function storeOver({ call, close }: Caller): Store {
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (day) => call('usage', day),
     sweep: (before) => call('sweep', before),
+    addWebhook: (webhook, secret, most) => call('addWebhook', webhook, secret, most),
+    webhooks: (tenant) => call('webhooks', tenant),
+    webhook: (id, tenant) => call('webhook', id, tenant),
+    removeWebhook: (id, tenant) => call('removeWebhook', id, tenant),
+    webhookTenants: () => call('webhookTenants'),
+    claimNotices: (want) => call('claimNotices', want),
+    settleNotice: (settlement) => call('settleNotice', settlement),
+    dropNotices: (want) => call('dropNotices', want),
+    records: (query) => call('records', query),
     close,
   }
 }

@@ -5,7 +5,8 @@
  * each is all or nothing by itself. A delivery's lease is its due time: `claim` moves it into the future, and a worker that
  * died gives its work back by doing nothing.
  */
-import type { MailEvent } from '../mail/event.ts'
+import type { EventType, MailEvent } from '../mail/event.ts'
+import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { SuppressionReason } from '../mail/suppression.ts'
@@ -159,7 +160,7 @@ export interface Suppression {
   at: number
 }
 
-/** What an event brings along to say whose mail it is about. */
+/** What an event brings along to say whose mail it is about; with a recipient alone, the latest that the provider had for them. */
 export interface Reference {
   messageId: string | null
   providerMessageId: string | null
@@ -180,6 +181,7 @@ export interface Heard {
   /** What makes it one of a kind, at its provider. */
   key: string
   messageId: string
+  tenant: string
   recipient: number
   /** The vendor's, and what followed; `sent` is written down only when it is news. */
   events: NewEvent[]
@@ -240,6 +242,42 @@ export interface SuppressionQuery {
   reason?: Suppression['reason']
   limit: number
   cursor?: string
+}
+
+/** Where a tenant's events go out to. Its secret is not among what is read back. */
+export interface Webhook {
+  /** `whk_…` */
+  id: string
+  tenant: string
+  url: string
+  /** The events it wants; null for all. */
+  types: EventType[] | null
+  description: string | null
+  createdAt: number
+  /** When its target said that it is gone (410); nothing goes there since. */
+  disabledAt: number | null
+}
+
+/** One event that one webhook is to be told, leased as a delivery is. */
+export interface Notice {
+  id: number
+  /** The fencing token: how often it was claimed, ever. */
+  claims: number
+  /** Calls made so far that failed. */
+  tries: number
+  /** `failures`: calls to it that failed in a row. */
+  webhook: Pick<Webhook, 'id' | 'tenant' | 'url'> & { secret: string; failures: number }
+  event: MailEvent
+}
+
+export interface NoticeSettlement {
+  id: number
+  /** The claim's token; a settlement whose token is no longer current changes nothing and answers false. */
+  claims: number
+  /** When to tell it again; null when it is over, told or given up. */
+  dueAt: number | null
+  /** How the webhook is now. While `waitUntil` is over and not 0, one call at once finds out whether it is well again. */
+  webhook: { failures: number; waitUntil: number; disabledAt?: number }
 }
 
 export type Page<Row> = { rows: Row[]; next: string | null }
@@ -322,6 +360,47 @@ export interface Store {
   parked(now: number, limit: number): Promise<Parked[]>
   /** When the next of those is due; null when there are none. */
   nextParked(): Promise<number | null>
+  /**
+   * Adds a webhook: from this commit on, every event of the tenant that it wants becomes a notice, in the commit that writes the
+   * event. False, and nothing is added, when the tenant has `most` already.
+   * @param secret what its calls are signed with, as its owner has it
+   */
+  addWebhook(webhook: Webhook, secret: string, most: number): Promise<boolean>
+  /** A tenant's, the oldest first. */
+  webhooks(tenant: string): Promise<Webhook[]>
+  webhook(id: string, tenant: string): Promise<Webhook | null>
+  /** Forgets a webhook, and all that it was still to be told. False for no such webhook. */
+  removeWebhook(id: string, tenant: string): Promise<boolean>
+  /** Those who have a webhook that is not disabled. */
+  webhookTenants(): Promise<string[]>
+  /**
+   * Leases up to `limit` notices due at `now`: at most `each` for one webhook, less those that `busy` says are under way, and none
+   * while a webhook waits; webhooks take turns. `next`: when there may be more to claim, a full webhook's aside; null when nothing
+   * waits. Notices whose event was swept are forgotten.
+   */
+  claimNotices(want: {
+    now: number
+    leaseUntil: number
+    limit: number
+    each: number
+    busy: Readonly<Record<string, number>>
+  }): Promise<{ notices: Notice[]; next: number | null }>
+  /** What became of a notice, and how its webhook is. False when the claim is no longer ours. */
+  settleNotice(settlement: NoticeSettlement): Promise<boolean>
+  /**
+   * Forgets notices of events before `before`, and what waits for webhooks that are gone or disabled. Works in small steps; call
+   * again while there is `more`. `dropped`: how many were too old, by webhook.
+   */
+  dropNotices(want: { before: number; limit: number }): Promise<{ dropped: Record<string, number>; more: boolean }>
+  /**
+   * What became of recipients, of all tenants, in the order in which it was written: those of these types among the next `limit`
+   * events after the place `after`, and the place where they end. With `after` null none, and the place where all end now.
+   */
+  records(query: {
+    after: number | null
+    types: readonly EventType[]
+    limit: number
+  }): Promise<{ rows: DeliveryRecord[]; last: number; more: boolean }>
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>

@@ -26,11 +26,23 @@ export interface InboundParts {
   /** What checking a call may fetch: a certificate. */
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
-  heard: (message: Pick<Message, 'id'>, events: readonly NewEvent[]) => void
+  heard: (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => void
   /** A provider that was given up tells that it took what another took as well. */
   duplicate: (provider: string) => void
+  /** Told of every event that is new, for what it says of the provider. */
+  news: (provider: string, news: News) => void
   /** Told of every call: how many of its events were new, known before or parked, or why it was refused. */
   called: (provider: string, what: Counted | { refused: string }) => void
+}
+
+/** What became of one mail, as its provider told it. */
+export interface News {
+  messageId: string
+  recipient: string
+  /** The kind of mail. */
+  mailType: string
+  type: ProviderEventType
+  bounce: 'hard' | 'soft' | 'block' | null
 }
 
 interface Counted {
@@ -40,7 +52,7 @@ interface Counted {
 }
 
 /** What became of a call. */
-export type Received =
+type Received =
   | { kind: 'taken' }
   | { kind: 'answer'; answer: HookAnswer }
   /** There is no such provider, or its vendor calls nobody. */
@@ -81,18 +93,26 @@ export function createInbound(parts: InboundParts): Inbound {
         recipient: event.recipient === null ? null : canonicalOrNull(event.recipient),
       })),
     )
+    const news = new Map<string, News>()
     const told: Told = { provider, at: now, heard: [], park: [], unpark: [] }
     for (const [at, { event, since }] of events.entries()) {
       const place = places[at]
-      if (place) told.heard.push(...meaning(provider, event, place, now, parts.unsubscribes(place.type)))
-      else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
+      if (place) {
+        for (const heard of meaning(provider, event, place, now, parts.unsubscribes(place.type))) {
+          told.heard.push(heard)
+          const { type, bounce = null } = event
+          const recipient = heard.events[0]!.recipient!
+          news.set(heard.key, { messageId: place.messageId, recipient, mailType: place.type, type, bounce })
+        }
+      } else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
       if (since !== null && (place || now - since > parkedFor)) told.unpark.push(event.key)
     }
     const fresh = await store.hear(told)
     waiting ||= told.park.length > 0
     called(provider, { fresh: fresh.length, known: told.heard.length - fresh.length, parked: told.park.length })
-    for (const { messageId, events, duplicate } of fresh) {
-      parts.heard({ id: messageId }, events)
+    for (const { key, messageId, tenant, events, duplicate } of fresh) {
+      parts.heard({ id: messageId, tenant }, events)
+      parts.news(provider, news.get(key)!)
       if (duplicate) parts.duplicate(provider)
     }
   }
@@ -184,6 +204,7 @@ function meaning(
     return {
       key: recipients.length === 1 ? event.key : `${event.key}|${index}`,
       messageId,
+      tenant,
       recipient: index,
       events,
       status: statuses[event.type],

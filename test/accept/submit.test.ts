@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import { anyone } from '../../src/accept/auth.ts'
-import { openDoor } from '../../src/accept/submit.ts'
+import { openDoor, type RawContent } from '../../src/accept/submit.ts'
 import type { Parts } from '../../src/mail/message.ts'
 import { openSqlite } from '../../src/store/sqlite-node.ts'
 import { temporary } from '../store/contract.ts'
@@ -20,7 +20,7 @@ const parts: Parts = {
 }
 
 /** Hands parts to a door before a real store. @returns the message and the content as they are kept */
-async function submitted(t: TestContext, given: Partial<Parts>) {
+async function submitted(t: TestContext, given: Partial<Parts>, raw?: RawContent) {
   const store = await openSqlite({ path: join(await temporary(t), 'waypost.db') })
   const door = openDoor({
     rules: () => ({ types: { transactional: { priority: 'normal', expire: 60_000 } }, providers: [] }),
@@ -39,12 +39,12 @@ async function submitted(t: TestContext, given: Partial<Parts>) {
     metadata: {},
     smtpUtf8: false,
     dsn: {},
-    content: { form: 'parts', parts: { ...parts, ...given } },
+    content: raw ?? { form: 'parts', parts: { ...parts, ...given } },
   })
   const { message } = (await store.message(id, ''))!
   const bytes = await buffer(store.content(id))
   await store.close()
-  return { message, bytes, kept: JSON.parse(bytes.toString()) as Parts }
+  return { message, bytes, kept: raw ? parts : (JSON.parse(bytes.toString()) as Parts) }
 }
 
 describe('the door', () => {
@@ -57,6 +57,34 @@ describe('the door', () => {
     assert.equal(message.messageId, '<own@example.com>')
     assert.deepEqual([message.headers, kept.headers], [[headers[0]], [headers[0]]])
     assert.equal(message.size, bytes.length)
+  })
+
+  it('counts who stands in Cc and in Reply-To, for not every vendor can show them all', async (t) => {
+    const counts = async (given: Partial<Parts>, raw?: RawContent) => {
+      const { cc, replyTo } = (await submitted(t, given, raw)).message
+      return [cc, replyTo]
+    }
+    assert.deepEqual(await counts({}), [undefined, undefined])
+    const two = [{ email: 'cleo@example.net' }, { email: 'dan@example.net' }]
+    assert.deepEqual(await counts({ cc: two, replyTo: two.slice(1) }), [2, 1])
+    const bytes = Buffer.from('To: bob@example.net\r\nCC: cleo@example.net\r\n\r\nhello\r\n')
+    const raw: RawContent = {
+      form: 'raw',
+      headers: [
+        ['To', 'bob@example.net'],
+        ['CC', 'cleo@example.net'],
+        ['reply-to', 'Help <help@example.net>, desk@example.net'],
+      ],
+      from: { email: 'ann@example.com' },
+      subject: '',
+      messageId: '<1@example.com>',
+      size: bytes.length,
+      attachments: 0,
+      inline: 0,
+      eightBit: false,
+      bytes,
+    }
+    assert.deepEqual(await counts({}, raw), [1, 2])
   })
 
   it('makes a Message-ID under the domain of From where there is none', async (t) => {

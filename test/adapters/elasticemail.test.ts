@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { suppressionChecks } from '../support/vendor-checks/suppressions.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import elasticemail, { elasticLists } from './elasticemail.ts'
 import { hookSecret, jsonCall } from './fixture.ts'
 

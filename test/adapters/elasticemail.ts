@@ -119,7 +119,7 @@ const mail = {
   Recipients: { To: ['"Ann \\"A\\" Ärger" <ann@example.com>'], CC: ['Bob <bob@example.com>'] },
   Content: {
     From: '"Sender, Inc." <sender@example.com>',
-    ReplyTo: 'Help <help@example.com>, desk@example.com',
+    ReplyTo: 'Help <help@example.com>',
     Subject: letter.subject,
     Body: [
       { ContentType: 'HTML' as const, Content: letter.html!, Charset: 'utf-8' },

@@ -1,5 +1,6 @@
 /** What the data of one vendor looks like, and the mail that the tests hand over. */
 import type { Adapter, Content, Fetch, Handoff } from '../../src/mail/adapter.ts'
+import { compose } from '../../src/mail/compose.ts'
 import type { Message, Parts, Recipient } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import type { HookCall, ProviderEvent } from '../../src/mail/webhook.ts'
@@ -198,7 +199,8 @@ export function fitting({ adapter: { features } }: Pick<Common, 'adapter'>): Con
     features.headersRefused.some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)))
   const attachments = letter.attachments.filter(({ inline }) => features.attachments && (features.inline || !inline))
   const headers = letter.headers.filter(([name]) => !refused(name.toLowerCase()))
-  return { form: 'parts', parts: { ...letter, attachments, headers } }
+  const replyTo = letter.replyTo.slice(0, features.maxReplyTo)
+  return { form: 'parts', parts: { ...letter, replyTo, attachments, headers } }
 }
 
 /** The letter to Ann and Bob, unless told otherwise. */
@@ -217,7 +219,18 @@ export function handoff(
   }
 }
 
-/** An outcome in a word: `accepted abc`, `deferred/provider 2000`, `unknown`. */
+/** The handoff with its content in a form that the adapter takes, as the gateway would have made it. */
+export async function asTaken({ adapter }: Pick<Common, 'adapter'>, what: Handoff): Promise<Handoff> {
+  const { content } = what
+  if (content.form === 'raw' || adapter.features.forms.includes('parts')) return what
+  const raw = await compose(what.message, content.parts)
+  async function* stream() {
+    yield raw
+  }
+  return { ...what, content: { form: 'raw', size: raw.length, bytes: async () => raw, stream } }
+}
+
+/** An outcome in a word: `accepted abc`, `deferred/provider 2000`, `rejected/recipient 5.7.1`, `unknown`. */
 export function inWords(outcome: Outcome | undefined): string {
   switch (outcome?.kind) {
     case 'accepted':
@@ -225,7 +238,7 @@ export function inWords(outcome: Outcome | undefined): string {
     case 'deferred':
       return `deferred/${outcome.cause}${outcome.retryAfter === undefined ? '' : ` ${outcome.retryAfter}`}`
     case 'rejected':
-      return `rejected/${outcome.cause}`
+      return `rejected/${outcome.cause}${outcome.diagnostic.status === undefined ? '' : ` ${outcome.diagnostic.status}`}`
     default:
       return outcome?.kind ?? 'nothing'
   }

@@ -1,5 +1,5 @@
 import { mailgunLists } from '../support/fake-vendors/mailgun.ts'
-import { suppressionChecks } from '../support/vendor-checks/suppressions.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import mailgun from './mailgun.ts'
 
 const at = Date.UTC(2025, 11, 11, 1, 49, 40)

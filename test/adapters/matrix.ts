@@ -12,9 +12,11 @@ const readme = new URL('README.md', folder)
 /** The README as it is, and as it should be. */
 export async function matrixInReadme(): Promise<{ is: string; should: string }> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.ts') && name !== 'index.ts').sort()
-  const adapters = await Promise.all(
+  const found = await Promise.all(
     files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: Adapter }).default),
   )
+  // An exporter is no way out.
+  const adapters = found.filter(({ features }) => features !== undefined)
   const is = await readFile(readme, 'utf8')
   const should = within(within(is, 'matrix', matrix(adapters)), 'settings', settings(adapters))
   return { is, should }
@@ -49,7 +51,11 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ['adapter', ({ name }) => `\`${name}\``],
   [
     'called by',
-    ({ send }) => ({ http: 'HTTP', sdk: 'its SDK', smtp: 'SMTP', mx: 'SMTP to MX', keep: 'not' })[send.kind],
+    // Not every `call` is an SDK's: some ask for a token first.
+    ({ send, title }) =>
+      send.kind === 'sdk' && !/\bSDK$/.test(title)
+        ? 'HTTP, by a token'
+        : { http: 'HTTP', sdk: 'its SDK', smtp: 'SMTP', mx: 'SMTP to MX', keep: 'not' }[send.kind],
   ],
   ['takes', ({ features }) => features.forms.join(', ')],
   [
@@ -58,8 +64,11 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ],
   [
     'recipients a call',
-    ({ features }) => (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any'),
+    ({ features }) =>
+      (Number.isFinite(features.maxRecipients) ? String(features.maxRecipients) : 'any') +
+      (features.cc === false ? ', no Cc' : ''),
   ],
+  ['Reply-To', ({ features }) => String(features.maxReplyTo ?? 'any')],
   ['attachments', ({ features }) => (features.attachments ? (features.inline ? 'yes, inline too' : 'yes') : 'no')],
   ['tags', ({ features }) => (Number.isFinite(features.maxTags) ? String(features.maxTags) : 'any')],
   ['metadata', ({ features }) => (features.metadata ? 'yes' : 'no')],
@@ -69,7 +78,10 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
     ({ features }) => ({ any: 'as we say', domain: 'its domain', fixed: "the vendor's" })[features.returnPath],
   ],
   ['SMTPUTF8', ({ features }) => (features.smtpUtf8 ? 'yes' : 'no')],
-  ['headers refused', ({ features }) => features.headersRefused.map((name) => `\`${name}\``).join(' ')],
+  [
+    'headers refused',
+    ({ features }) => features.headersRefused.map((name) => `\`${name}\``.replaceAll('|', '\\|')).join(' '),
+  ],
   ['after an unknown', (adapter) => afterUnknown(adapter)],
   ['by SMTP too', ({ smtp }) => (smtp ? '`via: smtp`' : '')],
   ['tells', ({ webhook }) => webhook?.tells.join(', ') ?? ''],

@@ -1,4 +1,4 @@
-import { suppressionChecks } from '../support/vendor-checks/suppressions.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import postmark from './postmark.ts'
 
 const at = Date.UTC(2019, 11, 17, 13, 58, 33)

@@ -185,6 +185,13 @@ export default {
         events: [told({ type: 'bounced', bounce: 'hard', ...about, detail: 'General No such user' })],
       },
       {
+        says: 'refused by a policy',
+        body: event('email.bounced', {
+          bounce: { type: 'Permanent', subType: 'General', diagnosticCode: ['smtp; 550 5.7.1 blocked'] },
+        }),
+        events: [told({ type: 'bounced', bounce: 'block', ...about, detail: 'General' })],
+      },
+      {
         says: 'bounced for now',
         body: event('email.bounced', { bounce: { type: 'Transient', subType: 'MailboxFull', message: 'Full' } }),
         events: [told({ type: 'bounced', bounce: 'soft', ...about, detail: 'MailboxFull Full' })],

@@ -1,5 +1,5 @@
 import { sendgridLists } from '../support/fake-vendors/sendgrid.ts'
-import { suppressionChecks } from '../support/vendor-checks/suppressions.ts'
+import { suppressionChecks } from '../support/vendor-checks/questions.ts'
 import sendgrid from './sendgrid.ts'
 
 const reasons = [

@@ -51,14 +51,55 @@ test('times are above 1 where Waypost is better, for rates and for costs, and ac
   assert.equal(lines[4], '| smtp | alone | 1.00 | MB |  |  |  |  |  |')
 })
 
+test('how many times as good as nothing at all is not said', () => {
+  const lost: Road = {
+    name: 'failover',
+    about: '',
+    systems: {},
+    beside: ['a loop'],
+    measures: { lost: { unit: 'mails', better: 'less', others: 'lost' } },
+  }
+  const of = (waypost: number, loop: number) =>
+    rows(
+      [lost],
+      ['a loop', 'postfix'],
+      new Map([
+        [
+          'failover',
+          new Map([
+            ['waypost', [{ lost: waypost }]],
+            ['a loop', [{ lost: loop }]],
+          ]),
+        ],
+      ]),
+    )
+  assert.deepEqual(of(0, 7)[0]!.others, { 'a loop': { median: 7, times: null } })
+  assert.deepEqual(of(2, 0)[0]!.others, { 'a loop': { median: 0, times: 0 } })
+  const [, , line] = markdown(of(0, 7), ['a loop', 'postfix'], new Map([['postfix', 'not installed']])).split('\n')
+  assert.equal(line, '| failover | lost | 0 | mails | 7.00 |  |  |  |  |')
+})
+
 test('it runs where nothing else is installed, and writes only JSON', async () => {
-  const asked = ['test/bench/run.ts', '--only', 'smtp', 'vendor', '--messages', '20', '--runs', '1', '--json']
+  const asked = [
+    'test/bench/run.ts',
+    '--only',
+    'smtp',
+    'vendor',
+    'failover',
+    '--messages',
+    '20',
+    '--runs',
+    '1',
+    '--seed',
+    '7',
+    '--json',
+  ]
   const env = { ...process.env, PATH: '', HARAKA: '/nowhere' }
   const child = spawn(process.execPath, asked, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
   assert.deepEqual([code, err], [0, ''])
-  const { runs, messages, missing, rows } = JSON.parse(out)
-  assert.deepEqual([runs, messages], [1, 20])
+  const { runs, messages, seed, missing, rows } = JSON.parse(out)
+  assert.deepEqual([runs, messages, seed], [1, 20, 7])
   assert.deepEqual(missing, {
     postfix: 'not installed',
     'postfix tuned': 'not installed',
@@ -72,6 +113,8 @@ test('it runs where nothing else is installed, and writes only JSON', async () =
   ]) {
     assert.ok(figures.find((row) => row.road === name && row.measure === measure)!.waypost > 0)
   }
+  const untold = figures.find((row) => row.road === 'failover' && row.measure === 'of these, nobody was told')!
+  assert.equal(untold.waypost, 0)
 })
 
 test('a road that is none is said to be none', async () => {

@@ -6,8 +6,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, openSync, realpathSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
 import { cleanup, temporaryFolder } from './cleanup.ts'
-import { freePort, greets } from './ports.ts'
+import { greets } from './ports.ts'
 import type { System } from './systems.ts'
 
 export const haraka: System = { name: 'haraka', missing: () => (program() ? null : 'not installed'), start }

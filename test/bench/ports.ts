@@ -1,19 +1,8 @@
-/** Ports of this machine, and waiting for what listens on them. */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+/** Waiting for what listens on this machine. */
+import { connect } from 'node:net'
 
 /** How long anything may take to start; only what cannot start takes as long. */
 const patience = 120_000
-
-/** A port of loopback that was free a moment ago, for those that cannot choose one and tell. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Resolves with what `look` sees at last. @throws when that takes too long */
 export async function until<Seen>(

@@ -5,8 +5,9 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
 import { cleanup, temporaryFolder } from './cleanup.ts'
-import { freePort, greets } from './ports.ts'
+import { greets } from './ports.ts'
 import type { System } from './systems.ts'
 
 /** What the tuned one has beyond a relayhost: as many deliveries at once as there are clients, and no brake on them. */

@@ -1,7 +1,8 @@
 /** A store under work, without a gateway around it. */
 import { newId } from '../../src/mail/id.ts'
-import type { Message } from '../../src/mail/message.ts'
+import type { Header } from '../../src/mail/message.ts'
 import type { Arrival, Claim, Store, StoredPlan } from '../../src/store/store.ts'
+import { arrival } from '../store/mail.ts'
 import { mail } from './loader.ts'
 
 /** Accepted, delivered and settled at once: a gateway under load has about as many under way. */
@@ -18,54 +19,26 @@ const plan: StoredPlan = {
   rejected: [{ provider: 'sendgrid', reason: 'its breaker is open' }],
 }
 
-function arrival(): Arrival {
+/** A mail of 5 KB with the headers such mail has. */
+function order(): Arrival {
   const now = Date.now()
   const id = newId('msg', now)
   const email = `someone-${Math.random().toString(36).slice(2)}@example.org`
-  const message: Message = {
-    id,
-    tenant: 'acme',
-    type: 'transactional',
-    priority: 'normal',
-    via: 'smtp',
-    returnPath: 'bounces@example.com',
-    from: { email: 'ann@example.com', name: 'Ann' },
-    subject: 'Your order 17 has left',
-    messageId: `<${id}@example.com>`,
-    acceptedAt: now,
-    sendAt: null,
-    expireAt: now + 86_400_000,
-    form: 'raw',
-    size: body.length,
-    headers: [
-      ['From', 'Ann <ann@example.com>'],
-      ['To', email],
-      ['Subject', 'Your order 17 has left'],
-      ['Date', 'Wed, 25 Nov 2026 21:31:00 +0000'],
-      ['Message-ID', `<${id}@example.com>`],
-      ['MIME-Version', '1.0'],
-      ['Content-Type', 'text/plain; charset=utf-8'],
-    ],
-    attachments: 0,
-    inline: 0,
-    rawOnly: false,
-    eightBit: false,
-    smtpUtf8: false,
-    hidden: [],
-    tags: [],
-    metadata: { order: '17' },
-    provider: null,
-    dsn: {},
-  }
-  const accepted = { type: 'accepted', at: now, recipient: null, provider: null, providerMessageId: null, detail: null }
-  return {
-    message,
-    recipients: [{ index: 0, email, status: 'queued', dsn: {} }],
-    dueAt: now,
-    events: [{ ...accepted, type: 'accepted' }],
-    content: body,
-    idempotency: null,
-  }
+  const from = { email: 'ann@example.com', name: 'Ann' }
+  const subject = 'Your order 17 has left'
+  const messageId = `<${id}@example.com>`
+  const headers: Header[] = [
+    ['From', 'Ann <ann@example.com>'],
+    ['To', email],
+    ['Subject', subject],
+    ['Date', 'Wed, 25 Nov 2026 21:31:00 +0000'],
+    ['Message-ID', messageId],
+    ['MIME-Version', '1.0'],
+    ['Content-Type', 'text/plain; charset=utf-8'],
+  ]
+  const dates = { acceptedAt: now, expireAt: now + 86_400_000 }
+  const facts = { id, via: 'smtp', from, subject, messageId, headers, size: body.length } as const
+  return arrival({ message: { ...facts, ...dates, metadata: { order: '17' } }, to: [email], content: body })
 }
 
 async function deliver(store: Store, claim: Claim): Promise<void> {
@@ -106,7 +79,7 @@ async function deliver(store: Store, claim: Claim): Promise<void> {
 export async function fill(store: Store, count: number): Promise<void> {
   let left = count
   const caller = async () => {
-    while (left-- > 0) await store.accept(arrival())
+    while (left-- > 0) await store.accept(order())
   }
   await Promise.all(Array.from({ length: callers }, caller))
 }

@@ -14,10 +14,10 @@ export interface Row {
   waypost: number
   /** All of Waypost's runs, in their order. */
   runs: number[]
-  /** Others have such a figure where they are measured. */
-  comparable: boolean
-  /** The others' medians, and how many times better Waypost is. */
-  others: Record<string, { median: number; times: number }>
+  /** Those who have such a figure where they are measured. */
+  beside: readonly string[]
+  /** The others' medians, and how many times better Waypost is; null where that is a division by nothing. */
+  others: Record<string, { median: number; times: number | null }>
 }
 
 export function rows(roads: readonly Road[], others: readonly string[], runs: Runs): Row[] {
@@ -35,11 +35,12 @@ export function rows(roads: readonly Road[], others: readonly string[], runs: Ru
       for (const other of theirs === undefined ? [] : others) {
         const found = median(values(theirRoad, other, theirs!))
         if (found === null) continue
-        compared[other] = { median: found, times: measure.better === 'more' ? waypost / found : found / waypost }
+        const [better, worse] = measure.better === 'more' ? [waypost, found] : [found, waypost]
+        compared[other] = { median: found, times: worse === 0 ? null : better / worse }
       }
       const { unit, target = null } = measure
       const row = { road: road.name, measure: name, unit, target: bound(measure, target), waypost, runs: own }
-      return [{ ...row, comparable: theirs !== undefined, others: compared }]
+      return [{ ...row, beside: theirs === undefined ? [] : (road.beside ?? others), others: compared }]
     }),
   )
 }
@@ -59,14 +60,14 @@ const headings = (others: readonly string[]) => [
 
 /** @param missing why an other system was not measured, by its name */
 function cells(
-  { road, measure, waypost, unit, comparable, others, target }: Row,
+  { road, measure, waypost, unit, beside, others, target }: Row,
   names: readonly string[],
   missing: Missing,
 ): Cell[] {
   const compared = names.flatMap((name): Cell[] => {
     const other = others[name]
-    if (other) return [shown(other.median), other.times.toFixed(1)]
-    return [comparable ? (missing.get(name) ?? null) : null, null]
+    if (other) return [shown(other.median), other.times?.toFixed(1) ?? null]
+    return [beside.includes(name) ? (missing.get(name) ?? null) : null, null]
   })
   return [road, measure, shown(waypost), unit, ...compared, target]
 }
@@ -74,6 +75,7 @@ function cells(
 export type Missing = ReadonlyMap<string, string>
 
 function shown(value: number): string {
+  if (value === 0) return '0'
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
 }
 

@@ -2,7 +2,7 @@
 
 /** One row of the table. */
 export interface Measure {
-  unit: 'a second' | 'µs' | 'ms' | 's' | 'MB' | '%'
+  unit: 'a second' | 'µs' | 'ms' | 's' | 'MB' | '%' | 'mails' | 'calls'
   better: 'more' | 'less'
   /** As issue and README state it. */
   target?: string
@@ -20,6 +20,8 @@ export interface Road {
   measures: Record<string, Measure>
   /** One run of each system that can be measured, by its name. */
   systems: Record<string, () => Promise<Figures>>
+  /** Whom it is compared with; the relays that run beside Waypost by default. */
+  beside?: readonly string[]
 }
 
 /** How much of it there is. */
@@ -30,6 +32,8 @@ export interface Amounts {
   waiting: number
   /** Messages that wait in `backlog`. */
   backlog: number
+  /** Of what is drawn in `failover`; each run has the next. */
+  seed: number
 }
 
 export function median(values: readonly number[]): number | null {

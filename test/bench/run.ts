@@ -4,6 +4,7 @@ import { count } from '../../src/cli/flags.ts'
 import { progressBar } from '../../src/cli/progress.ts'
 import { json, systemTerminal } from '../../src/cli/terminal.ts'
 import { backlog } from './backlog.ts'
+import { failover } from './failover.ts'
 import { waypost } from './gateway.ts'
 import { haraka } from './haraka.ts'
 import { postfix, postfixTuned } from './postfix.ts'
@@ -24,19 +25,20 @@ interface Flags extends Amounts {
 const all = [waypost, postfix, postfixTuned, haraka]
 const missing = new Map(all.flatMap((system) => (system.missing() === null ? [] : [[system.name, system.missing()!]])))
 const systems = all.filter(({ name }) => !missing.has(name))
-const others = all.slice(1).map(({ name }) => name)
+const relays = all.slice(1).map(({ name }) => name)
 
 function roads(amounts: Amounts): Road[] {
-  return [...throughput(amounts, systems), ...waits(amounts), backlog(amounts), rest, routing]
+  return [...throughput(amounts, systems), ...waits(amounts), backlog(amounts), failover(amounts), rest, routing]
 }
 
-const names = roads({ messages: 0, waiting: 0, backlog: 0 })
+const names = roads({ messages: 0, waiting: 0, backlog: 0, seed: 0 })
 const flags = new Command('npm run bench --')
   .description('Measures Waypost on 5 KB mails, and beside it Postfix and Haraka where they are installed.')
   .option('--runs <n>', 'of everything; the median is shown', count(100), 3)
   .option('--messages <n>', 'of each measurement under load', count(10_000_000), 10_000)
   .option('--waiting <n>', 'messages that wait in crawl and otp', count(10_000_000), 100_000)
   .option('--backlog <n>', 'messages that wait in backlog; 10 KB of disk each', count(100_000_000), 1_000_000)
+  .option('--seed <n>', 'of what goes wrong in failover', count(2 ** 31), Math.floor(Math.random() * 2 ** 31))
   .option('--only <road...>', 'just these roads', known)
   .option('--json', 'write JSON, for machines')
   .option('--markdown', 'write a table in Markdown')
@@ -52,8 +54,8 @@ function known(name: string, before: string[] | undefined): string[] {
   throw new InvalidArgumentError('There is no such road.')
 }
 
-const { runs: times, messages, waiting, backlog: million } = flags
-const amounts = { messages, waiting, backlog: million }
+const { runs: times, messages, waiting, backlog: million, seed } = flags
+const amounts = { messages, waiting, backlog: million, seed }
 const wanted = roads(amounts).filter(({ name }) => flags.only?.includes(name) ?? true)
 const terminal = systemTerminal()
 const bar = progressBar(terminal, times * wanted.reduce((sum, { systems }) => sum + Object.keys(systems).length, 0))
@@ -73,6 +75,7 @@ try {
 } finally {
   bar.end()
 }
+const others = [...new Set(wanted.flatMap(({ beside = relays }) => beside))]
 const found = rows(wanted, others, runs)
 if (flags.json)
   terminal.out(json({ ...circumstances(amounts, times), missing: Object.fromEntries(missing), rows: found }))

@@ -66,6 +66,26 @@ describe('waypost providers', () => {
     assert.deepEqual(JSON.parse(out), hostile)
   })
 
+  it('shows one: what comes back, and the hosts that defer what it sends', async (test) => {
+    const host = { state: 'shut', until: '2026-11-25T10:02:00.000Z', bad: 14, of: 20, success: 0.25, repeats: 2 }
+    const back = {
+      ...{ ...provider, state: 'returning', reason: '500 no', share: 0.25, repeats: 3 },
+      hosts: [{ host: 'out\u001b[2Jlook', ...host }],
+    }
+    const { url } = await gateway(test, () => ({ body: { providers: [back, broken] } }))
+    const { code, out } = await waypost(['providers', 'show', 'relay', '--url', url])
+    assert.equal(code, 0)
+    const lines = out.split('\n')
+    assert.match(lines[1]!, /\t25% of mail is back: 500 no; sick at out\ufffd\[2Jlook: 14 of 20 deferred or blocked$/)
+    assert.deepEqual(lines.slice(2), [
+      'Its breaker opened again soon after it had closed, 3 times in a row.',
+      'HOST\tSTATE\tUNTIL\tBAD\tSUCCESS\tREPEATS',
+      'out\ufffd[2Jlook\tshut\t2026-11-25T10:02:00.000Z\t14 of 20\t25.0%\t2',
+    ])
+    const { code: none, err } = await waypost(['providers', 'show', 'nobody', '--url', url])
+    assert.deepEqual([none, /no provider nobody/.test(err)], [1, true])
+  })
+
   it('drains and resumes', async (test) => {
     const { url, asked } = await gateway(test, () => ({ body: provider }))
     assert.equal((await waypost(['providers', 'drain', 'a/b', '--url', url])).out, 'a/b takes nothing new now.')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { adapters } from '../../adapters/index.ts'
+import { adapters, exporters } from '../../adapters/index.ts'
 import { jsonSchema } from '../../src/config/json-schema.ts'
 import { refused } from './reading.ts'
 
@@ -14,7 +14,7 @@ interface Node {
   anyOf?: Node[]
 }
 
-const schema = (await jsonSchema(adapters)) as Node
+const schema = (await jsonSchema(adapters, exporters)) as Node
 
 /** Every key of the schema with its own description, by path. */
 function keys(node: Node, path: string): [path: string, key: string, value: Node][] {

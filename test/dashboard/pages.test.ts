@@ -96,11 +96,22 @@ describe('the providers', () => {
           sentToday: 12_345,
           perDay: 20_000,
           costPerThousand: 1.25,
+          state: 'returning',
+          share: 0.25,
+          hosts: [
+            {
+              ...{ host: '<i>look', state: 'shut', until: Date.parse('2026-11-25T21:32:00Z') },
+              ...{ bad: 14, of: 20, success: 0.3, repeats: 1 },
+            },
+          ],
         },
+        { ...inboxProvider, name: 'watched', observed: 'probing' },
       ],
     })
     const text = await (await app.request('/providers')).text()
     for (const shown of ['next probe', 'in 20 s', '&lt;b&gt;503', '99.8 %', '184 ms', '12,345', 'of 20,000', '1.25'])
+      assert.ok(text.includes(shown), shown)
+    for (const shown of ['25.0 % of mail is back', '&lt;i&gt;look', ': 14 of 20 deferred', 'only observed: probing'])
       assert.ok(text.includes(shown), shown)
     const post = (path: string) => app.request(path, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } })
     assert.equal((await post('/providers/a%2Fb/drain')).headers.get('location'), '/providers?done=drain')

@@ -89,6 +89,26 @@ test('a kill excuses what arrived while it went on, and nothing before or after'
   assert.ok(!holds(check([kill, up, ...mail, arrived('a'), arrived('a'), end])))
 })
 
+test('where far ends fail too, an answer that was kept back excuses a copy, and a key is worth one copy', () => {
+  const copies = (first: object, second: object, unknowns = 1) => [
+    ...handedIn('a'),
+    { ...arrived('a'), ...first } as Line,
+    { ...arrived('a'), ...second } as Line,
+    told('a', 'sent', unknowns),
+  ]
+  const faults = true
+  assert.ok(holds(check(copies({ unheard: true }, { sink: 'other' }), { faults })))
+  assert.ok(holds(check(copies({ unheard: true, honoursKeys: true }, { sink: 'other' }), { faults })))
+  for (const lines of [
+    copies({}, { sink: 'other' }),
+    copies({ unheard: true }, { sink: 'other' }, 0),
+    copies({ unheard: true, honoursKeys: true }, { honoursKeys: true }),
+  ]) {
+    assert.deepEqual(check(lines, { faults }).unexcused, ['a'])
+  }
+  assert.deepEqual(check(copies({ unheard: true }, { sink: 'other' })).unexcused, ['a'])
+})
+
 test('phantom: nobody handed it in, or whoever did heard no', () => {
   assert.deepEqual(check([arrived('a')]).phantom, ['a'])
   const refused: Line[] = [

@@ -21,12 +21,18 @@ export interface Verdict {
 /** Ends that a customer is told of, at any type; `sent` is none, for then it must have arrived. */
 const ends: ReadonlySet<string> = new Set(['bounced', 'failed', 'expired', 'suppressed', 'canceled'])
 
+interface Copy {
+  /** The place in the history where it arrived. */
+  at: number
+  sink: string
+  honoursKeys: boolean
+  unheard: boolean
+}
+
 interface Story {
   unknown: 'failover' | 'reconcile' | 'hold' | null
   said: 'ok' | 'fail' | 'info' | null
-  /** The places in the history where it arrived. */
-  copies: number[]
-  honoursKeys: boolean
+  copies: Copy[]
   recognised: boolean
   status: string | null
   unknowns: number
@@ -35,8 +41,10 @@ interface Story {
 /**
  * A copy too many is excused by all of these together: the type would rather be sent twice than late, no far end that honours
  * keys is among those who have it, the process was killed between the copies, and the gateway owns up to the unknown.
+ * @param far `faults`: far ends fail, not only the gateway. An answer that was kept back then excuses a copy as a kill does, and
+ *   one that honours keys, which may have had no answer to the same key either, must only not have two copies itself
  */
-export function check(lines: readonly Line[]): Verdict {
+export function check(lines: readonly Line[], far: { faults?: true } = {}): Verdict {
   const stories = new Map<string, Story>()
   const kills: { from: number; to: number }[] = []
   for (const [at, line] of lines.entries()) {
@@ -48,11 +56,16 @@ export function check(lines: readonly Line[]): Verdict {
   const where = (holds: (story: Story) => boolean) =>
     [...stories].filter(([, story]) => holds(story)).map(([key]) => key)
   const killedBetween = (first: number, second: number) => kills.some(({ from, to }) => first < to && from < second)
-  const excused = ({ unknown, honoursKeys, unknowns, copies }: Story) =>
+  const byKeys = (copies: Copy[]) => {
+    const sinks = copies.filter(({ honoursKeys }) => honoursKeys).map(({ sink }) => sink)
+    return far.faults ? new Set(sinks).size === sinks.length : sinks.length === 0
+  }
+  const unheard = (before: Copy, at: number) => (far.faults === true && before.unheard) || killedBetween(before.at, at)
+  const excused = ({ unknown, unknowns, copies }: Story) =>
     unknown === 'failover' &&
-    !honoursKeys &&
+    byKeys(copies) &&
     copies.length - 1 <= unknowns &&
-    copies.every((at, place) => place === 0 || killedBetween(copies[place - 1]!, at))
+    copies.every(({ at }, place) => place === 0 || unheard(copies[place - 1]!, at))
   const handedOver = ({ copies, status, recognised }: Story) =>
     recognised || copies.length > 1 || (copies.length > 0 && status === 'held')
   const doubled = where(({ copies }) => copies.length > 1)
@@ -81,7 +94,6 @@ function storyOf(stories: Map<string, Story>, key: string): Story {
       unknown: null,
       said: null,
       copies: [],
-      honoursKeys: false,
       recognised: false,
       status: null,
       unknowns: 0,
@@ -102,8 +114,7 @@ function note(story: Story, line: Exclude<Line, { what: 'kill' | 'up' }>, at: nu
       story.said = line.what
       return
     case 'delivered':
-      story.copies.push(at)
-      story.honoursKeys ||= line.honoursKeys
+      story.copies.push({ at, sink: line.sink, honoursKeys: line.honoursKeys, unheard: line.unheard === true })
       return
     case 'recognised':
       story.recognised = true

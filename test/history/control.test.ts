@@ -1,9 +1,9 @@
 /** The control: builds with one bug each. A checker that has never failed proves nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventually, waypost, waypostProcess } from '../support/waypost.ts'
-import { check, holds, summary } from './check.ts'
-import { crashed } from './crashed.ts'
+import { eventually, waypostProcess } from '../support/waypost.ts'
+import { holds, summary } from './check.ts'
+import { crashed, recovered } from './crashed.ts'
 import { dice, newSeed } from './dice.ts'
 import { newWorld } from './world.ts'
 
@@ -19,14 +19,7 @@ test('a build that answers before its commit loses mail, and the checker says so
     world.history.write({ what: 'kill' })
     await hasty.kill()
     await load.stop()
-    const next = await waypost(world.config, world.folder)
-    try {
-      world.history.write({ what: 'up' })
-      await world.drain(next)
-    } finally {
-      await next.stop()
-    }
-    const verdict = check(world.history.lines())
+    const verdict = await recovered(world)
     t.diagnostic(summary(verdict))
     assert.equal(verdict.lost.length, 1)
     assert.ok(!holds(verdict))

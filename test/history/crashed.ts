@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { eventually, waypost, waypostProcess } from '../support/waypost.ts'
 import { check, type Verdict } from './check.ts'
 import { dice } from './dice.ts'
-import { type Mix, newWorld } from './world.ts'
+import { type Mix, newWorld, type World } from './world.ts'
 
 interface Asked {
   /** `point:times`, see `test/support/preload/crash-at.ts`. */
@@ -35,15 +35,20 @@ export async function crashed({ at, mix, seed, bug }: Asked): Promise<Verdict> {
     await closed
     assert.equal(dying.process.signalCode, 'SIGKILL')
     assert.ok(dying.log.includes(`killed ${at.split(':')[0]}`), dying.log.join('\n'))
-    const next = await waypost(world.config, world.folder)
-    try {
-      world.history.write({ what: 'up' })
-      await world.drain(next)
-    } finally {
-      await next.stop()
-    }
-    return check(world.history.lines())
+    return await recovered(world)
   } finally {
     await world.close()
   }
+}
+
+/** The next gateway does all it can; the verdict on everything up to then. */
+export async function recovered({ config, folder, history, drain }: World): Promise<Verdict> {
+  const next = await waypost(config, folder)
+  try {
+    history.write({ what: 'up' })
+    await drain(next)
+  } finally {
+    await next.stop()
+  }
+  return check(history.lines())
 }

@@ -14,8 +14,11 @@ export type Line =
   | { what: 'fail'; key: string; why: string }
   /** The client heard nothing, and cannot know. */
   | { what: 'info'; key: string; why: string }
-  /** A far end has it; written before it answers. `honoursKeys`: it takes a message once, however often it is asked to. */
-  | { what: 'delivered'; key: string; sink: string; honoursKeys: boolean }
+  /**
+   * A far end has it; written before it answers. `honoursKeys`: it takes a message once, however often it is asked to. `unheard`: it
+   * is made to keep its answer back.
+   */
+  | { what: 'delivered'; key: string; sink: string; honoursKeys: boolean; unheard?: boolean }
   /** A far end that honours keys was asked again for what it has. */
   | { what: 'recognised'; key: string; sink: string }
   /** A client asked what became of it. `unknowns`: attempts whose answer never came. */

@@ -84,34 +84,11 @@ routes:
   - { name: vendor, when: { recipient.domain: vendor.example.org }, use: vendor }
   - { name: relay, use: relay }
 `,
-    load(gateway, random, { in: ins = waysIn, out = waysOut, types: kinds = all(types), clients = 8 } = {}) {
-      const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!
-      let acknowledged = 0
-      let stopping = false
-      const client = async (hand: (mail: Mail) => Promise<Said>) => {
-        while (!stopping) {
-          await gateway()
-          const mail: Mail = { to: `p${mails++}@${pick(out)}.example.org`, type: pick(kinds) }
-          history.write({ what: 'invoke', key: mail.to, unknown: types[mail.type] })
-          const said = await hand(mail).catch((error): Said => ({ what: 'info', why: String(error) }))
-          history.write({ ...said, key: mail.to } as Line)
-          if (said.what === 'ok') acknowledged++
-          else await pause(5)
-        }
-      }
-      const done = Promise.all(
-        Array.from({ length: clients }, (_, at) =>
-          client(ins[at % ins.length] === 'http' ? byHttp(gateway) : bySmtp(gateway)),
-        ),
-      )
-      return {
-        acknowledged: () => acknowledged,
-        async stop() {
-          stopping = true
-          await done
-        },
-      }
-    },
+    load: (gateway, random, { out = waysOut, ...mix } = {}) =>
+      customers(history, gateway, random, {
+        ...mix,
+        address: () => `p${mails++}@${out[Math.floor(random() * out.length)]}.example.org`,
+      }),
     async drain(gateway) {
       const none = async (query: string) =>
         (await gateway.get(`/v1/messages?limit=1&${query}`)).body.messages.length === 0
@@ -128,6 +105,47 @@ routes:
     async close() {
       await Promise.all([relay.close(), vendor.close()])
       remove(folder)
+    },
+  }
+}
+
+/** Clients that hand mail in, each message to an address of its own. @param mix `pace`: milliseconds between two mails of a client */
+export function customers(
+  history: History,
+  gateway: () => Promise<Waypost>,
+  random: () => number,
+  {
+    in: ins = waysIn,
+    types: kinds = all(types),
+    clients = 8,
+    address,
+    pace = 0,
+  }: Omit<Mix, 'out'> & { address: () => string; pace?: number },
+): Load {
+  let acknowledged = 0
+  let stopping = false
+  const client = async (hand: (mail: Mail) => Promise<Said>) => {
+    while (!stopping) {
+      await gateway()
+      const mail: Mail = { to: address(), type: kinds[Math.floor(random() * kinds.length)]! }
+      history.write({ what: 'invoke', key: mail.to, unknown: types[mail.type] })
+      const said = await hand(mail).catch((error): Said => ({ what: 'info', why: String(error) }))
+      history.write({ ...said, key: mail.to } as Line)
+      if (said.what === 'ok') acknowledged++
+      else await pause(5)
+      if (pace > 0) await pause(pace)
+    }
+  }
+  const done = Promise.all(
+    Array.from({ length: clients }, (_, at) =>
+      client(ins[at % ins.length] === 'http' ? byHttp(gateway) : bySmtp(gateway)),
+    ),
+  )
+  return {
+    acknowledged: () => acknowledged,
+    async stop() {
+      stopping = true
+      await done
     },
   }
 }
@@ -161,7 +179,7 @@ function bySmtp(gateway: () => Promise<Waypost>) {
 }
 
 /** Asks after what the gateway says was not sent, and what arrived more than once. */
-async function askAll(gateway: Waypost, history: History): Promise<void> {
+export async function askAll(gateway: Waypost, history: History): Promise<void> {
   const told = (key: string, status: string, attempts: { outcome: string }[] = []) =>
     history.write({
       what: 'told',

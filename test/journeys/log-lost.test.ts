@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { freePort } from '../support/free-port.ts'
 import { eventually, newFolder, remove, waypostProcess } from '../support/waypost.ts'
 
 const config = 'providers: { inbox: { adapter: inbox } }\nroutes: [{ name: default, use: inbox }]\n'
@@ -78,12 +78,3 @@ test('the disk of the log is full', { skip: process.platform !== 'linux' && 'no 
     remove(folder)
   }
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

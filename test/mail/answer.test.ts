@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { HttpAnswer } from '../../src/mail/adapter.ts'
-import { addressesIn, byStatus, jsonObject, refusedRecipients, retryAfter } from '../../src/mail/answer.ts'
+import {
+  addressesIn,
+  byRecipient,
+  byStatus,
+  jsonObject,
+  onList,
+  refusedRecipients,
+  rejected,
+  retryAfter,
+} from '../../src/mail/answer.ts'
 import { diagnostic } from '../../src/mail/outcome.ts'
+import { fate } from '../../src/track/settle.ts'
 import { inWords, recipients } from '../adapters/fixture.ts'
 
 describe('retryAfter', () => {
@@ -76,4 +86,22 @@ test('a recipient named in another case is the one', () => {
 test('only an object is one', () => {
   for (const body of ['', 'null', '[]', '"x"', '{"a":', '<html>']) assert.equal(jsonObject({ body }), null)
   assert.deepEqual(jsonObject({ body: '{"a":1}' }), { a: 1 })
+})
+
+test('whom a vendor’s list keeps from mail bounces there, and comes on no list of ours', () => {
+  const said = diagnostic('200/unsub', 'unsubscribed')
+  const ended = (diagnostic: typeof said) => fate(rejected('recipient', diagnostic), true)
+  assert.deepEqual(ended(onList(said)), { kind: 'ended', status: 'bounced', suppress: false })
+  assert.deepEqual(ended(said), { kind: 'ended', status: 'bounced', suppress: true })
+})
+
+test('an id of its own for each recipient, whatever the case of the address', () => {
+  const rows = [
+    { email: 'ANN@example.com', id: 'a1' },
+    { email: 'bob@example.com', id: null },
+    { email: 7, id: 'x' },
+  ]
+  const asked = { recipients: recipients('ann@example.com', 'bob@example.com', 'cleo@example.com') }
+  const outcomes = byRecipient(asked, rows, { kind: 'unknown', diagnostic: diagnostic(200, 'not shown') })
+  assert.deepEqual([...outcomes.values()].map(inWords), ['accepted a1', 'unknown', 'unknown'])
 })

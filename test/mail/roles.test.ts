@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Recipient } from '../../src/mail/message.ts'
-import { roles } from '../../src/mail/roles.ts'
+import type { Parts, Recipient } from '../../src/mail/message.ts'
+import { recipientAt, roles } from '../../src/mail/roles.ts'
 
 const ann = { email: 'ann@y.test', name: 'Ann' }
 const bob = { email: 'bob@y.test' }
@@ -46,5 +46,22 @@ describe('roles', () => {
 
   it('name nobody twice', () => {
     assert.deepEqual(roles(calling('ann@y.test'), { to: [ann, ann], cc: [ann] }), { to: [ann], cc: [], bcc: [] })
+  })
+
+  it('tell whom a vendor means by a list and a place in it', () => {
+    const letter = { ...parts, from: ann, replyTo: [], subject: '', headers: [], attachments: [] } satisfies Parts
+    const asked = {
+      ...calling('bob@y.test', 'cy@y.test', 'di@y.test'),
+      content: { form: 'parts' as const, parts: letter },
+    }
+    const found = [
+      ['to', '0'],
+      ['Cc', '0'],
+      ['bcc', '0'],
+    ].map(([list, place]) => recipientAt(asked, list, place))
+    assert.deepEqual(found, ['bob@y.test', 'cy@y.test', 'di@y.test'])
+    for (const [list, place] of [['to', '1'], ['from', '0'], ['to', 'x'], ['constructor', '0'], []]) {
+      assert.equal(recipientAt(asked, list, place), null)
+    }
   })
 })

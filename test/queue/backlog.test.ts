@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseConfig } from '../../src/config.ts'
 import { createGateway } from '../../src/gateway.ts'
+import { Hosts } from '../../src/hosts.ts'
 import type { Priority } from '../../src/mail/message.ts'
 import { Poison } from '../../src/queue/poison.ts'
 import { Standings } from '../../src/standing.ts'
@@ -22,7 +23,10 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
   const load = async () => only.adapter
   const parsed = await parseConfig(text, { file: 'test', env: {}, adapters: new Map([['inbox', load]]) })
   assert.ok('config' in parsed, JSON.stringify(parsed))
-  const standings = await Standings.open(store, clock, [only])
+  const standings = await Standings.open(
+    { store, clock, dice: () => 0.5, hosts: new Hosts(async () => null, clock), turned() {} },
+    [only],
+  )
   const poison = await Poison.open(store, { left: () => [], set() {}, wipe() {} })
   const never = () => assert.fail('nothing is sent so')
   const gateway = createGateway({
@@ -100,7 +104,6 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
       const ages = went.filter(({ id }) => priorities.get(id) === priority).map(({ id }) => accepted.get(id)!)
       const inOrder = ages.toSorted((a, b) => a - b)
       const late = ages.map((age, place) => place - inOrder.indexOf(age))
-      console.log(priority, Math.max(...late), late.filter((l) => l > 10).length)
       assert.ok(Math.max(...late) <= 100, `one was overtaken by ${Math.max(...late)} of its priority`)
     }
   } finally {

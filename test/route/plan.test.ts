@@ -15,7 +15,7 @@ const engine = (source: string) => {
 const now = 1_000_000
 
 function standing(name: string, changes: Partial<Standing> & Parameters<typeof provider>[1] = {}): [string, Standing] {
-  const { closed, probing, latencyMs, success, costPerThousand, ...settings } = changes
+  const { closed, sick, share, probing, latencyMs, success, costPerThousand, ...settings } = changes
   return [
     name,
     {
@@ -25,6 +25,8 @@ function standing(name: string, changes: Partial<Standing> & Parameters<typeof p
       success: success ?? null,
       probing: probing ?? false,
       ...(closed ? { closed } : {}),
+      ...(sick ? { sick } : {}),
+      ...(share === undefined ? {} : { share }),
     },
   ]
 }
@@ -100,6 +102,8 @@ test('tags and metadata are wishes: what a vendor cannot carry of them is left o
 
 test('what one vendor cannot carry rules out that vendor only', () => {
   const cases: [string, Partial<Message>, Parameters<typeof provider>[1], RegExp][] = [
+    ['Cc', { cc: 1 }, { features: { cc: false } }, /nobody in Cc/],
+    ['Reply-To', { replyTo: 2 }, { features: { maxReplyTo: 1 } }, /takes 1 address in Reply-To, .* has 2/],
     ['attachments', { attachments: 1 }, { features: { attachments: false } }, /no attachments/],
     ['inline parts', { inline: 1 }, { features: { inline: false } }, /no inline parts/],
     ['raw only', { rawOnly: true, form: 'raw' }, { features: { forms: ['parts'] } }, /no raw MIME/],
@@ -164,6 +168,79 @@ test('a half-open provider gets its probe from mail that can wait, a code tries 
   const both = [standing('a', { probing: true }), standing('b')]
   assert.deepEqual(names(planned(first('a', 'b'), both)), ['a', 'b'])
   assert.deepEqual(names(planned(first('a', 'b'), both, { priority: 'high' })), ['b', 'a'])
+})
+
+const ill = {
+  say: 'shut',
+  until: now + 60_000,
+  words: 'sick at outlook: 14 of 20 deferred or blocked of late',
+} as const
+
+test('a provider that is sick at the recipient’s host is passed over there', () => {
+  const result = planned(first('a', 'b'), [standing('a', { sick: ill }), standing('b')])
+  assert.deepEqual(names(result), ['b'])
+  assert.deepEqual(result.rejected, [{ provider: 'a', reason: ill.words }])
+  assert.equal(result.lastResort, false)
+})
+
+test('with all sick there, the best of them alone takes it', () => {
+  const result = planned(first('a', 'b'), [
+    standing('a', { sick: ill, success: 0.1 }),
+    standing('b', { sick: ill, success: 0.3 }),
+  ])
+  assert.deepEqual(names(result), ['b'])
+  assert.equal(result.lastResort, true)
+  assert.deepEqual(
+    result.candidates[0]!.reasons.at(-1),
+    `nobody else is left, and it is better than none: ${ill.words}`,
+  )
+  assert.deepEqual(result.rejected, [{ provider: 'a', reason: ill.words }])
+})
+
+test('a host’s probe is mail that can wait, a code goes there last', () => {
+  const both = [standing('a', { sick: { ...ill, say: 'probe' } }), standing('b')]
+  const result = planned(first('a', 'b'), both)
+  assert.deepEqual(names(result), ['a', 'b'])
+  assert.match(result.candidates[0]!.reasons.at(-1)!, /^as the probe: sick at outlook/)
+  assert.deepEqual(names(planned(first('a', 'b'), both, { priority: 'high' })), ['b', 'a'])
+})
+
+test('while mail comes back, those outside the share go behind the others, always the same ones, and stay where nobody else is', () => {
+  const both = [standing('a', { share: 0.25 }), standing('b')]
+  const ids = Array.from({ length: 2_000 }, (_, number) => `msg_${number}`)
+  const back = ids.filter((id) => names(planned(first('a', 'b'), both, { id }))[0] === 'a')
+  // Three standard deviations of a binomial draw of 2,000.
+  assert.ok(Math.abs(back.length - 500) < 58, `${back.length} of 2,000`)
+  const more = [standing('a', { share: 0.5 }), standing('b')]
+  assert.ok(back.every((id) => names(planned(first('a', 'b'), more, { id }))[0] === 'a'))
+  const other = ids.find((id) => !back.includes(id))!
+  const behind = planned(first('a', 'b'), both, { id: other })
+  assert.deepEqual(names(behind), ['b', 'a'])
+  assert.equal(behind.candidates[1]!.reasons.at(-1), 'behind the others: comes back slowly, 25 % of mail')
+  assert.deepEqual(names(planned(first('a'), both, { id: other })), ['a'])
+})
+
+test('none is worse than one whose breaker is open and which was good of late', () => {
+  const shut = (lastResort?: number, until = now + 60_000) => ({
+    closed: { reason: 'its breaker is open', until, ...(lastResort === undefined ? {} : { lastResort }) },
+  })
+  const result = planned(first('a', 'b', 'c'), [
+    standing('a', shut(0.3)),
+    standing('b', shut(0.6)),
+    standing('c', shut()),
+  ])
+  assert.deepEqual([names(result), result.lastResort], [['b'], true])
+  assert.match(result.candidates[0]!.reasons.at(-1)!, /^nobody else is left.*its breaker is open/)
+  assert.deepEqual(
+    result.rejected.map(({ provider }) => provider),
+    ['a', 'c'],
+  )
+  const dead = planned(first('a', 'c'), [standing('a', shut()), standing('c', shut())])
+  assert.deepEqual([names(dead), dead.waitUntil], [[], now + 60_000])
+  const soon = planned(first('a', 'b'), [standing('a', shut(0.6)), standing('b', shut(undefined, now + 5_000))])
+  assert.deepEqual([names(soon), soon.waitUntil], [[], now + 5_000])
+  const unfit = planned(first('a'), [standing('a', { ...shut(0.9), features: { maxBytes: 1 } })])
+  assert.deepEqual(names(unfit), [])
 })
 
 test('best by cost, latency and health, with the figure as reason', () => {

@@ -21,7 +21,7 @@ function heard(messageId: string, status: Heard['status'], key: string, more: Pa
     providerMessageId: 'v-1',
     detail: null,
   } as const
-  return { key, messageId, recipient: 0, events: [event], status, suppress: null, ...more }
+  return { key, messageId, tenant: 'acme', recipient: 0, events: [event], status, suppress: null, ...more }
 }
 
 async function typesOf(store: Store, messageId: string): Promise<string[]> {
@@ -79,6 +79,8 @@ export function hearContract(fresh: Fresh): void {
       assert.equal(await ask({ providerMessageId: 'v-3', recipient: 'bob@example.org' }), null)
       assert.equal(await ask({ messageId: 'msg_none', recipient: 'bob@example.org' }), null)
       assert.equal(await ask({ providerMessageId: 'v-1' }), null)
+      assert.deepEqual(people(await ask({ recipient: 'bob@example.org' })), [other, 'bob@example.org'])
+      assert.equal(await ask({ recipient: 'bob@example.org' }, 'another'), null)
     })
 
     it('is written down once, and moves a recipient on and never back', async (test) => {

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { describe, type TestContext } from 'node:test'
 import type { Store } from '../../src/store/store.ts'
 import { acceptContract } from './contract-accept.ts'
+import { exportContract } from './contract-export.ts'
 import { hearContract } from './contract-hear.ts'
+import { noticesContract } from './contract-notices.ts'
 import { queueContract } from './contract-queue.ts'
 import { readContract } from './contract-read.ts'
 import { restartContract } from './contract-restart.ts'
@@ -33,6 +35,8 @@ export function contract(name: string, open: Open): void {
     suppressContract(fresh)
     hearContract(fresh)
     sweepContract(fresh)
+    noticesContract(fresh, open)
+    exportContract(fresh)
     restartContract(open)
   })
 }

@@ -2,6 +2,7 @@
 import { newId } from '../../src/mail/id.ts'
 import type { Message, RecipientStatus } from '../../src/mail/message.ts'
 import type { Arrival, AttemptStart, Claim, DeliveryPlan, NewEvent, Settlement, Store } from '../../src/store/store.ts'
+import { message as example } from '../support/examples.ts'
 
 /** A time all tests start from; the store has no clock of its own. */
 export const start = Date.UTC(2026, 10, 25, 21, 30)
@@ -20,34 +21,20 @@ export function arrival({ message, to = ['ann@example.org'], dueAt, content, ide
   const acceptedAt = message?.acceptedAt ?? start
   const id = newId('msg', acceptedAt)
   return {
-    message: {
+    message: example({
       id,
       tenant: 'acme',
-      type: 'transactional',
-      priority: 'normal',
-      via: 'http',
       returnPath: 'bounces@example.com',
       from: { email: 'shop@example.com', name: 'Shop' },
       subject: 'Your order',
       messageId: `<${id}@example.com>`,
       acceptedAt,
-      sendAt: null,
       expireAt: acceptedAt + 60 * minute,
       form: 'raw',
       size: 12,
       headers: [['X-Order', '17']],
-      attachments: 0,
-      inline: 0,
-      rawOnly: false,
-      eightBit: false,
-      smtpUtf8: false,
-      hidden: [],
-      tags: [],
-      metadata: {},
-      provider: null,
-      dsn: {},
       ...message,
-    },
+    }),
     recipients: to.map((email, index) => ({ index, email, status: 'queued', dsn: {} })),
     dueAt: dueAt ?? acceptedAt,
     events: [event('accepted', null, acceptedAt)],

@@ -1,6 +1,6 @@
 /**
  * Takes what one call sends out of a vendor's OpenAPI document, and writes it beside this file as a JSON Schema of its own:
- * `node test/adapters/openapi/extract.ts resend resend.yaml /emails`. Words of OpenAPI 3.0 become those of JSON Schema.
+ * `node test/adapters/openapi/extract.ts resend resend.yaml /emails`. Words of OpenAPI 2 and 3.0 become those of JSON Schema.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse } from 'yaml'
@@ -11,11 +11,21 @@ const [name, file, path, method = 'post', type = 'application/json'] = process.a
 if (!name || !file || !path) throw new Error('extract.ts NAME FILE PATH [METHOD] [TYPE]')
 const document = parse(readFileSync(file, 'utf8')) as Json
 const operation = at(document, ['paths', path, method]) as Json
-const body = resolve(operation.requestBody) as { content: Record<string, { schema: unknown }> }
+const sent = bodyOf(operation)
 const definitions: Record<string, unknown> = {}
-const schema = { ...(taken(body.content[type]!.schema) as Json), $defs: definitions }
-const source = `${(document.info as Json).title} ${(document.info as Json).version}: ${method.toUpperCase()} ${path}`
+const schema = { ...(taken(sent) as Json), $defs: definitions }
+const info = document.info as { title: string; version: string; license?: { name: string } }
+const license = info.license ? ` (${info.license.name})` : ''
+const source = `${info.title} ${info.version}${license}: ${method.toUpperCase()} ${path}`
 writeFileSync(new URL(`${name}.json`, import.meta.url), `${JSON.stringify({ $comment: source, ...schema }, null, 1)}\n`)
+
+/** The schema of what is sent; in OpenAPI 2 it is a parameter. */
+function bodyOf(operation: Json): unknown {
+  if (operation.requestBody === undefined)
+    return (operation.parameters as Json[]).find((one) => one.in === 'body')!.schema
+  const body = resolve(operation.requestBody) as { content: Record<string, { schema: unknown }> }
+  return body.content[type!]!.schema
+}
 
 function at(value: unknown, keys: readonly string[]): unknown {
   return keys.reduce<unknown>((found, key) => (found as Json)[key], value)
@@ -60,7 +70,8 @@ function taken(value: unknown): unknown {
   for (const [word, inner] of Object.entries(rest)) {
     // Some write the type as a format too.
     if (word.startsWith('x-') || (word === 'format' && inner === rest.type)) continue
-    copy[word] = word === 'properties' ? properties(inner as Json) : taken(inner)
+    if (word === 'properties') copy[word] = properties(inner as Json)
+    else copy[word] = word === 'allOf' ? branches(inner as unknown[]) : taken(inner)
   }
   if (nullable === true && typeof copy.type === 'string') copy.type = [copy.type, 'null']
   return copy
@@ -69,4 +80,12 @@ function taken(value: unknown): unknown {
 /** Names of properties are not words of the schema. */
 function properties(given: Json): Json {
   return Object.fromEntries(Object.entries(given).map(([name, inner]) => [name, taken(inner)]))
+}
+
+/** A branch that allows no other properties would refuse those of its sisters: some vendors write that, and mean the whole. */
+function branches(given: unknown[]): unknown[] {
+  return given.map((branch) => {
+    const { additionalProperties, ...rest } = resolve(branch) as Json
+    return taken(additionalProperties === false ? rest : branch)
+  })
 }

@@ -9,7 +9,12 @@ export const resendKey = 're_fake-key'
 export function fakeResend(
   seen: { took?: (taken: Taken) => void; again?: (asked: Asked) => void } = {},
 ): Promise<FakeVendor> {
-  const answered = new Map<string, { digest: string; reply: Reply }>()
+  const kept = new Map<string, { digest: string; id: string }>()
+  const took = (taken: Taken) => {
+    const key = taken.asked.headers['idempotency-key']
+    if (key !== undefined) kept.set(key, { digest: digestOf(taken.asked), id: taken.id })
+    seen.took?.(taken)
+  }
   return fakeVendor((asked) => {
     if (asked.path !== '/emails') return refuse(404, 'not_found', 'The requested endpoint does not exist')
     if (asked.method !== 'POST')
@@ -23,22 +28,14 @@ export function fakeResend(
     if (key === undefined) return take(asked)
     if (key.length < 1 || key.length > 256)
       return refuse(400, 'invalid_idempotency_key', 'The key must be 1-256 characters')
-    const digest = createHash('sha256').update(asked.body).digest('hex')
-    const first = answered.get(key)
-    if (first && first.digest !== digest) {
+    const first = kept.get(key)
+    if (!first) return take(asked)
+    if (first.digest !== digestOf(asked)) {
       return refuse(409, 'invalid_idempotent_request', 'Same idempotency key used with a different request payload')
     }
-    if (first) {
-      seen.again?.(asked)
-      return { ...first.reply }
-    }
-    const reply = take(asked)
-    if (reply.status === 200) {
-      const { takes: _, ...again } = reply
-      answered.set(key, { digest, reply: again })
-    }
-    return reply
-  }, seen.took)
+    seen.again?.(asked)
+    return json(200, { id: first.id })
+  }, took)
 }
 
 const known = new Set('from to cc bcc reply_to subject html text headers attachments tags'.split(' '))
@@ -93,6 +90,10 @@ function take(asked: Asked): Reply {
     ...json(200, { id }),
     takes: { id, recipients, hidden: mailboxes(mail.bcc), subject: mail.subject, fields: mail },
   }
+}
+
+function digestOf({ body }: Asked): string {
+  return createHash('sha256').update(body).digest('hex')
 }
 
 function refuse(statusCode: number, name: string, message: string): Reply {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** A request as it arrived. */
 export interface Asked {
@@ -34,6 +35,8 @@ export interface Reply {
   body?: string
   /** The mail this reply takes. */
   takes?: Omit<Taken, 'asked'>
+  /** Called when the vendor does take it: here it remembers the call, of which nothing is left where it goes wrong before. */
+  kept?: () => void
 }
 
 /** What goes wrong with the next call. `taken`: the vendor takes the mail all the same. */
@@ -41,6 +44,8 @@ export type Behaviour = { taken?: boolean } & (
   | { reply: Reply }
   /** Reads everything and never answers. */
   | { hang: true }
+  /** Answers as it would, so many milliseconds later. */
+  | { after: number }
   /** A head, then a byte now and again, without end. */
   | { drip: true }
   /**
@@ -60,6 +65,11 @@ export interface FakeVendor {
   next(...behaviours: Behaviour[]): void
   /** What goes wrong with every call that `next` says nothing about; null for nothing. */
   always(behaviour: Behaviour | null): void
+  /**
+   * What goes wrong with a call that neither of these says anything about, chosen by what is asked and the mail that it would have
+   * the vendor take: null for a question, a token, or a call that the vendor recognises.
+   */
+  depending(choose: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null): void
   close(): Promise<void>
 }
 
@@ -74,23 +84,30 @@ export async function fakeVendor(
 ): Promise<FakeVendor> {
   const script: Behaviour[] = []
   let always: Behaviour | null = null
+  let depends: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null = () => null
   const server = createServer((request, response) => {
     const scripted = !aside(new URL(request.url ?? '/', 'http://vendor.test').pathname)
     if (scripted) vendor.calls++
     void serve(request, response, scripted ? (script.shift() ?? always) : null).catch(() => response.destroy())
   })
 
-  async function serve(request: IncomingMessage, response: ServerResponse, wrong: Behaviour | null) {
-    if (wrong && 'reset' in wrong && typeof wrong.reset === 'number') return resetAfter(request, wrong.reset)
+  async function serve(request: IncomingMessage, response: ServerResponse, told: Behaviour | null) {
+    if (told && 'reset' in told && typeof told.reset === 'number') return resetAfter(request, told.reset)
     const asked = await read(request)
     const reply = await desk(asked)
+    const wrong = told ?? depends(asked, reply.takes ?? null)
     if (reply.takes && (wrong === null || wrong.taken)) {
       const taken = { ...reply.takes, asked }
       vendor.taken.push(taken)
+      reply.kept?.()
       took(taken)
     }
     if (wrong === null) return answer(response, reply)
     if ('reply' in wrong) return answer(response, wrong.reply)
+    if ('after' in wrong) {
+      await pause(wrong.after)
+      return answer(response, reply)
+    }
     if ('drip' in wrong) return drip(response)
     if ('reset' in wrong) {
       if (wrong.reset === 'after-body') return void request.socket.resetAndDestroy()
@@ -112,6 +129,9 @@ export async function fakeVendor(
     next: (...behaviours) => void script.push(...behaviours),
     always: (behaviour) => {
       always = behaviour
+    },
+    depending: (choose) => {
+      depends = choose
     },
     async close() {
       server.closeAllConnections()

@@ -25,14 +25,16 @@ const steps = {
   lease: /^(?:UPDATE|INSERT INTO) delivery\b(?=.*\bdue_at\b)(?=.*\bclaims\b)/s,
   attempt: /^INSERT INTO attempt\b/,
   settle: /^UPDATE attempt SET ended_at\b/,
+  hear: /^INSERT INTO heard\b/,
 }
 const firstOfMessage = /^INSERT INTO (content|message|idempotency)\b/
-const beforeCommit = { accept: 'after-insert', settle: 'before-settle' } as const
+const beforeCommit = { accept: 'after-insert', settle: 'before-settle', hear: 'in-webhook' } as const
 const afterCommit = {
   accept: 'after-commit',
   lease: 'after-lease',
   attempt: 'before-request',
   settle: 'after-settle',
+  hear: 'after-webhook',
 } as const
 
 const done = new Set<string>()

@@ -6,7 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { HttpExchange, SdkCall } from '../../../src/mail/adapter.ts'
 import { httpCarrier } from '../../../src/send/http.ts'
-import { fitting, handoff, type VendorData } from '../../adapters/fixture.ts'
+import { asTaken, fitting, handoff, type VendorData } from '../../adapters/fixture.ts'
 
 /** Adds the test, for a vendor whose schema is in `test/adapters/openapi` (see `extract.ts` there). */
 export function openApiChecks(data: VendorData): void {
@@ -25,8 +25,8 @@ export function openApiChecks(data: VendorData): void {
     })
     const options = data.adapter.options.parse(data.options(vendor.url))
     const way = data.adapter.send as HttpExchange<unknown> | SdkCall<unknown>
-    await carrier.send(way, handoff(data.people, fitting(data)), options)
-    await carrier.send(way, handoff(['ann@example.com'], fitting(data)), options)
+    await carrier.send(way, await asTaken(data, handoff(data.people, fitting(data))), options)
+    await carrier.send(way, await asTaken(data, handoff(['ann@example.com'], fitting(data))), options)
     assert.equal(vendor.taken.length, 2)
     for (const taken of vendor.taken) {
       const asked = data.openapi ? data.openapi(taken) : JSON.parse(taken.asked.body.toString())

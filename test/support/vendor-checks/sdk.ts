@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HttpExchange } from '../../../src/mail/adapter.ts'
 import { httpCarrier } from '../../../src/send/http.ts'
-import { fitting, handoff, type VendorData } from '../../adapters/fixture.ts'
+import { asTaken, fitting, handoff, type VendorData } from '../../adapters/fixture.ts'
 
 /** Adds the test. */
 export function sdkChecks(data: VendorData): void {
@@ -15,7 +15,8 @@ export function sdkChecks(data: VendorData): void {
       await vendor.close()
     })
     const options = data.adapter.options.parse(data.options(vendor.url))
-    await carrier.send(data.adapter.send as HttpExchange<unknown>, handoff(data.people, fitting(data)), options)
+    const asked = await asTaken(data, handoff(data.people, fitting(data)))
+    await carrier.send(data.adapter.send as HttpExchange<unknown>, asked, options)
     await data.sdk!(vendor.url)
     const [ours, theirs] = vendor.taken
     assert.ok(ours, 'ours was not taken')

@@ -5,9 +5,17 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import type { Content, HttpExchange, SdkCall } from '../../../src/mail/adapter.ts'
+import { type Content, type HttpExchange, type SdkCall, withTags } from '../../../src/mail/adapter.ts'
 import { type HttpCarrier, httpCarrier } from '../../../src/send/http.ts'
-import { everyVendor, fitting, handoff as handoffTo, inWords, letter, type VendorData } from '../../adapters/fixture.ts'
+import {
+  asTaken,
+  everyVendor,
+  fitting,
+  handoff as handoffTo,
+  inWords,
+  letter,
+  type VendorData,
+} from '../../adapters/fixture.ts'
 import type { Behaviour, FakeVendor } from '../fake-vendors/vendor.ts'
 
 const ann = 'ann@example.com'
@@ -32,7 +40,7 @@ export function sendingChecks(data: VendorData): void {
   const handoff = (emails = people, content: Content = whole, timeout?: number) => handoffTo(emails, content, timeout)
   const way = data.adapter.send as HttpExchange<unknown> | SdkCall<unknown>
   const options = (url = vendor.url) => data.adapter.options.parse(data.options(url))
-  const send = (what = handoff(), url?: string) => carrier.send(way, what, options(url))
+  const send = async (what = handoff(), url?: string) => carrier.send(way, await asTaken(data, what), options(url))
 
   test('carries a letter whole, under our id and Message-ID', async () => {
     const outcomes = await send()
@@ -66,7 +74,8 @@ export function sendingChecks(data: VendorData): void {
 
   test('carries as many tags as it takes, and the mail without the rest', async () => {
     const many = handoff([ann])
-    many.message = { ...many.message, tags: Array.from({ length: 60 }, (_, at) => `tag-${at}`) }
+    const tags = Array.from({ length: 60 }, (_, at) => `tag-${at}`)
+    many.message = withTags({ ...many.message, tags }, data.adapter.features)
     assert.match(inWords((await send(many)).get(ann)), /^accepted /)
   })
 
@@ -100,7 +109,7 @@ export function sendingChecks(data: VendorData): void {
       assert.match(inWords(outcomes.get('bad@example.com')), /^(rejected\/recipient|deferred\/message 0)$/)
     }
     const alone = await send(handoff(['bad@example.com'], { form: 'parts', parts }))
-    assert.equal(inWords(alone.get('bad@example.com')), 'rejected/recipient')
+    assert.match(inWords(alone.get('bad@example.com')), /^rejected\/recipient( 5\.7\.1)?$/)
   })
 
   for (const { says, status, headers, body, ...expected } of data.cases) {

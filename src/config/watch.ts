@@ -1,4 +1,4 @@
-/** Noticing that a file was changed. */
+/** Noticing that the config file was changed. */
 import { watch } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 
