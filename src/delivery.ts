@@ -145,27 +145,23 @@ export class Delivery {
 
   /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
   #tooLate(recipients: Recipient[], avoid: string[]): Changes | null {
-    const now = this.#parts.clock()
-    if (now >= this.#message.expireAt) {
+    if (this.#parts.clock() >= this.#message.expireAt) {
       const changes = this.#changes()
       changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
       return changes
     }
-    const quiet = quietHours(this.#parts.contract, this.#message.type, now)
+    const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
     if (quiet === null) return null
     const changes = this.#changes()
     changes.rest(recipients, quiet.until, avoid, quiet.why)
     return changes
   }
 
-  /** In quiet hours, waits until they end, and answers true. */
+  /** In quiet hours, waits until they end, and answers true; so it does when their time is over by now. */
   async rests(recipients: Recipient[]): Promise<boolean> {
-    const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
-    if (quiet === null) return false
-    const changes = this.#changes()
-    changes.rest(recipients, quiet.until, this.#claim.avoid, quiet.why)
-    await this.#commit(changes)
-    return true
+    const late = this.#tooLate(recipients, this.#claim.avoid)
+    if (late) await this.#commit(late)
+    return late !== null
   }
 
   /** Taken and not delivered in time: on to another provider, once. False: the claim is no longer ours. */

@@ -70,6 +70,33 @@ test('for a connection the higher priority goes first, and who may not wait so l
   assert.equal(there.crowded('msg_x', 'low', now), null)
 })
 
+test('five codes behind many mails at a relay of two connections have the next five that are free', async () => {
+  const there = room({ inFlight: 150, connections: 2 })
+  const order: Priority[] = []
+  const calls: (() => void)[] = []
+  const enter = (priority: Priority) =>
+    there.enter(priority, 'relay.test', null).then((leave) => {
+      order.push(priority)
+      calls.push(leave!)
+    })
+  for (let mail = 0; mail < 135; mail++) void enter('normal')
+  await new Promise(setImmediate)
+  assert.equal(calls.length, 2)
+  for (let code = 0; code < 5; code++) {
+    assert.equal(there.crowded('msg_code', 'high', now), null, 'nothing keeps a code from coming here')
+    void enter('high')
+  }
+  await new Promise(setImmediate)
+  // A call takes a second; more mail waits for a place by then, and is not let in before them either.
+  assert.notEqual(there.crowded('msg_mail', 'normal', now + 1_000), null)
+  for (let ended = 0; ended < 7; ended++) {
+    now += 500
+    calls.shift()!()
+    await new Promise(setImmediate)
+  }
+  assert.deepEqual(order, ['normal', 'normal', ...Array(5).fill('high'), 'normal', 'normal'])
+})
+
 test('a line: first come, first served; higher before lower; and never long', () => {
   const line = new Line()
   let ids = 0
