@@ -30,6 +30,8 @@ export interface Config extends Listeners {
   /** `allowPrivate`: events may go out to addresses of our own network, and by plain HTTP. */
   webhooks: { allowPrivate: boolean }
   exports: { exporter: Exporter; options: unknown }[]
+  /** Where alerts are posted, and how many held unknowns are nothing to tell of. */
+  alerts: { url: string | null; unknowns: number }
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
@@ -127,6 +129,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       keys,
       webhooks: shape.data.webhooks,
       exports: exported.filter((one) => one !== null),
+      alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },

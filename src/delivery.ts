@@ -2,21 +2,24 @@
  * One claimed delivery, from plan to settled outcome: the middle of the story that `gateway.ts` tells. What is decided here is
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
-import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
+import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
+import { countsMinutes } from './queue/limits.ts'
 import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
+import { idempotencyKey } from './send/key.ts'
 import type { Standings } from './standing.ts'
 import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
-import { attemptEnd } from './track/settle.ts'
+import { quietHours, timeOver, timeToTake } from './track/owed.ts'
+import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
 
 export interface DeliveryParts {
   store: Store
@@ -31,6 +34,10 @@ export interface DeliveryParts {
   settled: (message: Message, events: readonly NewEvent[]) => void
   /** Told of every attempt's end. */
   attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
+  /** Told when mail goes on that a provider may have taken. */
+  perhapsTwice: (provider: string) => void
+  /** Told when mail waits because nobody can take it, why, and until when. */
+  stranded: (why: string, until: number) => void
   /** Something will be due that the pump does not know of. */
   wake: () => void
   /** Told of a bug in an adapter or a carrier. */
@@ -103,16 +110,25 @@ export class Delivery {
       }
       const content = await this.#prepare(provider, plan)
       if (!content) continue
-      const to = rest.map(({ email }) => email)
-      if (!standings.take(candidate.provider, rest.length, clock(), { to, lastResort })) {
-        plan.rejected.push({ provider: candidate.provider, reason: 'had no room when its turn came' })
+      const next = candidates[place + 1]?.provider ?? null
+      const offeredAt = place === 0 ? this.#claim.dueAt : clock()
+      const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
+      const leave = await this.#enter(provider, rest, { within: within(), to: rest.map(({ email }) => email) })
+      if (typeof leave === 'string') {
+        plan.rejected.push({ provider: candidate.provider, reason: leave })
         openAt ??= clock()
         continue
       }
-      const made = await this.#attempt(provider, rest, content, plan)
+      // It may have waited long before it came here.
+      const late = this.#tooLate(rest, avoid)
+      if (late) {
+        leave()
+        await this.#commit(late)
+        return
+      }
+      const made = await this.#recorded(provider, rest, content, plan, within() ?? provider.timeout).finally(leave)
       if (!made) return
       last = made.outcomes
-      const next = candidates[place + 1]?.provider ?? null
       const changes = this.#changes()
       const culprits = [...made.outcomes.values()].some(({ kind }) => kind === 'rejected')
       const call = { ...this.#call(candidate.provider, made.end.id, rest, next, avoid), culprits }
@@ -125,6 +141,60 @@ export class Delivery {
       if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
+  }
+
+  /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
+  #tooLate(recipients: Recipient[], avoid: string[]): Changes | null {
+    if (this.#parts.clock() >= this.#message.expireAt) {
+      const changes = this.#changes()
+      changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
+      return changes
+    }
+    const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
+    if (quiet === null) return null
+    const changes = this.#changes()
+    changes.rest(recipients, quiet.until, avoid, quiet.why)
+    return changes
+  }
+
+  /** In quiet hours, waits until they end, and answers true; so it does when their time is over by now. */
+  async rests(recipients: Recipient[]): Promise<boolean> {
+    const late = this.#tooLate(recipients, this.#claim.avoid)
+    if (late) await this.#commit(late)
+    return late !== null
+  }
+
+  /** Taken and not delivered in time: on to another provider, once. False: the claim is no longer ours. */
+  async undelivered(recipients: Recipient[]): Promise<boolean> {
+    // Told when it was due for the first time; since then it waits for somebody who can take it.
+    if (this.#claim.tries > 0 || this.#claim.waits > 0) return true
+    const changes = this.#changes()
+    changes.undelivered(recipients)
+    return this.#commit(changes)
+  }
+
+  /** Nothing more is to be done about any of them. */
+  async done(): Promise<void> {
+    await this.#commit(this.#changes())
+  }
+
+  /**
+   * Takes a place at a provider, and of its limits; why not, when there is none.
+   * @param to the addresses at whose hosts the provider must be well; none when it is asked of what it may have taken
+   */
+  async #enter(
+    provider: Provider,
+    recipients: readonly Recipient[],
+    { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
+  ) {
+    const { standings, clock } = this.#parts
+    const { priority } = this.#message
+    const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
+    if (!leave) return 'has as many calls under way as it may have at once'
+    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
+    if (refused === null) return leave
+    leave()
+    return refused
   }
 
   /**
@@ -146,8 +216,14 @@ export class Delivery {
     const changes = this.#changes()
     const why = plan.rejected.map(({ provider, reason }) => `${provider}: ${reason}`).join('; ')
     if (last) changes.wait(rest, { retryAfter: 0, avoid, outcomes: last })
-    else if (openAt !== null) changes.waitForOpening(rest, openAt, avoid, why)
-    else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
+    else if (openAt !== null) {
+      const { standings, dice, stranded } = this.#parts
+      const providers = plan.rejected.map(({ provider }) => provider)
+      const { waits } = this.#claim
+      const waiter = { message: this.#message, recipients: rest.length, providers, waits, openAt }
+      stranded(why, openAt)
+      changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
+    } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
     await this.#commit(changes)
   }
 
@@ -163,34 +239,21 @@ export class Delivery {
     }
   }
 
-  /** Waits for room at the provider and makes the attempt; null when the claim is no longer ours, and then nothing was sent. */
-  async #attempt(
-    provider: Provider,
-    recipients: Recipient[],
-    content: Content,
-    plan: StoredPlan,
-  ): Promise<Made | null> {
-    const leave = await this.#parts.standings.enter(provider.name)
-    try {
-      return await this.#recorded(provider, recipients, content, plan)
-    } finally {
-      leave()
-    }
-  }
-
-  /** Records the attempt, makes it, and answers with its end. */
+  /** Records the attempt, makes it, and answers with its end; null when the claim is no longer ours, and then nothing was sent. */
   async #recorded(
     provider: Provider,
     recipients: Recipient[],
     content: Content,
     plan: StoredPlan,
+    within: number,
   ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
+    const timeout = Math.min(provider.timeout, within)
     const { name } = provider
     const emails = recipients.map(({ email }) => email)
     const at = clock()
     const id = newId('att', at)
-    const leaseUntil = at + provider.timeout + leaseMargin
+    const leaseUntil = at + timeout + leaseMargin
     const ours = await store.record({
       id,
       delivery: this.#claim.id,
@@ -201,10 +264,11 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
+      byMinute: countsMinutes(provider.limits),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
-    const offer = Object.assign(this.#handoff(provider, recipients), { content })
+    const offer = Object.assign(this.#handoff(provider, recipients, timeout), { content })
     const make = async () => {
       try {
         return await attempt(provider, offer, carriers, (call) => poison.call(this.#message.id, call))
@@ -222,7 +286,11 @@ export class Delivery {
     return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
   }
 
-  #handoff(provider: Provider, recipients: Recipient[]): Omit<Handoff, 'content' | 'signal'> {
+  #handoff(
+    provider: Provider,
+    recipients: Recipient[],
+    timeout = provider.timeout,
+  ): Omit<Handoff, 'content' | 'signal'> {
     const message = this.#message
     return {
       message: withTags(message, provider.adapter.features),
@@ -230,7 +298,7 @@ export class Delivery {
       get idempotencyKey() {
         return idempotencyKey(message, provider.name, recipients)
       },
-      timeout: provider.timeout,
+      timeout,
     }
   }
 
@@ -248,8 +316,9 @@ export class Delivery {
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      if (content && standings.take(provider.name, recipients.length, clock())) {
-        const again = await this.#attempt(provider, recipients, content, plan)
+      const leave = content && (await this.#enter(provider, recipients))
+      if (content && typeof leave === 'function') {
+        const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
         if (!again) return
         made = again
       }
@@ -323,8 +392,9 @@ export class Delivery {
     const adapter = this.#parts.standings.provider(provider)?.adapter
     const askable = adapter?.features.idempotency ? 'key' : adapter?.reconcile ? 'question' : null
     const believed = this.#parts.standings.believes(provider)
+    const tells = this.#parts.standings.tells(provider)
     const alone = recipients.length === 1
-    return { provider, attempt, alone, culprits: false, next, askable, absent: false, believed, avoid }
+    return { provider, attempt, alone, culprits: false, next, askable, absent: false, believed, tells, avoid }
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
@@ -335,6 +405,7 @@ export class Delivery {
       try {
         const ours = await store.settle(settlement)
         if (ours) settled(this.#message, changes.events)
+        if (ours) for (const provider of changes.twice) this.#parts.perhapsTwice(provider)
         if (ours && settlement.next.add.length > 0) wake()
         return ours
       } catch (error) {
@@ -343,29 +414,4 @@ export class Delivery {
       }
     }
   }
-}
-
-/**
- * What an answer to a second call under the same key tells of the first. That it was taken, or refused for the mail's or the
- * recipient's sake, holds for both; too many calls, a wrong key or a fault is about the second alone.
- */
-function ofTheFirst(answer: Outcome): Outcome {
-  if (!('cause' in answer) || answer.cause === 'recipient' || answer.cause === 'message') return answer
-  return { kind: 'unknown', diagnostic: answer.diagnostic }
-}
-
-/** The longest that any of the answers asked us to wait. */
-function longestWait(outcomes: Outcomes): number {
-  return Math.max(
-    0,
-    ...[...outcomes.values()].map((outcome) => ('retryAfter' in outcome ? (outcome.retryAfter ?? 0) : 0)),
-  )
-}
-
-/** The same for every attempt of the same recipients at the same provider, and for no other. */
-function idempotencyKey(message: Message, provider: string, recipients: readonly Recipient[]): string {
-  const emails = recipients.map(({ email }) => email).sort()
-  return createHash('sha256')
-    .update([message.id, provider, ...emails].join('\n'))
-    .digest('hex')
 }

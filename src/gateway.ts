@@ -15,6 +15,7 @@ import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
+import { timeOver } from './track/owed.ts'
 
 /** Which providers for which recipients, and why: what `POST /v1/explain` answers and what a send would do. */
 export interface Explanation {
@@ -28,6 +29,8 @@ interface Operations {
   /** False for no such provider. */
   drain(name: string): Promise<boolean>
   resume(name: string): Promise<boolean>
+  /** Somebody can take mail again: what waits for that is due now. */
+  hasten(): void
   /** Something became due sooner than the pump knows (retry, release, a new message). */
   wake(): void
 }
@@ -42,10 +45,16 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
   hostOf: (domain: string) => Promise<string | null>
 }
 
+/** What became of it so far, as far as a plan must know. */
+type Tried = Pick<Claim, 'avoid' | 'phase'>
+
 export interface Gateway extends Operations {
   /** Delivers one claim and settles it. @throws only when the store does, or for a bug */
   run(claim: Claim): Promise<void>
 }
+
+/** Deliveries looked at in one step. */
+const hastenAtOnce = 500
 
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, standings, clock, config } = parts
@@ -64,7 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     return types[message.type] ?? types.transactional!
   }
 
-  async function planFor(message: Message, recipient: string, avoid: readonly string[]): Promise<Planned> {
+  async function planFor(message: Message, recipient: string, { avoid, phase }: Tried): Promise<Planned> {
     const rules = policy()
     const now = clock()
     const input = {
@@ -79,18 +88,20 @@ export function createGateway(parts: GatewayParts): Gateway {
       standing: standings.forMessage(message, recipient, now),
       now,
     }
-    const reasons = new Map(avoid.map((name) => [name, 'may have taken it already: its answer never came']))
+    const why = phase === 'sent' ? 'took it already' : 'may have taken it already: its answer never came'
+    const reasons = new Map(avoid.map((name) => [name, why]))
     const planned = plan({ ...input, avoid: reasons })
     // Where those are all there is, a type that would rather be sent twice than late goes back to them.
-    if (planned.candidates.length > 0 || planned.waitUntil !== null || avoid.length === 0) return planned
+    if (planned.candidates.length > 0 || planned.waitUntil !== null || avoid.length === 0 || phase === 'sent')
+      return planned
     return plan({ ...input, avoid: new Map() })
   }
 
   /** Recipients that share a plan, in groups that each of its candidates takes in one call. */
-  async function groups(message: Message, recipients: Recipient[], avoid: readonly string[]) {
+  async function groups(message: Message, recipients: Recipient[], tried: Tried) {
     const shared = new Map<string, { planned: Planned; recipients: Recipient[] }>()
     for (const recipient of recipients) {
-      const planned = await planFor(message, recipient.email, avoid)
+      const planned = await planFor(message, recipient.email, tried)
       const key = recipients.length === 1 ? '' : planKey(planned)
       const group = shared.get(key)
       if (group) group.recipients.push(recipient)
@@ -122,20 +133,17 @@ export function createGateway(parts: GatewayParts): Gateway {
     )
     const delivery = new Delivery({ ...parts, contract: typeOf(message) }, claim, content)
 
-    if (claim.phase === 'send' && parts.poison.isDeadly(message.id)) {
+    if (claim.phase !== 'held' && parts.poison.isDeadly(message.id)) {
       const died = 'the process died three times while it worked on this message; cancel it, or release it to try again'
       await delivery.close(delivery.recipients(), 'held', `set aside: ${died}`)
       await parts.poison.forgive(message.id)
       return
     }
+    if (claim.phase === 'sent') return again(claim, delivery)
     const alive = claim.open.length === 0 ? delivery.recipients() : await delivery.lost()
     if (alive === null || alive.length === 0) return
     if (clock() >= message.expireAt) {
-      await delivery.close(
-        alive,
-        'expired',
-        claim.unknown ? 'its time is over, and its fate was never known' : 'its time is over',
-      )
+      await delivery.close(alive, 'expired', timeOver(claim))
       return
     }
     if (claim.phase === 'held')
@@ -144,12 +152,42 @@ export function createGateway(parts: GatewayParts): Gateway {
     const gone = alive.filter(({ index }) => claim.suppressed.includes(index))
     if (gone.length > 0 && !(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
     const wanted = alive.filter((recipient) => !gone.includes(recipient))
-    const calls = await groups(message, wanted, claim.avoid)
+    await route(claim, delivery, wanted)
+  }
+
+  /** A provider took it. Who is not delivered by now is sent it once more, by another. */
+  async function again(claim: Claim, delivery: Delivery): Promise<void> {
+    const alive = claim.open.length === 0 ? delivery.recipients() : await delivery.lost()
+    if (alive === null) return
+    const wanted = alive.filter(({ index, status }) => status === 'sent' && !claim.suppressed.includes(index))
+    if (wanted.length === 0 || clock() >= claim.message.expireAt) return delivery.done()
+    if (await delivery.rests(wanted)) return
+    if (await delivery.undelivered(wanted)) await route(claim, delivery, wanted)
+  }
+
+  /** By a plan for each, together as far as they share one. */
+  async function route(claim: Claim, delivery: Delivery, wanted: Recipient[]): Promise<void> {
+    if (wanted.length === 0 || (await delivery.rests(wanted))) return
+    const calls = await groups(claim.message, wanted, claim)
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))
     } else if (calls[0]) {
       await delivery.send(calls[0].recipients, calls[0].planned)
     }
+  }
+
+  /** In steps, so that mail under way is written down in between. */
+  async function hasten(which: Parameters<Store['hasten']>[0]): Promise<void> {
+    try {
+      for (let after: number | null = 0; after !== null; ) {
+        const step = await store.hasten(which, clock(), { after, limit: hastenAtOnce })
+        if (step.count > 0) parts.wake()
+        after = step.next
+      }
+    } catch {
+      // It waits as long as it would have; a store that fails is told of by whoever needs it.
+    }
+    parts.wake()
   }
 
   return {
@@ -163,7 +201,9 @@ export function createGateway(parts: GatewayParts): Gateway {
       )
       const shared = new Map<string, Explanation['plans'][number]>()
       for (const { email } of submission.recipients) {
-        const planned = suppressed.has(email) ? suppressedPlan(policy().version) : await planFor(message, email, [])
+        const planned = suppressed.has(email)
+          ? suppressedPlan(policy().version)
+          : await planFor(message, email, { avoid: [], phase: 'send' })
         const key = planKey(planned)
         const { route, policy: version, candidates, rejected } = planned
         const known = shared.get(key)
@@ -173,12 +213,18 @@ export function createGateway(parts: GatewayParts): Gateway {
       return { plans: [...shared.values()] }
     },
     providers: () => standings.views(),
-    drain: (name) => standings.drain(name, true),
-    async resume(name) {
-      const known = await standings.drain(name, false)
-      parts.wake()
+    async drain(name) {
+      const known = await standings.drain(name, true)
+      // What it deferred need not wait for its hour: another may take it now.
+      if (known) void hasten({ provider: name })
       return known
     },
+    async resume(name) {
+      const known = await standings.drain(name, false)
+      if (known) void hasten('waiting')
+      return known
+    },
+    hasten: () => void hasten('waiting'),
     wake: parts.wake,
   }
 }

@@ -1,6 +1,7 @@
 /** One configured provider with all of it that changes while the process runs, and what that says to mail and to people. */
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { Allowance } from './queue/limits.ts'
+import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
 import type { Health } from './route/health.ts'
 import type { Overdue } from './route/overdue.ts'
@@ -30,9 +31,8 @@ export interface Live {
   inFlight: number
   /** Calls under way that its breaker would not allow, made because nobody else was left. */
   lastResorts: number
-  /** Calls that may be made at once; those that wait for one to end. */
-  room: number
-  queue: (() => void)[]
+  /** For calls under way, and the line of mail that waits. */
+  room: Room
 }
 
 /** While the one probe of a half-open breaker is under way. */
@@ -59,10 +59,10 @@ export function takesLastResort(live: Live): boolean {
   return asLastResort(live) !== null && live.lastResorts < mostLastResorts
 }
 
-/** Why no mail from this domain may go there now, in the order of weight; null when it may. */
-export function closedTo(live: Live, from: string, now: number): Standing['closed'] | null {
+/** Why no mail from this domain (null: from any) may go there now, in the order of weight; null when it may. */
+export function closedTo(live: Live, from: string | null, now: number): Standing['closed'] | null {
   if (live.drained) return { reason: 'drained by an operator', until: null }
-  const notReady = live.notReady.get(from) ?? 0
+  const notReady = from === null ? 0 : (live.notReady.get(from) ?? 0)
   const refusal =
     live.throttledUntil > now
       ? { reason: 'asked us to slow down', until: live.throttledUntil }
@@ -83,8 +83,15 @@ export function closedTo(live: Live, from: string, now: number): Standing['close
   return { reason, until: Math.min(until, now + lastResortPause) }
 }
 
-export function roomAt({ adapter, options }: Provider): number {
-  return adapter.send.kind === 'smtp' ? adapter.send.target(options).connections : Number.POSITIVE_INFINITY
+export function roomAt({ adapter, options, limits }: Provider, clock: () => number): Room {
+  const { send } = adapter
+  return new Room({
+    // What is kept here cannot hang.
+    inFlight: send.kind === 'keep' ? Number.POSITIVE_INFINITY : limits.inFlight,
+    connections: send.kind === 'smtp' ? send.target(options).connections : Number.POSITIVE_INFINITY,
+    byHost: send.kind === 'mx',
+    clock,
+  })
 }
 
 /** How it is, for those who operate the gateway. */
@@ -122,6 +129,11 @@ export function viewOf(live: Live, now: number): ProviderView {
     inFlight: live.inFlight,
     hook: hookOf(provider),
   }
+}
+
+/** Whether it can tell of deliveries, and has. */
+export function tellsDeliveries({ provider, overdue }: Live): boolean {
+  return overdue.tells && hookOf(provider)?.missing.length === 0
 }
 
 function hookOf({ name, adapter, options }: Provider): HookView | null {

@@ -1,5 +1,6 @@
 /** What Prometheus sees at `/metrics`. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Alert } from './alert.ts'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type ProviderView, providerStates } from './mail/provider.ts'
@@ -10,6 +11,8 @@ export interface MetricsSources {
   depth: () => Promise<Record<Priority, number>>
   /** When the oldest message that waits was accepted. */
   oldest: () => Promise<number | null>
+  /** Deliveries held because their fate is unknown. */
+  unknowns: () => Promise<number>
   clock: () => number
   /** Whether the config file, as it stands, is the one in force. */
   configCurrent: () => boolean
@@ -25,6 +28,9 @@ export interface Metrics {
   hook(provider: string, what: Record<'fresh' | 'known' | 'parked', number> | { refused: string }): void
   /** Webhooks told, by what came of it. */
   notices(result: string, count: number): void
+  /** A recipient's mail went on, or was found to have been taken, though this provider may have, or had, taken it too. */
+  twice(certainty: 'possible' | 'confirmed', provider: string): void
+  alert(alert: Pick<Alert, 'kind' | 'provider'>): void
   text(): Promise<string>
 }
 
@@ -52,6 +58,26 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['provider', 'result'],
     registers,
   })
+  const duplicates = {
+    possible: new Counter({
+      name: 'waypost_possible_duplicates_total',
+      help: 'Recipients whose mail was sent on though this provider may have taken it',
+      labelNames: ['provider'],
+      registers,
+    }),
+    confirmed: new Counter({
+      name: 'waypost_confirmed_duplicates_total',
+      help: 'Recipients whose mail this provider took, as it told later, and another took as well',
+      labelNames: ['provider'],
+      registers,
+    }),
+  }
+  const alerts = new Counter({
+    name: 'waypost_alerts_total',
+    help: 'What operators were told loudly',
+    labelNames: ['kind', 'provider'],
+    registers,
+  })
   const seconds = new Histogram({
     name: 'waypost_attempt_seconds',
     help: 'Time from handing over to the answer',
@@ -72,6 +98,14 @@ export function createMetrics(sources: MetricsSources): Metrics {
     registers,
     async collect() {
       for (const [priority, count] of Object.entries(await depth())) this.set({ priority }, count)
+    },
+  })
+  new Gauge({
+    name: 'waypost_unknown_held',
+    help: 'Deliveries held because nobody knows whether a provider took them',
+    registers,
+    async collect() {
+      this.set(await sources.unknowns())
     },
   })
   new Gauge({
@@ -161,6 +195,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const [result, count] of Object.entries(what)) if (count > 0) hooks.inc({ provider, result }, count)
     },
     notices: (result, count) => notices.inc({ result }, count),
+    twice: (certainty, provider) => duplicates[certainty].inc({ provider }),
+    alert: ({ kind, provider = '' }) => alerts.inc({ kind, provider }),
     text: () => registry.metrics(),
   }
 }

@@ -3,8 +3,6 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { uptime } from 'node:os'
 import { resolve } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
@@ -13,6 +11,7 @@ import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import type { Foreign } from './accept/steering.ts'
 import { openDoor } from './accept/submit.ts'
+import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
 import { loadConfig, problemLine } from './config/file.ts'
@@ -31,6 +30,7 @@ import { createMetrics } from './metrics.ts'
 import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
+import { banner, forgetStart } from './ready.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { mxCarrier } from './send/mx.ts'
@@ -39,7 +39,7 @@ import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { createInbound } from './track/inbound.ts'
-import { turnsIn } from './turns.ts'
+import { type Turn, turnsIn } from './turns.ts'
 import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
@@ -98,27 +98,6 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-}
-
-/** Gives back what loading left behind, some 16 MB: at rest V8 never would, for nothing is allocated that asks for room. */
-function forgetStart(): void {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  // Off again: the flags are part of what compiled code is kept under.
-  setFlagsFromString('--no-expose-gc')
-}
-
-function banner({ http, smtp }: Running): string {
-  const body = `{"from":"me@example.com","to":"you@example.com","subject":"Hello","text":"A first message."}`
-  return `
-Waypost is ready.
-  HTTP       ${http}
-  SMTP       ${smtp}
-  Dashboard  ${http}/
-
-Send a first message:
-  curl ${http}/v1/messages -H 'content-type: application/json' -d '${body}'
-`
 }
 
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
@@ -182,10 +161,30 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (found.kind === 'unanswered') return undefined
     return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
   }, clock)
-  const standings = await Standings.open(
-    { store, clock, dice: Math.random, hosts, turned: turnsIn(log) },
-    config.providers,
-  )
+  /** Why the config file could not be taken over, while that is so. */
+  let configProblem: string | null = null
+  const metrics = createMetrics({
+    depth: () => store.depth(),
+    oldest: () => store.oldest(),
+    unknowns: () => store.unknowns(),
+    clock,
+    providers: () => standings.views(),
+    configCurrent: () => configProblem === null,
+  })
+  const alarm = openAlarm({
+    log,
+    clock,
+    settings: () => config.alerts,
+    unknowns: () => store.unknowns(),
+    counted: metrics.alert,
+  })
+  const told = turnsIn(log)
+  const turned: Turn = (provider, what, about) => {
+    alarm.turned(provider, what, about)
+    if (what === 'closed') gateway.hasten()
+    told(provider, what, about)
+  }
+  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -200,15 +199,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     return null
   }
 
-  /** Why the config file could not be taken over, while that is so. */
-  let configProblem: string | null = null
-  const metrics = createMetrics({
-    depth: () => store.depth(),
-    oldest: () => store.oldest(),
-    clock,
-    providers: () => standings.views(),
-    configCurrent: () => configProblem === null,
-  })
   const report = (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => {
     metrics.events(events)
     out.wake(message.tenant)
@@ -242,7 +232,12 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     clock,
     dice: Math.random,
     settled: report,
-    attempted: metrics.attempt,
+    attempted(provider, outcomes, latencyMs) {
+      metrics.attempt(provider, outcomes, latencyMs)
+      alarm.attempted(provider, outcomes)
+    },
+    perhapsTwice: (provider) => metrics.twice('possible', provider),
+    stranded: alarm.stranded,
     bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
     config: () => config,
     regex: (source) => {
@@ -268,6 +263,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     fetch: http.fetch(10_000),
     heard: report,
     news: (provider, news) => standings.heard(provider, news),
+    duplicate: (provider) => metrics.twice('confirmed', provider),
     called(provider, what) {
       metrics.hook(provider, what)
       if ('refused' in what) log.warn({ provider, why: what.refused }, 'a call to /hooks was refused')
@@ -306,6 +302,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await Promise.all([pump?.stop(stopWithin), smtpServer?.close(), out.stop(tellWithin)])
     if (httpServer) await closeHttp(httpServer)
     standings.close()
+    alarm.close()
     await Promise.all([http.close(), smtp.close(), mx.close()])
     await store.close()
     marks.close()
@@ -344,7 +341,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  upkeep = await startUpkeep({ store, inbound, path, config: () => config, clock, log })
+  upkeep = await startUpkeep({ store, inbound, alarm, path, config: () => config, clock, log })
   await out.start()
   warn(loaded.warnings)
 
@@ -367,6 +364,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     warn(next.warnings)
     const { policy, providers } = next.config
     await standings.configure(providers)
+    gateway.hasten()
     config = next.config
     await out.configure()
     configProblem = null

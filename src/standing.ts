@@ -1,12 +1,12 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
 import type { Hosts } from './hosts.ts'
-import { closedTo, type Live, roomAt, takesLastResort, viewOf } from './live.ts'
+import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
-import type { Message } from './mail/message.ts'
-import type { Outcomes } from './mail/outcome.ts'
+import type { Message, Priority } from './mail/message.ts'
+import { cutShort, type Outcomes } from './mail/outcome.ts'
 import type { Provider, ProviderView } from './mail/provider.ts'
-import { createAllowance, dayOf } from './queue/limits.ts'
+import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
 import { type Became, Cells, type SavedCells } from './route/cells.ts'
 import { observe, unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
@@ -15,6 +15,8 @@ import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/br
 import { Rejections } from './send/rejections.ts'
 import type { Store } from './store/store.ts'
 import type { News } from './track/inbound.ts'
+import type { Turn } from './turns.ts'
+import { dueAgain, type Waiter } from './waiting.ts'
 
 /** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
 const identityMemory = 10 * 60_000
@@ -24,22 +26,6 @@ const networkPause = 5_000
 const probeTime = 2 * 60_000
 /** Mail whose deferral was told, remembered for each provider. */
 const mostDeferred = 1_000
-
-/** What happened to a provider that people want to hear of. */
-export type Turned =
-  | 'open'
-  | 'closed'
-  | 'would open'
-  | 'would close'
-  | 'sick'
-  | 'well'
-  | 'drained'
-  | 'resumed'
-  | 'doubted'
-  | 'believed'
-
-/** Told when a provider goes out of use or comes back, altogether or at one mailbox host. */
-export type Turn = (provider: string, what: Turned, detail: { reason: string; until: number | null } | null) => void
 
 export interface StandingParts {
   store: Store
@@ -68,18 +54,26 @@ export class Standings {
 
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
-    const usage = await this.#parts.store.usage(dayOf(this.#parts.clock()))
+    const { store, clock } = this.#parts
+    const now = clock()
+    const usage = await store.usage(dayOf(now))
+    const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
     const before = this.#live
     const live = new Map<string, Live>()
     for (const provider of providers) {
       const old = before.get(provider.name)
-      const drained = (await this.#parts.store.state(`drained:${provider.name}`)) === true
+      const drained = (await store.state(`drained:${provider.name}`)) === true
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
         old && sameSettings(old.provider, provider)
           ? old
-          : await this.#fresh(provider, usage, drained, old !== undefined),
+          : await this.#fresh(
+              provider,
+              { today: usage[provider.name] ?? 0, lastHour: minutes?.get(provider.name) ?? [] },
+              drained,
+              old !== undefined,
+            ),
       )
     }
     this.#live = live
@@ -87,7 +81,12 @@ export class Standings {
   }
 
   /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
-  async #fresh(provider: Provider, usage: Record<string, number>, drained: boolean, changed: boolean): Promise<Live> {
+  async #fresh(
+    provider: Provider,
+    used: { today: number; lastHour: Used[] },
+    drained: boolean,
+    changed: boolean,
+  ): Promise<Live> {
     const { store, clock, dice } = this.#parts
     const { name } = provider
     const keys = { breaker: `breaker:${name}`, cells: cellsKey(name) }
@@ -110,7 +109,7 @@ export class Standings {
         },
         dice,
       ),
-      allowance: createAllowance(provider.limits, usage[name] ?? 0, clock()),
+      allowance: createAllowance(provider.limits, used.today, clock(), used.lastHour),
       health: unmeasured,
       cells: new Cells(told?.cells),
       overdue: new Overdue(told?.tells),
@@ -122,8 +121,7 @@ export class Standings {
       notReady: new Map(),
       inFlight: 0,
       lastResorts: 0,
-      room: roomAt(provider),
-      queue: [],
+      room: roomAt(provider, clock),
     }
   }
 
@@ -132,7 +130,11 @@ export class Standings {
   }
 
   /** What planning may know, for one recipient of a message. */
-  forMessage(message: Pick<Message, 'from' | 'type'>, recipient: string, now: number): ReadonlyMap<string, Standing> {
+  forMessage(
+    message: Pick<Message, 'id' | 'from' | 'type' | 'priority'>,
+    recipient: string,
+    now: number,
+  ): ReadonlyMap<string, Standing> {
     const from = domainOf(message.from.email)
     const domain = domainOf(recipient)
     const host = this.#parts.hosts.known(domain) ?? domain
@@ -143,7 +145,7 @@ export class Standings {
       const closed =
         this.#networkDownUntil > now
           ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
-          : closedTo(live, from, now)
+          : (closedTo(live, from, now) ?? live.room.crowded(message.id, message.priority, now))
       const { observe } = provider.breaker
       const sick = observe ? null : cells.at(host, now)
       anySick ||= cells.anySick
@@ -164,8 +166,14 @@ export class Standings {
     return standings
   }
 
+  /** When mail that nobody takes now is due again. */
+  wait(waiter: Waiter, dice: number): number {
+    const providers = waiter.providers.flatMap((name) => this.#live.get(name) ?? [])
+    return dueAgain(waiter, providers, { now: this.#parts.clock(), networkDownUntil: this.#networkDownUntil, dice })
+  }
+
   /**
-   * Whether `count` recipients may go to a provider at this very moment; when they may, they are counted.
+   * Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted.
    * @param to their addresses: the hosts that they may be the probe of
    * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
    */
@@ -174,16 +182,23 @@ export class Standings {
     count: number,
     now: number,
     { to = [], lastResort = false }: { to?: readonly string[]; lastResort?: boolean } = {},
-  ): boolean {
+  ): string | null {
     const live = this.#live.get(name)
-    if (!live || live.allowance.refusal(count, now)) return false
-    if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return false
+    if (!live) return 'is not in the config any more'
+    // It may have been drained while this waited for room.
+    if (live.drained) return 'drained by an operator'
+    const refused = live.allowance.refusal(count, now)
+    if (refused) return refused.reason
+    if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return 'its breaker opened'
     const hosts = new Set(to.map((email) => this.#hostOf(email)))
     const passed = lastResort || live.provider.breaker.observe
-    if (!passed && [...hosts].some((host) => live.cells.at(host, now)?.say === 'shut')) return false
+    if (!passed) {
+      const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
+      if (sick) return sick.words
+    }
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     live.allowance.take(count, now)
-    return true
+    return null
   }
 
   #hostOf(email: string): string {
@@ -192,19 +207,15 @@ export class Standings {
   }
 
   /**
-   * Waits until one more call may be made at a relay with a bounded number of connections; answers what to call when it has ended.
-   * Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent.
+   * Takes a place for one more call, waiting for a connection where a relay has a bounded number; answers what to call when it has
+   * ended. Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent. Null: no room.
    */
-  async enter(name: string): Promise<() => void> {
+  async enter(
+    name: string,
+    { priority, domain, within }: { priority: Priority; domain: string; within: number | null },
+  ): Promise<(() => void) | null> {
     const live = this.#live.get(name)
-    if (!live) return () => {}
-    if (live.room > 0) live.room--
-    else await new Promise<void>((resolve) => void live.queue.push(resolve))
-    return () => {
-      const next = live.queue.shift()
-      if (next) next()
-      else live.room++
-    }
+    return live ? live.room.enter(priority, domain, within) : () => {}
   }
 
   /**
@@ -263,6 +274,12 @@ export class Standings {
     return this.#live.get(name)?.rejections?.doubted !== true
   }
 
+  /** Whether it can tell of deliveries, and has. */
+  tells(name: string): boolean {
+    const live = this.#live.get(name)
+    return live !== undefined && tellsDeliveries(live)
+  }
+
   #learn(
     live: Live,
     verdict: Verdict,
@@ -282,6 +299,7 @@ export class Standings {
     live.health = observe(live.health, { good, latencyMs: good ? latencyMs : null })
     live.unusable = verdict.kind === 'account' || (live.unusable && !good)
     for (const [email, outcome] of outcomes) {
+      if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
       }

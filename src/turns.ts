@@ -1,6 +1,21 @@
-/** What the log says when a provider goes out of use or comes back. */
+/** What happens to a provider that people want to hear of, and what the log says of it. */
 import type { Logger } from 'pino'
-import type { Turn, Turned } from './standing.ts'
+
+/** What happened to a provider that people want to hear of. */
+type Turned =
+  | 'open'
+  | 'closed'
+  | 'would open'
+  | 'would close'
+  | 'sick'
+  | 'well'
+  | 'drained'
+  | 'resumed'
+  | 'doubted'
+  | 'believed'
+
+/** Told when a provider goes out of use or comes back, altogether or at one mailbox host. */
+export type Turn = (provider: string, what: Turned, detail: { reason: string; until: number | null } | null) => void
 
 const words: Record<Turned, string> = {
   open: 'out of use: its breaker opened',

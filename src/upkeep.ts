@@ -1,7 +1,8 @@
-/** What is looked after now and again: room on the disk, what has had its time, and events that wait for their mail. */
+/** What is looked after now and again: room on the disk, what has had its time, events that wait for their mail, and alerts. */
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
+import type { openAlarm } from './alarm.ts'
 import type { Config } from './config.ts'
 import type { Store } from './store/store.ts'
 import type { Inbound } from './track/inbound.ts'
@@ -11,6 +12,8 @@ const diskCheck = 5_000
 const sweepEvery = 3_600_000
 /** Events that came before their mail was known are looked at this often. */
 const parkedCheck = 2_000
+/** How often what may need an alert is looked at. */
+const watchEvery = 2_000
 /** Messages deleted in one step: mail waits for no longer than that takes. */
 const sweepAtOnce = 100
 const keepKeys = 24 * 3_600_000
@@ -18,6 +21,7 @@ const keepKeys = 24 * 3_600_000
 export interface UpkeepParts {
   store: Pick<Store, 'sweep'>
   inbound: Pick<Inbound, 'lookAgain'>
+  alarm: Pick<ReturnType<typeof openAlarm>, 'look'>
   /** The store's file. */
   path: string
   config: () => Pick<Config, 'http' | 'smtp' | 'keep'>
@@ -32,7 +36,7 @@ export interface Upkeep {
 }
 
 /** Starts it, once the disk has been looked at. */
-export async function startUpkeep({ store, inbound, path, config, clock, log }: UpkeepParts): Promise<Upkeep> {
+export async function startUpkeep({ store, inbound, alarm, path, config, clock, log }: UpkeepParts): Promise<Upkeep> {
   let diskFull = false
   let stopping = false
 
@@ -66,6 +70,7 @@ export async function startUpkeep({ store, inbound, path, config, clock, log }: 
     setInterval(() => void checkDisk(), diskCheck),
     setInterval(() => void sweep(), sweepEvery),
     setInterval(lookAgain, parkedCheck),
+    setInterval(() => void alarm.look(), watchEvery),
   ]
   await checkDisk()
   // One that never runs for an hour must forget, too.

@@ -37,11 +37,26 @@ describe('a config with nothing but a provider and a route', async () => {
 
   it('knows the three types and what they are owed', async () => {
     const retry = { first: 30_000, max: hour }
-    const common = { reconcileFor: 15 * minute, retry, unsubscribes: false, labels: [] }
+    const common = {
+      reconcileFor: 15 * minute,
+      retry,
+      deadline: { taken: null, delivered: null },
+      attempts: null,
+      quiet: null,
+      unsubscribes: false,
+      labels: [],
+    }
     assert.deepEqual(
       { ...config.types },
       {
-        otp: { name: 'otp', expire: 10 * minute, onUnknown: 'failover', priority: 'high', ...common },
+        otp: {
+          name: 'otp',
+          expire: 10 * minute,
+          onUnknown: 'failover',
+          priority: 'high',
+          ...common,
+          deadline: { taken: 3_000, delivered: null },
+        },
         transactional: { name: 'transactional', expire: day, onUnknown: 'reconcile', priority: 'normal', ...common },
         marketing: {
           name: 'marketing',
@@ -67,7 +82,7 @@ describe('a config with nothing but a provider and a route', async () => {
       name: 'inbox',
       options: {},
       cost: { perThousand: 0 },
-      limits: { perSecond: null, perDay: null },
+      limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, inFlight: 150 },
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
       labels: [],
@@ -131,6 +146,9 @@ describe('types', () => {
       reconcileFor: 15 * minute,
       priority: 'high',
       retry: { first: 10_000, max: 20 * minute },
+      deadline: { taken: 3_000, delivered: null },
+      attempts: null,
+      quiet: null,
       unsubscribes: false,
       labels: [],
     })
@@ -141,9 +159,30 @@ describe('types', () => {
       reconcileFor: 15 * minute,
       priority: 'normal',
       retry: { first: 10_000, max: 2 * hour },
+      deadline: { taken: null, delivered: null },
+      attempts: null,
+      quiet: null,
       unsubscribes: false,
       labels: [],
     })
+  })
+
+  it('may say by when it is taken and delivered, how often it is tried, and when it is not sent', async () => {
+    const { types } = await accepted(
+      `${least}types: { otp: { deadline: { delivered: 1m } }, news: { attempts: 5, quiet: { from: "22:00", to: "07:30", zone: Europe/Berlin } } }`,
+    )
+    assert.deepEqual(types.otp?.deadline, { taken: 3_000, delivered: minute })
+    assert.equal(types.news?.attempts, 5)
+    assert.deepEqual(types.news?.quiet, { from: 22 * 60, to: 7 * 60 + 30, zone: 'Europe/Berlin' })
+    const wrong = async (keys: string) => (await refused(`${least}types: { news: { ${keys} } }`))[0]!
+    assert.match(
+      await wrong('deadline: { delivered: 1m }'),
+      /delivered does nothing unless the type says onUnknown: fail/,
+    )
+    assert.match(await wrong('quiet: { from: "22:00", to: "22:00" }'), /begins and ends at the same time/)
+    assert.match(await wrong('quiet: { from: "24:00", to: "7:00" }'), /expected a time of day in quotes/)
+    assert.match(await wrong('quiet: { from: "22:00", to: "07:00", zone: Mars }'), /there is no such time zone/)
+    assert.match(await wrong('attempts: 0'), /types.news.attempts/)
   })
 
   it('may ask for labels that some provider bears', async () => {
@@ -153,6 +192,15 @@ describe('types', () => {
     assert.deepEqual(await refused(text('[eu, de]')), [
       '3:25 types.otp.labels: no provider bears eu and de, so this type could never be sent',
     ])
+  })
+})
+
+describe('alerts', () => {
+  it('go to an address, when there is one', async () => {
+    assert.deepEqual((await accepted(least)).alerts, { url: null, unknowns: 10 })
+    const url = 'http://127.0.0.1:9/a'
+    assert.deepEqual((await accepted(`${least}alerts: { url: "${url}", unknowns: 3 }`)).alerts, { url, unknowns: 3 })
+    assert.match((await refused(`${least}alerts: { url: "ftp://a.test" }`))[0]!, /begins with https:/)
   })
 })
 

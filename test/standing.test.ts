@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, mock, test } from 'node:test'
 import { Hosts } from '../src/hosts.ts'
-import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
+import { cutShort, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import type { Provider } from '../src/mail/provider.ts'
 import { Standings } from '../src/standing.ts'
 import type { Store } from '../src/store/store.ts'
@@ -42,7 +42,7 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
     at: (name: string, recipient: string) => standings.forMessage(message(), recipient, Date.now()).get(name)!,
     async send(name: string, to: string, outcome: Outcome, more: { lastResort?: boolean } = {}) {
       const id = `msg_${++serial}`
-      if (!standings.take(name, 1, Date.now(), { to: [to], ...more })) return null
+      if (standings.take(name, 1, Date.now(), { to: [to], ...more }) !== null) return null
       const outcomes: Outcomes = new Map([[to, outcome]])
       return (await standings.call(name, message({ id }), async () => outcomes, more)) && id
     },
@@ -81,8 +81,9 @@ test('two mails do not probe a host at once', async () => {
   for (let mail = 0; mail < 10; mail++) await send('a', 'p@outlook.com', refusedByHost)
   pass(2 * minute)
   const take = () => standings.take('a', 1, Date.now(), { to: ['p@outlook.com'] })
-  assert.deepEqual([take(), take()], [true, false])
-  assert.equal(standings.take('a', 1, Date.now(), { to: ['p@gmail.com'] }), true)
+  assert.equal(take(), null)
+  assert.match(take()!, /^sick at outlook/)
+  assert.equal(standings.take('a', 1, Date.now(), { to: ['p@gmail.com'] }), null)
 })
 
 test('what a vendor tells later finds it sick at a host although it took everything', async () => {
@@ -216,4 +217,47 @@ test('coming back shows as such, with its share', async () => {
   pass(30_000)
   assert.deepEqual([view('a').state, view('a').share, view('a').reason], ['ready', 1, null])
   assert.deepEqual(turns, ['a open', 'a closed'])
+})
+
+test('an attempt that was in a hurry says nothing against the provider, nor of a host', async () => {
+  const { at, send, view, turns, pass } = await stand([provider('a', { breaker }), provider('b', { breaker })])
+  const hurried = diagnostic(cutShort, 'was to take it within 3000 ms: no answer in time')
+  const cut: Outcome = { kind: 'unknown', diagnostic: hurried }
+  await send('a', 'p@outlook.com', accepted)
+  for (let mail = 0; mail < 30; mail++) await send('a', 'p@outlook.com', cut)
+  const late: Outcome = { kind: 'deferred', cause: 'host', diagnostic: hurried }
+  for (let mail = 0; mail < 30; mail++) await send('a', 'p@outlook.com', late)
+  assert.deepEqual([view('a').state, at('a', 'p@outlook.com').sick, turns], ['ready', undefined, []])
+  assert.ok(view('a').success! < 0.1, 'but it shows')
+  // Neither does it make good what was a fault.
+  await send('b', 'p@gmail.com', fault)
+  await send('b', 'p@gmail.com', fault)
+  await send('b', 'p@gmail.com', cut)
+  await send('b', 'p@gmail.com', fault)
+  assert.equal(view('b').state, 'open')
+  pass(30_000)
+  await send('b', 'p@gmail.com', cut)
+  assert.equal(view('b').state, 'open', 'a probe that was not waited for proves nothing')
+})
+
+test('mail that one provider does not take from its domain stands in nobody’s way', async () => {
+  const { send, standings, at } = await stand([provider('a', { breaker })])
+  const now = Date.now()
+  await send('a', 'p@gmail.com', { kind: 'rejected', cause: 'identity', diagnostic: said })
+  const wait = (id: string, from: string) =>
+    standings.wait(
+      {
+        message: { id, from: { email: from, name: '' }, priority: 'normal' },
+        ...{ recipients: 1, providers: ['a'], waits: 0, openAt: now + 10 * minute },
+      },
+      0.5,
+    )
+  assert.equal(wait('msg_w', 'ann@example.com'), now + 10 * minute)
+  const fresh = message({ id: 'msg_f', from: { email: 'bob@example.net', name: '' } })
+  assert.equal(standings.forMessage(fresh, 'p@gmail.com', now).get('a')!.closed, undefined)
+  // Where it takes nobody's, who waits goes first.
+  for (let mail = 0; mail < 3; mail++) await send('a', 'p@gmail.com', fault)
+  assert.match(at('a', 'p@gmail.com').closed!.reason, /^its breaker is open/)
+  const turns = [wait('msg_x', 'bob@example.net'), wait('msg_y', 'bob@example.net')]
+  assert.deepEqual(turns, [now + 30_000, now + 30_001])
 })

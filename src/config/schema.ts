@@ -1,8 +1,9 @@
 /** The shape of a config, key by key with its default and its help: the one source of the check, the JSON Schema and the docs. */
 import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
+import { isZone } from '../mail/quiet.ts'
 import { rule } from './routes.ts'
-import { duration, listen, name, size } from './units.ts'
+import { duration, listen, name, size, timeOfDay } from './units.ts'
 
 const tls = z
   .strictObject({
@@ -71,6 +72,39 @@ export const type = z.strictObject({
     .strictObject({ first: retry.first.optional(), max: retry.max.optional() })
     .optional()
     .describe('Overrides the retry of all types'),
+  deadline: z
+    .strictObject({
+      taken: duration
+        .optional()
+        .describe(
+          'How long after it became due a provider may take to take it; then it is offered to the next. 3s for otp',
+        ),
+      delivered: duration
+        .optional()
+        .describe(
+          'How long after a provider took it its delivery may take to be told; then it is sent once more, by another. Needs onUnknown: failover, and holds for providers whose delivered events come in',
+        ),
+    })
+    .optional()
+    .describe('By when it must be taken, and delivered'),
+  attempts: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('How many rounds of trying there are at most, each over all providers; then it has failed'),
+  quiet: z
+    .strictObject({
+      from: timeOfDay.describe('When they begin: "22:00"'),
+      to: timeOfDay.describe('When they end: "07:00"'),
+      zone: z
+        .string()
+        .refine(isZone, 'there is no such time zone; expected an IANA name, such as Europe/Berlin')
+        .prefault('UTC')
+        .describe("Whose clock: a time zone's IANA name"),
+    })
+    .optional()
+    .describe('Hours in which it is not sent; it waits until they end'),
   unsubscribes: z
     .boolean()
     .optional()
@@ -94,7 +128,17 @@ export const provider = z.looseObject({
   limits: z
     .strictObject({
       perSecond: z.number().gt(0).optional().describe('Recipients a second'),
+      perMinute: z.number().gt(0).optional().describe('Recipients a minute'),
+      perHour: z.number().gt(0).optional().describe('Recipients an hour'),
       perDay: z.int().min(1).optional().describe('Recipients a day (UTC)'),
+      inFlight: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .prefault(150)
+        .describe(
+          'Calls under way at once, of the 200 that the gateway makes at once; of straight-to-MX mail a quarter of it for one domain',
+        ),
     })
     .prefault({})
     .describe('At its limit a provider is passed over for the next; with no next, mail waits'),
@@ -162,6 +206,22 @@ export const configSchema = z
       .prefault({})
       .describe('Services that are told how deliveries go, by their names'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
+    alerts: z
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/, error: 'expected an address that begins with https:// or http://' })
+          .optional()
+          .describe('Where alerts are posted, as JSON'),
+        unknowns: z
+          .int()
+          .min(1)
+          .prefault(10)
+          .describe(
+            'So many deliveries may be held with an unknown fate before it is told; again when they have doubled',
+          ),
+      })
+      .prefault({})
+      .describe('What operators are told loudly: breakers, refused credentials, mail that nobody can take'),
     types: z
       .record(name, type)
       .prefault({})

@@ -1,5 +1,6 @@
 /** The types of mail: the three that always exist, and how the config changes them or adds its own. */
 import type { Priority } from '../mail/message.ts'
+import type { Quiet } from '../mail/quiet.ts'
 import type { RetrySchedule } from '../mail/retry.ts'
 import type { Finding } from './problems.ts'
 import type { TypeShape } from './schema.ts'
@@ -15,13 +16,19 @@ export interface MailType {
   reconcileFor: number
   priority: Priority
   retry: RetrySchedule
+  /** Milliseconds: from due to taken by a provider, and from there to delivered. Null: as long as it takes. */
+  deadline: { taken: number | null; delivered: number | null }
+  /** Rounds of trying, at most; null: until it expires. */
+  attempts: number | null
+  /** Hours in which it is not sent. */
+  quiet: Quiet | null
   /** An unsubscribe that a provider tells of suppresses the address for this type. */
   unsubscribes: boolean
   /** Only providers that bear all of these labels may carry it. */
   labels: string[]
 }
 
-type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes'>
+type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes'> & { taken?: number }
 
 const minute = 60_000
 const reconcileFor = 15 * minute
@@ -35,7 +42,7 @@ const transactional: Owed = {
 }
 
 const builtIn: Readonly<Record<string, Owed>> = {
-  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false },
+  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false, taken: 3_000 },
   transactional,
   marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true },
 }
@@ -56,6 +63,12 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       reconcileFor: own.reconcileFor ?? reconcileFor,
       priority: own.priority ?? base.priority,
       retry: { first: own.retry?.first ?? retry.first, max: own.retry?.max ?? retry.max },
+      deadline: {
+        taken: own.deadline?.taken ?? base.taken ?? null,
+        delivered: own.deadline?.delivered ?? null,
+      },
+      attempts: own.attempts ?? null,
+      quiet: own.quiet ?? null,
       unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
     }
@@ -69,6 +82,13 @@ export function checkTypes(types: Record<string, MailType>, labels: readonly (re
   for (const type of Object.values(types)) {
     const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
     if (type.retry.first > type.retry.max) add('retry', 'first is longer than max')
+    if (type.quiet && type.quiet.from === type.quiet.to) add('quiet', 'begins and ends at the same time of day')
+    if (type.deadline.delivered !== null && type.onUnknown !== 'failover') {
+      add(
+        'deadline',
+        'delivered does nothing unless the type says onUnknown: failover, for what is sent once more may arrive twice',
+      )
+    }
     if (type.labels.length > 0 && !labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
       add('labels', `no provider bears ${type.labels.join(' and ')}, so this type could never be sent`)
     }

@@ -56,6 +56,14 @@ export function isLoopback(address: Listen): boolean {
   return address.host === 'localhost' || address.host === '::1' || /^127(\.\d{1,3}){3}$/.test(address.host)
 }
 
+const expectedTimeOfDay = 'expected a time of day in quotes, such as "22:00"'
+
+/** `22:00`, read into minutes after midnight. */
+export const timeOfDay = z
+  .string(expectedTimeOfDay)
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, expectedTimeOfDay)
+  .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)))
+
 /** A name for a provider, a type, a rule, a tenant or a label: safe in a path, a header and a table. */
 export const name = z
   .string()

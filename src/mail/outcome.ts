@@ -35,6 +35,9 @@ export type OutcomeKind = Outcome['kind']
 /** Outcomes by recipient (canonical address). An adapter answers for every recipient of the handoff. */
 export type Outcomes = Map<string, Outcome>
 
+/** The diagnostic's code where mail was in a hurry and did not wait as long as the provider may take: that says nothing of it. */
+export const cutShort = 'deadline'
+
 /** The same outcome for each recipient. */
 export function forAll(recipients: readonly string[], outcome: Outcome): Outcomes {
   return new Map(recipients.map((email) => [email, outcome]))

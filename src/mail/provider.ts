@@ -9,7 +9,14 @@ export interface Provider {
   options: unknown
   cost: { perThousand: number }
   /** Null: no limit. At its limit a provider is passed over for the next; with no next, mail waits. */
-  limits: { perSecond: number | null; perDay: number | null }
+  limits: {
+    perSecond: number | null
+    perMinute: number | null
+    perHour: number | null
+    perDay: number | null
+    /** Calls under way at once. */
+    inFlight: number
+  }
   /** Milliseconds for a whole answer. */
   timeout: number
   /**

@@ -1,6 +1,6 @@
 /** One try at one provider: the right carrier, the deadline, and an answer for every recipient. */
 import type { Adapter, Handoff, MxSettings, SmtpRelay } from '../mail/adapter.ts'
-import { diagnostic, forAll, type Outcomes } from '../mail/outcome.ts'
+import { cutShort, diagnostic, forAll, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import type { Provider } from '../mail/provider.ts'
 import type { HttpCarrier } from './http.ts'
 
@@ -50,9 +50,20 @@ export async function attempt(
         })
       }
     }
-    return outcomes
+    const hurried = over.signal.aborted && offer.timeout < provider.timeout
+    return hurried ? new Map([...outcomes].map(([email, outcome]) => [email, hurry(outcome, offer.timeout)])) : outcomes
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** An outcome that only says that time was up, where that was sooner than the provider's own: it had no fair chance. */
+function hurry(outcome: Outcome, within: number): Outcome {
+  if (!('diagnostic' in outcome) || !/^(timeout|ETIMEDOUT)$/.test(outcome.diagnostic.code)) return outcome
+  const { diagnostic: said } = outcome
+  return {
+    ...outcome,
+    diagnostic: { ...said, code: cutShort, reason: `was to take it within ${within} ms: ${said.reason}` },
   }
 }
 

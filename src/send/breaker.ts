@@ -9,7 +9,7 @@
  * Closed is not at once as before: mail returns in steps, of which `share` tells, and a fault in one of them opens it again.
  */
 import CircuitBreaker from 'opossum'
-import type { Outcome, Outcomes } from '../mail/outcome.ts'
+import { cutShort, type Outcome, type Outcomes } from '../mail/outcome.ts'
 import type { Provider } from '../mail/provider.ts'
 import { isRepeat, shutFor } from '../mail/retry.ts'
 import { counted, empty } from '../mail/tally.ts'
@@ -18,6 +18,8 @@ import { counted, empty } from '../mail/tally.ts'
 export type Verdict =
   /** It did its work (which includes a well-founded no). */
   | { kind: 'good' }
+  /** We were in a hurry and did not wait as long as it may take: nothing is known. */
+  | { kind: 'cut' }
   /** It asked us to slow down: nothing for the breaker, but no call until then (milliseconds from now). */
   | { kind: 'throttled'; wait: number }
   /** Its fault; counts. */
@@ -42,7 +44,7 @@ export function judge(outcomes: Outcomes): Verdict {
   return verdict
 }
 
-const weight = { good: 0, throttled: 1, network: 2, fault: 3, account: 4 } as const
+const weight = { good: 0, cut: 1, throttled: 2, network: 3, fault: 4, account: 5 } as const
 
 function judgeOne(outcome: Outcome): Verdict {
   if (outcome.kind === 'accepted' || outcome.kind === 'delivered') return { kind: 'good' }
@@ -50,6 +52,7 @@ function judgeOne(outcome: Outcome): Verdict {
   const said = `${code} ${reason}`.trim()
   // A bug of ours, perhaps met by one odd message, is not the provider's fault.
   if (code === 'bug') return { kind: 'good' }
+  if (code === cutShort) return { kind: 'cut' }
   if (outcome.kind === 'unknown') return { kind: 'fault', reason: said }
   if (outcome.cause === 'account') return { kind: 'account', reason: said }
   if (outcome.cause === 'network') return { kind: 'network', reason: said }
@@ -182,8 +185,8 @@ export function createBreaker(
       }
       return true
     }
-    if (verdict.kind === 'network') {
-      // A probe that met our own dead network has proved nothing: half-open goes back to open.
+    if (verdict.kind === 'network' || verdict.kind === 'cut') {
+      // A probe that met our own dead network, or was not waited for, has proved nothing: half-open goes back to open.
       if (toProve > 0) open(last!.reason)
       return toProve === 0
     }

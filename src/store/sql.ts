@@ -220,6 +220,12 @@ export const migrations: readonly (readonly string[])[] = [
     `CREATE INDEX notice_due ON notice (webhook, due_at)`,
     `CREATE INDEX notice_leased ON notice (id) WHERE leased = 1`,
   ],
+  [
+    // How often in a row mail waited without being tried.
+    `ALTER TABLE delivery ADD COLUMN waits INTEGER NOT NULL DEFAULT 0`,
+    // What is held is counted every few seconds.
+    `CREATE INDEX delivery_held ON delivery (id) WHERE phase = 'held' AND unknown IS NOT NULL`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

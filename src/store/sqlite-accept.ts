@@ -128,6 +128,7 @@ export function firstClaim(
     phase: 'send',
     dueAt,
     tries: 0,
+    waits: 0,
     avoid: [],
     unknown: null,
   }

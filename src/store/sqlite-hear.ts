@@ -85,14 +85,19 @@ const ranks: Partial<Record<RecipientStatus, number>> = {
 }
 
 export function hear(db: Database, { provider, at, heard, park, unpark }: Told): Heard[] {
-  const fresh = heard.filter((one) => isNew(db, provider, one.key, at))
+  const fresh = heard
+    .filter((one) => isNew(db, provider, one.key, at))
+    .map((one) => ({ ...one, events: [...one.events] }))
   const touched = new Map<string, number>()
-  for (const { messageId, recipient, events, status, suppress: suppression } of fresh) {
+  for (const one of fresh) {
+    const { messageId, recipient, events, status, suppress: suppression } = one
     const row = db.get<MessageRow>(byId, messageId)
     if (!row) continue
+    one.duplicate = (status === 'sent' || status === 'delivered') && isDuplicate(db, row.seq, recipient, provider)
     const advanced = status !== null && advance(db, row.seq, recipient, provider, status, events[0]!.providerMessageId)
     if (advanced) touched.set(messageId, row.seq)
-    note(db, row.seq, row.tenant, status === 'sent' && !advanced ? [] : events)
+    if (one.duplicate) events[0] = { ...events[0]!, detail: `${confirmed}: ${provider} took it too` }
+    note(db, row.seq, row.tenant, status === 'sent' && !advanced && !one.duplicate ? [] : events)
     if (suppression) suppress(db, [suppression])
   }
   for (const seq of touched.values()) refreshStatus(db, seq)
@@ -109,6 +114,36 @@ export function hear(db: Database, { provider, at, heard, park, unpark }: Told):
   }
   for (const key of unpark) db.run('DELETE FROM parked WHERE provider = ? AND key = ?', provider, key)
   return fresh
+}
+
+const confirmed = 'confirmed duplicate'
+
+/**
+ * Whether a provider that was given up tells that it took what another has taken, too. Once a recipient: its events about one mail
+ * are several.
+ */
+function isDuplicate(db: Database, message: number, index: number, provider: string): boolean {
+  const now = db.get<{ email: string; status: RecipientStatus; provider: string | null }>(
+    'SELECT email, status, provider FROM recipient WHERE message = ? AND idx = ?',
+    message,
+    index,
+  )
+  if (!now || now.provider === null || now.provider === provider || ranks[now.status] === undefined) return false
+  const tried = db
+    .all<{ provider: string; recipients: string }>(
+      'SELECT provider, recipients FROM attempt WHERE message = ?',
+      message,
+    )
+    .filter(({ recipients }) => (JSON.parse(recipients) as number[]).includes(index))
+  if (!tried.some((attempt) => attempt.provider === provider)) return false
+  // Both must have had it: who is named may have been told of by an event, too.
+  if (!tried.some((attempt) => attempt.provider === now.provider)) return false
+  return !db.get(
+    `SELECT 1 FROM event WHERE message = ? AND recipient = ? AND detail LIKE ?`,
+    message,
+    now.email,
+    `${confirmed}%`,
+  )
 }
 
 function isNew(db: Database, provider: string, key: string, at: number): boolean {
@@ -148,21 +183,33 @@ function advance(
   return true
 }
 
-/** What became of an unknown is known now: the delivery that would ask, or wait for an operator, goes on without this recipient. */
+/**
+ * What became of an unknown is known now: the delivery that would ask, wait for an operator or go to another provider goes on without
+ * this recipient.
+ */
 function noLongerAsked(db: Database, message: number, index: number, provider: string): void {
-  const held = db.all<{ id: number; recipients: string; unknown: string | null }>(
-    `SELECT id, recipients, unknown FROM delivery WHERE message = ? AND phase = 'held'`,
+  const rows = db.all<{
+    id: number
+    phase: DeliveryPlan['phase']
+    recipients: string
+    avoid: string
+    unknown: string | null
+  }>(
+    `SELECT id, phase, recipients, avoid, unknown FROM delivery
+      WHERE message = ? AND (phase = 'held' OR (phase = 'send' AND claims = 0))`,
     message,
   )
-  for (const { id, recipients, unknown } of held) {
+  for (const { id, phase, recipients, avoid, unknown } of rows) {
     const travelling = JSON.parse(recipients) as number[]
     const doubt = unknown === null ? null : (JSON.parse(unknown) as DeliveryPlan['unknown'])
-    if (!travelling.includes(index) || doubt?.provider !== provider) continue
+    // It was given up and waits for another provider, which need not send it any more.
+    const givenUp = phase === 'send' && (JSON.parse(avoid) as string[]).includes(provider)
+    if (!travelling.includes(index) || !(givenUp || (phase === 'held' && doubt?.provider === provider))) continue
     const left = travelling.filter((one) => one !== index)
     if (left.length > 0) {
       db.run(
-        `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, tries, avoid, unknown, expire_at)
-         SELECT message, ?, phase, priority, scheduled, due_at, tries, avoid, unknown, expire_at FROM delivery WHERE id = ?`,
+        `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, tries, waits, avoid, unknown, expire_at)
+         SELECT message, ?, phase, priority, scheduled, due_at, tries, waits, avoid, unknown, expire_at FROM delivery WHERE id = ?`,
         JSON.stringify(left),
         id,
       )

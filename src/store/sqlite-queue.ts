@@ -14,6 +14,7 @@ interface DueRow {
   due_at: number
   claims: number
   tries: number
+  waits: number
   avoid: string
   unknown: string | null
   expire_at: number | null
@@ -45,8 +46,8 @@ export function claim(
   const contents: Uint8Array[] = []
   for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
     const due = db.all<DueRow>(
-      `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.avoid, d.unknown, d.expire_at,
-         m.tenant, m.type, mail.envelope, CASE d.phase WHEN 'send' THEN mail.content END AS content
+      `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.waits, d.avoid, d.unknown, d.expire_at,
+         m.tenant, m.type, mail.envelope, CASE d.phase WHEN 'held' THEN NULL ELSE mail.content END AS content
        FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message CROSS JOIN mail ON mail.message = d.message
        WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
       rank,
@@ -90,6 +91,7 @@ function lease(db: Database, row: DueRow, leaseUntil: number): PackedClaim {
     phase: row.phase,
     dueAt: row.due_at,
     tries: row.tries,
+    waits: row.waits,
     avoid: JSON.parse(row.avoid),
     unknown: row.unknown === null ? null : JSON.parse(row.unknown),
     envelope: row.envelope,
@@ -126,18 +128,22 @@ export function record(db: Database, attempt: AttemptStart): boolean {
     JSON.stringify(attempt.recipients),
     JSON.stringify(attempt.plan),
   )
-  db.run(
-    `INSERT INTO usage (day, provider, recipients) VALUES (?, ?, ?)
-     ON CONFLICT (day, provider) DO UPDATE SET recipients = recipients + excluded.recipients`,
-    new Date(attempt.at).toISOString().slice(0, 10),
-    attempt.provider,
-    attempt.recipients.length,
-  )
+  const at = new Date(attempt.at).toISOString()
+  for (const window of attempt.byMinute ? [at.slice(0, 10), at.slice(0, 16)] : [at.slice(0, 10)]) {
+    db.run(
+      `INSERT INTO usage (day, provider, recipients) VALUES (?, ?, ?)
+       ON CONFLICT (day, provider) DO UPDATE SET recipients = recipients + excluded.recipients`,
+      window,
+      attempt.provider,
+      attempt.recipients.length,
+    )
+  }
   return true
 }
 
 interface SettledRow {
   message: number
+  phase: DeliveryPlan['phase']
   priority: number
   scheduled: number
   expire_at: number | null
@@ -146,7 +152,7 @@ interface SettledRow {
 
 export function settle(db: Database, settlement: Settlement): boolean {
   const ours = db.get<SettledRow>(
-    `SELECT d.message, d.priority, d.scheduled, d.expire_at, m.tenant FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
+    `SELECT d.message, d.phase, d.priority, d.scheduled, d.expire_at, m.tenant FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message
      WHERE d.id = ? AND d.claims = ?`,
     settlement.delivery,
     settlement.claims,
@@ -161,7 +167,7 @@ export function settle(db: Database, settlement: Settlement): boolean {
       settlement.attempt.id,
     )
   }
-  const known = alreadyTold(db, ours.message)
+  const known = alreadyTold(db, ours.message, ours.phase)
   for (const { index, status, provider, providerMessageId } of settlement.recipients) {
     if (known.has(index)) continue
     db.run(
@@ -187,11 +193,16 @@ export function settle(db: Database, settlement: Settlement): boolean {
   return true
 }
 
-/** Whose fate the vendor told us before we had settled the call that made it: that stands. */
-function alreadyTold(db: Database, message: number): Set<number> {
+/**
+ * Whose fate the vendor told us before we had settled the call that made it: that stands. What is sent again after a provider took it
+ * is `sent` all the while.
+ */
+function alreadyTold(db: Database, message: number, phase: DeliveryPlan['phase']): Set<number> {
   const rows = db.all<{ idx: number }>(
-    `SELECT idx FROM recipient WHERE message = ? AND status IN ('sent', 'delivered', 'suppressed', 'bounced', 'complained')`,
+    `SELECT idx FROM recipient
+      WHERE message = ?1 AND status IN ('sent', 'delivered', 'suppressed', 'bounced', 'complained') AND (?2 <> 'sent' OR status <> 'sent')`,
     message,
+    phase,
   )
   return new Set(rows.map(({ idx }) => idx))
 }
@@ -205,8 +216,8 @@ export function addDelivery(
   expireAt: number | null,
 ): void {
   db.run(
-    `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, tries, avoid, unknown, expire_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, tries, waits, avoid, unknown, expire_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     message,
     JSON.stringify(plan.recipients),
     plan.phase,
@@ -214,6 +225,7 @@ export function addDelivery(
     scheduled,
     plan.dueAt,
     plan.tries,
+    plan.waits,
     JSON.stringify(plan.avoid),
     plan.unknown === null ? null : JSON.stringify(plan.unknown),
     expireAt,
@@ -225,6 +237,38 @@ export function refreshStatus(db: Database, message: number): void {
   const rows = db.all<{ status: RecipientStatus }>('SELECT status FROM recipient WHERE message = ?', message)
   const status = messageStatus(rows.map((row) => row.status))
   db.run('UPDATE message SET status = ? WHERE seq = ? AND status <> ?', status, message, status)
+}
+
+export function hasten(
+  db: Database,
+  which: { provider: string } | 'waiting',
+  now: number,
+  { after, limit }: { after: number; limit: number },
+): { count: number; next: number | null } {
+  const rows = db.all<{ id: number; message: number; waits: number; due_at: number }>(
+    `SELECT id, message, waits, due_at FROM delivery WHERE id > ? AND claims = 0 AND phase = 'send' ORDER BY id LIMIT ?`,
+    after,
+    limit,
+  )
+  let count = 0
+  for (const { id, message, waits, due_at } of rows) {
+    if (due_at <= now) continue
+    if (which === 'waiting' ? waits === 0 : lastTried(db, message) !== which.provider) continue
+    db.run('UPDATE delivery SET due_at = ? WHERE id = ?', now, id)
+    count++
+  }
+  return { count, next: rows.length < limit ? null : rows.at(-1)!.id }
+}
+
+/** Who was the last to try any of a message's recipients. */
+function lastTried(db: Database, message: number): string | undefined {
+  const sql = 'SELECT provider FROM attempt WHERE message = ? ORDER BY at DESC, id DESC LIMIT 1'
+  return db.get<{ provider: string }>(sql, message)?.provider
+}
+
+export function unknowns(db: Database): number {
+  const sql = `SELECT count(*) AS count FROM delivery WHERE phase = 'held' AND unknown IS NOT NULL`
+  return db.get<{ count: number }>(sql)!.count
 }
 
 export function nextDue(db: Database): number | null {

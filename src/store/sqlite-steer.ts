@@ -118,6 +118,7 @@ function retry(db: Database, steered: SteeredMessage, now: number): Recipient[] 
     phase: 'send',
     dueAt: now,
     tries: 0,
+    waits: 0,
     avoid: [],
     unknown: null,
   }
@@ -130,7 +131,7 @@ function release(db: Database, steered: SteeredMessage, now: number): Recipient[
   return idle(db, steered.seq)
     .filter((delivery) => delivery.phase === 'held')
     .flatMap((delivery) => {
-      db.run(`UPDATE delivery SET phase = 'send', unknown = NULL, due_at = ? WHERE id = ?`, now, delivery.id)
+      db.run(`UPDATE delivery SET phase = 'send', unknown = NULL, waits = 0, due_at = ? WHERE id = ?`, now, delivery.id)
       return among(steered, delivery, isHeld)
     })
 }

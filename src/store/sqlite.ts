@@ -4,7 +4,7 @@ import { type ArrivalHead, accept, drop, firstClaim, keep } from './sqlite-accep
 import { records } from './sqlite-export.ts'
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
-import { claim, depth, nextDue, oldest, record, settle, unpacked } from './sqlite-queue.ts'
+import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
 import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
@@ -30,6 +30,7 @@ const writing = {
   settle,
   steer,
   reschedule,
+  hasten,
   suppress,
   unsuppress,
   hear,
@@ -46,6 +47,7 @@ const reading = {
   nextDue,
   depth,
   oldest,
+  unknowns,
   message,
   messages,
   events,
@@ -145,6 +147,8 @@ export function storeOver({ call, close }: Caller): Store {
     claim: async (want) => unpacked(await call('claim', want)),
     record: (attempt) => call('record', attempt),
     settle: (settlement) => call('settle', settlement),
+    hasten: (which, now, step) => call('hasten', which, now, step),
+    unknowns: () => call('unknowns'),
     nextDue: () => call('nextDue'),
     depth: () => call('depth'),
     oldest: () => call('oldest'),

@@ -9,8 +9,10 @@ import type { EventType, MailEvent } from '../mail/event.ts'
 import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
+import type { Notice, NoticeSettlement, Webhook } from './notice.ts'
 import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
+export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
 import type { ProviderEvent } from '../mail/webhook.ts'
@@ -29,11 +31,16 @@ export class StoreUnavailable extends Error {
 export interface DeliveryPlan {
   /** Indices of the recipients that still travel together. */
   recipients: number[]
-  /** `send`: try to deliver when due. `held`: nothing is sent when due; it is looked at again (reconcile, expiry). */
-  phase: 'send' | 'held'
+  /**
+   * `send`: try to deliver when due. `held`: nothing is sent when due; it is looked at again (reconcile, expiry). `sent`: a provider
+   * took it; when due, whoever is not told to be delivered by then is sent it again. Their status stays what it is meanwhile.
+   */
+  phase: 'send' | 'held' | 'sent'
   dueAt: number
   /** Rounds made so far: what the retry schedule counts. */
   tries: number
+  /** How often in a row it waited without being tried, for nobody could take it. */
+  waits: number
   /** Providers not to use again for these recipients (an unknown there, under a type that fails over). */
   avoid: string[]
   /** The attempt whose answer never came, while that is unresolved. */
@@ -78,6 +85,8 @@ export interface AttemptStart {
   plan: StoredPlan
   /** The lease is moved to here: it must outlive the attempt. */
   leaseUntil: number
+  /** Its recipients are counted by the minute, too: the provider has a limit for less than a day. */
+  byMinute?: boolean
 }
 
 /** One attempt as read back, one row per recipient and attempt. */
@@ -172,6 +181,8 @@ export interface Heard {
   /** What the recipient becomes by it, unless it is further already; null for what changes nothing. */
   status: RecipientStatus | null
   suppress: Suppression | null
+  /** Answered by the store: another provider took the same mail, so that it was sent twice. Said once a recipient. */
+  duplicate?: boolean
 }
 
 export interface Parked {
@@ -230,46 +241,6 @@ export interface EventQuery {
   cursor?: string
 }
 
-/** Where a tenant's events go out to. Its secret is not among what is read back. */
-export interface Webhook {
-  /** `whk_…` */
-  id: string
-  tenant: string
-  url: string
-  /** The events it wants; null for all. */
-  types: EventType[] | null
-  description: string | null
-  /** The vendor in whose words it is told; null for our own. */
-  dialect: string | null
-  createdAt: number
-  /** When its target said that it is gone (410); nothing goes there since. */
-  disabledAt: number | null
-}
-
-/** One event that one webhook is to be told, leased as a delivery is. */
-export interface Notice {
-  id: number
-  /** The fencing token: how often it was claimed, ever. */
-  claims: number
-  /** Calls made so far that failed. */
-  tries: number
-  /** `failures`: calls to it that failed in a row. */
-  webhook: Pick<Webhook, 'id' | 'tenant' | 'url' | 'dialect'> & { secret: string; failures: number }
-  event: MailEvent
-  /** Whose event it is, where the webhook is told in a vendor's words. */
-  message: Message | null
-}
-
-export interface NoticeSettlement {
-  id: number
-  /** The claim's token; a settlement whose token is no longer current changes nothing and answers false. */
-  claims: number
-  /** When to tell it again; null when it is over, told or given up. */
-  dueAt: number | null
-  /** How the webhook is now. While `waitUntil` is over and not 0, one call at once finds out whether it is well again. */
-  webhook: { failures: number; waitUntil: number; disabledAt?: number }
-}
-
 export type Page<Row> = { rows: Row[]; next: string | null }
 
 /** What an operator may ask of a message. */
@@ -295,6 +266,17 @@ export interface Store {
   record(attempt: AttemptStart): Promise<boolean>
   /** Everything that follows from an attempt or a decision, in one commit. False when the claim is no longer ours. */
   settle(settlement: Settlement): Promise<boolean>
+  /**
+   * Makes mail that waits due now: `waiting`, for nobody could take it; or what a provider was the last to try. In steps, by the
+   * deliveries' order: answers how many, and where to go on (null: nowhere).
+   */
+  hasten(
+    which: { provider: string } | 'waiting',
+    now: number,
+    step: { after: number; limit: number },
+  ): Promise<{ count: number; next: number | null }>
+  /** How many deliveries are held because their fate is unknown. */
+  unknowns(): Promise<number>
   /** When the next delivery is due, or null when nothing waits. */
   nextDue(): Promise<number | null>
   /** How many deliveries wait or are leased, by priority. */
@@ -388,7 +370,10 @@ export interface Store {
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>
-  /** Adds up what was used in a window: attempts' recipients by provider and UTC day (`2026-11-25`), counted by `record`. */
+  /**
+   * What was used: attempts' recipients by provider in a UTC day (`2026-11-25`), or in a minute of the last day (`2026-11-25T14:03`)
+   * where attempts are counted by it. Counted by `record`.
+   */
   usage(day: string): Promise<Record<string, number>>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,

@@ -27,6 +27,8 @@ export interface InboundParts {
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
   heard: (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => void
+  /** A provider that was given up tells that it took what another took as well. */
+  duplicate: (provider: string) => void
   /** Told of every event that is new, for what it says of the provider. */
   news: (provider: string, news: News) => void
   /** Told of every call: how many of its events were new, known before or parked, or why it was refused. */
@@ -108,9 +110,10 @@ export function createInbound(parts: InboundParts): Inbound {
     const fresh = await store.hear(told)
     waiting ||= told.park.length > 0
     called(provider, { fresh: fresh.length, known: told.heard.length - fresh.length, parked: told.park.length })
-    for (const { key, messageId, tenant, events } of fresh) {
+    for (const { key, messageId, tenant, events, duplicate } of fresh) {
       parts.heard({ id: messageId, tenant }, events)
       parts.news(provider, news.get(key)!)
+      if (duplicate) parts.duplicate(provider)
     }
   }
 

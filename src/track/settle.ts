@@ -61,6 +61,23 @@ function namesTheMailbox({ diagnostic }: Extract<Outcome, { kind: 'rejected' }>)
   return diagnostic.status === undefined || diagnostic.status.startsWith('5.1.')
 }
 
+/**
+ * What an answer to a second call under the same key tells of the first. That it was taken, or refused for the mail's or the
+ * recipient's sake, holds for both; too many calls, a wrong key or a fault is about the second alone.
+ */
+export function ofTheFirst(answer: Outcome): Outcome {
+  if (!('cause' in answer) || answer.cause === 'recipient' || answer.cause === 'message') return answer
+  return { kind: 'unknown', diagnostic: answer.diagnostic }
+}
+
+/** The longest that any of the answers asked us to wait. */
+export function longestWait(outcomes: Outcomes): number {
+  return Math.max(
+    0,
+    ...[...outcomes.values()].map((outcome) => ('retryAfter' in outcome ? (outcome.retryAfter ?? 0) : 0)),
+  )
+}
+
 /** An attempt's end as it is stored: one row a recipient. */
 export function attemptEnd(
   id: string,

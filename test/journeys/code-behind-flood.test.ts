@@ -55,7 +55,7 @@ test('at the very vendor where newsletters hang, a code waits neither for them n
   slow.always({ hang: true })
   const gateway = await waypost(`
 providers:
-  slow: { adapter: postmark, serverToken: ${postmarkToken}, baseUrl: "${slow.url}", timeout: 1h }
+  slow: { adapter: postmark, serverToken: ${postmarkToken}, baseUrl: "${slow.url}", timeout: 1h, limits: { inFlight: 200 } }
 routes:
   - { name: default, use: slow }
 `)

@@ -120,6 +120,27 @@ test('a drained provider gets nothing new until it is resumed', () =>
     assert.equal((await gateway.post('/v1/providers/three/drain', {})).status, 404)
   }))
 
+test('so many a minute, also over a restart', async () => {
+  const folder = newFolder()
+  try {
+    const yaml = config(', limits: { perMinute: 3 }', '{ first: [one, two] }')
+    const before = await waypost(yaml, folder)
+    const first = await carriers(before, await sendAll(before, 4))
+    assert.equal(first.filter((name) => name === 'one').length, 3)
+    await before.stop()
+    const gateway = await waypost(yaml, folder)
+    try {
+      assert.deepEqual(await carriers(gateway, await sendAll(gateway, 2)), ['two', 'two'])
+      const { rejected } = (await gateway.post('/v1/explain', { ...mail, to: 'x@example.org' })).body
+      assert.deepEqual(rejected, [{ provider: 'one', reason: 'at its limit of 3 a minute' }])
+    } finally {
+      await gateway.stop()
+    }
+  } finally {
+    remove(folder)
+  }
+})
+
 test('draining outlives the process', async () => {
   const folder = newFolder()
   try {

@@ -143,6 +143,42 @@ export function hearContract(fresh: Fresh): void {
       assert.equal(await store.nextDue(), null)
     })
 
+    it('takes a recipient out of a delivery that waits for another provider, where the first was given up', async (test) => {
+      const store = await fresh(test)
+      const id = await accepted(store, { to: ['ann@example.org', 'bob@example.org'] })
+      const claim = await claimOne(store)
+      await store.record(attempt(claim))
+      await store.settle(settlement(claim, 'deferred', { add: [plan([0, 1], { avoid: [provider] })] }))
+      await store.hear(told({ heard: [heard(id, 'delivered', 'k1')] }))
+      const left = await claimOne(store, start + 10 * minute)
+      assert.deepEqual([left.recipients, left.avoid], [[1], [provider]])
+      assert.deepEqual(await statuses(store, id), ['delivered', 'sending'])
+    })
+
+    it('about mail that two providers took is a duplicate, said once a recipient', async (test) => {
+      const store = await fresh(test)
+      const id = await accepted(store)
+      const claim = await claimOne(store)
+      await store.record(attempt(claim))
+      const further = plan([0], { dueAt: start, avoid: [provider] })
+      await store.settle(settlement(claim, 'queued', { add: [further] }))
+      const second = await claimOne(store)
+      await store.record(attempt(second, { provider: 'ses-eu' }))
+      const recipients = [{ index: 0, status: 'sent' as const, provider: 'ses-eu', providerMessageId: 's-1' }]
+      await store.settle(settlement(second, 'sent', { recipients }))
+      const late = async (status: 'sent' | 'delivered', key: string, by = provider) =>
+        (await store.hear(told({ provider: by, heard: [heard(id, status, key)] }))).map((one) => one.duplicate)
+      assert.deepEqual(await late('delivered', 'k2', 'ses-eu'), [false])
+      assert.deepEqual(await late('sent', 'k3'), [true])
+      assert.deepEqual(await late('delivered', 'k4'), [false])
+      const { rows } = await store.events({ tenant: 'acme', messageId: id, limit: 50 })
+      assert.deepEqual(
+        rows.flatMap(({ type, detail }) => (detail?.startsWith('confirmed') ? [[type, detail]] : [])),
+        [['sent', `confirmed duplicate: ${provider} took it too`]],
+      )
+      assert.deepEqual(await statuses(store, id), ['delivered'])
+    })
+
     it('suppresses in the same commit', async (test) => {
       const store = await fresh(test)
       const id = await sent(store)

@@ -51,6 +51,7 @@ export function queueContract(fresh: Fresh): void {
         phase: 'send',
         dueAt: start,
         tries: 0,
+        waits: 0,
         avoid: [],
         unknown: null,
         message,
@@ -290,6 +291,69 @@ export function queueContract(fresh: Fresh): void {
       await accepted(store, { message: { acceptedAt: start - 7 }, dueAt: start + 1000 })
       await accepted(store, { message: { acceptedAt: start - 5 } })
       assert.equal(await store.oldest(), start - 7)
+    })
+
+    it('hastens what waits for anybody, or what a provider was the last to try, and nothing else', async (test) => {
+      const store = await fresh(test)
+      const later = start + 30 * minute
+      for (const more of [{ waits: 2 }, {}, { phase: 'held' as const, waits: 1 }]) {
+        await accepted(store)
+        const claim = await claimOne(store)
+        if (!more.waits) await store.record(attempt(claim))
+        await store.settle(settlement(claim, 'deferred', { add: [plan([0], { dueAt: later, ...more })] }))
+      }
+      const step = { after: 0, limit: 1 }
+      const first = await store.hasten({ provider: 'postmark-main' }, start, step)
+      assert.equal(first.count, 0)
+      assert.deepEqual(await store.hasten({ provider: 'postmark-main' }, start, { after: first.next!, limit: 10 }), {
+        count: 1,
+        next: null,
+      })
+      const tried = await claimOne(store)
+      assert.equal(tried.waits, 0)
+      assert.deepEqual(await store.hasten('waiting', start, { after: 0, limit: 10 }), { count: 1, next: null })
+      assert.equal((await claimOne(store)).waits, 2)
+    })
+
+    it('counts what is held for its fate is unknown', async (test) => {
+      const store = await fresh(test)
+      const unknown = { attempt: 'att_1', provider: 'postmark-main', since: start }
+      for (const more of [{ unknown }, { unknown: null }]) {
+        await accepted(store)
+        await store.settle(settlement(await claimOne(store), 'held', { add: [plan([0], { phase: 'held', ...more })] }))
+      }
+      assert.equal(await store.unknowns(), 1)
+    })
+
+    it('keeps what was taken in sight, and lets another provider’s answer replace the first', async (test) => {
+      const store = await fresh(test)
+      const id = await accepted(store)
+      const claim = await claimOne(store)
+      const by = (provider: string) => [{ index: 0, status: 'sent' as const, provider, providerMessageId: provider }]
+      const watched = plan([0], { phase: 'sent', dueAt: start + minute, avoid: ['a'] })
+      await store.settle(settlement(claim, 'sent', { recipients: by('a'), add: [watched] }))
+      assert.deepEqual(await statuses(store, id), ['sent'])
+      assert.equal(await store.steer(id, 'acme', 'cancel', start), 0)
+      const due = await claimOne(store, start + minute)
+      assert.deepEqual([due.phase, due.all[0]!.status, due.content?.length], ['sent', 'sent', 13])
+      const again = { ...watched, dueAt: start + 2 * minute }
+      await store.settle(settlement(due, 'sent', { recipients: [], add: [again] }))
+      const last = await claimOne(store, start + 2 * minute)
+      await store.settle(settlement(last, 'sent', { recipients: by('b') }))
+      const [recipient] = (await store.message(id, 'acme'))!.recipients
+      assert.deepEqual([recipient!.provider, recipient!.providerMessageId], ['b', 'b'])
+      assert.equal(await store.nextDue(), null)
+    })
+
+    it('counts by the minute, too, where asked', async (test) => {
+      const store = await fresh(test)
+      await accepted(store)
+      await store.record(attempt(await claimOne(store), { byMinute: true }))
+      const minuteOf = new Date(start).toISOString().slice(0, 16)
+      assert.deepEqual(await store.usage(minuteOf), { 'postmark-main': 1 })
+      await store.sweep({ messages: 0, keys: start + 2 * minute, limit: 10 })
+      assert.deepEqual(await store.usage(minuteOf), {})
+      assert.deepEqual(await store.usage(minuteOf.slice(0, 10)), { 'postmark-main': 1 })
     })
   })
 }

@@ -109,7 +109,7 @@ export function settlement(
 }
 
 export function plan(recipients: number[], more: Partial<DeliveryPlan> = {}): DeliveryPlan {
-  return { recipients, phase: 'send', dueAt: start + 5 * minute, tries: 1, avoid: [], unknown: null, ...more }
+  return { recipients, phase: 'send', dueAt: start + 5 * minute, tries: 1, waits: 0, avoid: [], unknown: null, ...more }
 }
 
 export async function statuses(store: Store, id: string, tenant = 'acme'): Promise<RecipientStatus[]> {

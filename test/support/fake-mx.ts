@@ -24,6 +24,8 @@ export type Moment =
 export interface Move {
   say?: string
   raw?: boolean
+  /** Milliseconds before it is said. */
+  after?: number
   next?: 'close' | 'reset' | 'silence'
 }
 
@@ -153,8 +155,9 @@ function converse(
       if (move.next === 'reset') plain.resetAndDestroy()
     }
     if (move.next !== undefined) mode = 'deaf'
-    if (bytes) socket.write(bytes, 'latin1', finish)
-    else finish()
+    const speak = () => (bytes ? void socket.write(bytes, 'latin1', finish) : finish())
+    if (move.after === undefined) speak()
+    else setTimeout(speak, move.after)
     return move.say !== undefined && !move.raw ? move.say : null
   }
 
