@@ -167,22 +167,23 @@ export function settle(db: Database, settlement: Settlement): boolean {
       settlement.attempt.id,
     )
   }
-  const known = alreadyTold(db, ours.message, ours.phase)
+  const { keep, add } = settlement.next
+  // Before anything of this is written, which would look as if it had been told.
+  const known = add.length > 0 ? alreadyTold(db, ours.message, ours.phase) : none
   for (const { index, status, provider, providerMessageId } of settlement.recipients) {
-    if (known.has(index)) continue
     db.run(
-      `UPDATE recipient SET status = ?, provider = coalesce(?, provider),
-         provider_message_id = coalesce(?, provider_message_id) WHERE message = ? AND idx = ?`,
+      `UPDATE recipient SET status = ?1, provider = coalesce(?2, provider),
+         provider_message_id = coalesce(?3, provider_message_id) WHERE message = ?4 AND idx = ?5 AND NOT ${told('?6')}`,
       status,
       provider ?? null,
       providerMessageId ?? null,
       ours.message,
       index,
+      ours.phase,
     )
   }
   note(db, ours.message, ours.tenant, settlement.events)
   suppress(db, settlement.suppress)
-  const { keep, add } = settlement.next
   if (keep.length === 0) db.run('DELETE FROM delivery WHERE id = ?', settlement.delivery)
   else db.run('UPDATE delivery SET recipients = ? WHERE id = ?', JSON.stringify(keep), settlement.delivery)
   for (const plan of add) {
@@ -194,17 +195,19 @@ export function settle(db: Database, settlement: Settlement): boolean {
 }
 
 /**
- * Whose fate the vendor told us before we had settled the call that made it: that stands. What is sent again after a provider took it
- * is `sent` all the while.
+ * Whether the vendor told us a recipient's fate before we had settled the call that made it: that stands. What is sent again after a
+ * provider took it is `sent` all the while.
+ * @param phase where the delivery's phase stands among the parameters
  */
+function told(phase: string): string {
+  return `(status IN ('delivered', 'suppressed', 'bounced', 'complained') OR (status = 'sent' AND ${phase} <> 'sent'))`
+}
+
+const none: ReadonlySet<number> = new Set()
+
 function alreadyTold(db: Database, message: number, phase: DeliveryPlan['phase']): Set<number> {
-  const rows = db.all<{ idx: number }>(
-    `SELECT idx FROM recipient
-      WHERE message = ?1 AND status IN ('sent', 'delivered', 'suppressed', 'bounced', 'complained') AND (?2 <> 'sent' OR status <> 'sent')`,
-    message,
-    phase,
-  )
-  return new Set(rows.map(({ idx }) => idx))
+  const sql = `SELECT idx FROM recipient WHERE message = ? AND ${told('?')}`
+  return new Set(db.all<{ idx: number }>(sql, message, phase).map(({ idx }) => idx))
 }
 
 /** @param expireAt when this delivery is given up, where that is no longer the message's own time */
