@@ -76,3 +76,20 @@ function tooLarge(limit: number): Refusal {
 function brokenOff(): never {
   throw new Refusal('malformed', 'The body broke off.')
 }
+
+/** The body, unpacked when it came with gzip, within the limit both packed and unpacked. */
+export async function unpacked(request: Request, limit: number): Promise<Uint8Array> {
+  const coding = request.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
+  const bytes = request.body === null ? new Uint8Array() : await readBody(request, limit)
+  if (coding === 'identity' || bytes.length === 0) return bytes
+  if (coding !== 'gzip') throw new Refusal('media_type', 'Bodies are taken as they are, or with gzip.')
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('gzip'))
+  try {
+    return await readBody(
+      new Request('http://x', { method: 'POST', body: stream, duplex: 'half' } as RequestInit),
+      limit,
+    )
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal('malformed', 'The body is not gzip.')
+  }
+}

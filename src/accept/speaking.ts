@@ -22,10 +22,11 @@ import type { MailEvent } from '../mail/event.ts'
 import { groupOf, idInGroup, mostInGroup, newId } from '../mail/id.ts'
 import type { Message } from '../mail/message.ts'
 import type { MessageView } from '../store/store.ts'
-import { anyone, authenticate, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
-import { readBody } from './body.ts'
+import { anyone, authenticate, type Key, type Scope, type Sender, signingName, signingSecret } from './auth.ts'
+import { unpacked } from './body.ts'
 import type { HttpParts } from './endpoint.ts'
 import { checkKey, keyed } from './idempotency.ts'
+import { checkOrigin } from './local-only.ts'
 import { paged } from './paging.ts'
 import { checkMarks, readMessage } from './payload.ts'
 import { answerHeaders, problemAnswer, problemOf } from './problem.ts'
@@ -59,12 +60,12 @@ export function speaking(parts: HttpParts, dialects: readonly Dialect[]): Hono {
     }
   }
   for (const dialect of dialects) {
-    app.all(`/${dialect.name}/*`, async (c) => {
+    app.all(`/${dialect.name}/*`, (c) => {
       const known = dialect.routes.some(({ path }) => matches(`/${dialect.name}${path}`, c.req.path))
       const refusal = known
         ? new Refusal('method', `This path does not take ${c.req.method}.`)
         : new Refusal('not_found', 'There is nothing at this path.')
-      return written(dialect.refused(troubleOf(refusal), await asked(c, parts, dialect)))
+      return written(dialect.refused(troubleOf(refusal), bare(c, parts, dialect)))
     })
   }
   app.notFound(() => problemAnswer(new Refusal('not_found', 'There is nothing at this path.')))
@@ -99,7 +100,10 @@ async function spoken(parts: HttpParts, dialect: Dialect, route: Route, c: Conte
   }
 }
 
-/** Reads the request and finds its key. @throws Refusal `unauthorized`, `scope` */
+/**
+ * Finds the key, and reads the request: in this order wherever the key is in the headers, so that a stranger's body is never taken in.
+ * @throws Refusal `misdirected`, `unauthorized`, `scope`
+ */
 async function whoAsks(
   parts: HttpParts,
   dialect: Dialect,
@@ -108,18 +112,30 @@ async function whoAsks(
   read: (asked: Asked) => void,
 ): Promise<Sender> {
   if (route.does.kind === 'send') parts.door.ready()
+  const { keys } = parts.config()
+  if (keys.length === 0) checkOrigin(c.req.raw.headers)
+  if (!dialect.keyInBody && !isNamed(keys, dialect, bare(c, parts, dialect))) throw unauthorized()
   const request = await asked(c, parts, dialect)
   read(request)
-  const { keys } = parts.config()
   const sender = dialect.signed
     ? await signer(parts, dialect.signed, request)
     : authenticate(keys, dialect.key(request))
-  if (sender === null) throw new Refusal('unauthorized', 'This key is not one of ours.')
+  if (sender === null) throw unauthorized()
   const scope = scopes[route.does.kind]
   // Those who only send also look whether they could: a ping, an account.
   const enough = sender.scopes.includes(scope) || (route.does.kind === 'say' && sender.scopes.includes('send'))
   if (!enough) throw new Refusal('scope', `This needs a key with scope ${scope}.`)
   return sender
+}
+
+/** Whether the request has one of the keys, or says to be signed with one. */
+function isNamed(keys: readonly Key[], { key, signed }: Dialect, request: Asked): boolean {
+  if (!signed) return authenticate(keys, key(request)) !== null
+  return keys.length === 0 || keys.some((one) => signingName(one) === signed.name(request))
+}
+
+function unauthorized(): Refusal {
+  return new Refusal('unauthorized', 'This key is not one of ours.')
 }
 
 /** Whose signature it is; null when it is nobody's, or there is no secret to make theirs with. */
@@ -365,23 +381,6 @@ function originOf(c: Context, url: URL): string {
 
 async function asked(c: Context, parts: HttpParts, dialect: Dialect): Promise<Asked> {
   return { ...bare(c, parts, dialect), body: await unpacked(c.req.raw, parts.config().http.maxSize) }
-}
-
-/** The body, unpacked when it came with gzip, within the limit both packed and unpacked. */
-async function unpacked(request: Request, limit: number): Promise<Uint8Array> {
-  const coding = request.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
-  const bytes = request.body === null ? new Uint8Array() : await readBody(request, limit)
-  if (coding === 'identity' || bytes.length === 0) return bytes
-  if (coding !== 'gzip') throw new Refusal('media_type', 'Bodies are taken as they are, or with gzip.')
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('gzip'))
-  try {
-    return await readBody(
-      new Request('http://x', { method: 'POST', body: stream, duplex: 'half' } as RequestInit),
-      limit,
-    )
-  } catch (error) {
-    throw error instanceof Refusal ? error : new Refusal('malformed', 'The body is not gzip.')
-  }
 }
 
 function troubleOf(refusal: Refusal | null, field?: Wanted['field']): Trouble {

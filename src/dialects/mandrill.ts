@@ -42,6 +42,7 @@ const calls: Record<string, Route['does']> = {
 export default {
   name: 'mandrill',
   key,
+  keyInBody: true,
   routes: Object.entries(calls).flatMap(([path, does]) =>
     ['', '.json'].map((end): Route => ({ method: 'POST', path: `/api/{version}/${path}${end}`, does })),
   ),

@@ -184,6 +184,8 @@ export interface Dialect {
   routes: readonly Route[]
   /** Our key, from where this vendor's clients put theirs; null when there is none. */
   key(asked: Asked): string | null
+  /** The key is in the body, which therefore has to be read to know whose it is. */
+  keyInBody?: true
   /**
    * For vendors whose clients sign instead of showing a key: the name under which the key is known, and whether the signature is made
    * with the secret that belongs to it.

@@ -7,6 +7,7 @@ import type { Receipt, Submission } from '../../src/accept/submit.ts'
 import { app } from '../../src/app.ts'
 import type { Config } from '../../src/config.ts'
 import type { Explanation } from '../../src/gateway.ts'
+import type { Dialect } from '../../src/mail/dialect.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type RecipientStatus } from '../../src/mail/message.ts'
@@ -44,7 +45,9 @@ export const provider: ProviderView = {
 }
 
 /** A whole app over maps. `submissions` are those that were taken, in order; `refuse` makes the door say no. */
-export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: Hono } = {}) {
+export function inMemory(
+  options: { keys?: Key[]; maxSize?: number; dashboard?: Hono; dialects?: readonly Dialect[] } = {},
+) {
   const submissions: Submission[] = []
   const views = new Map<string, MessageView>()
   const contents = new Map<string, Uint8Array[]>()
@@ -175,7 +178,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
       resume: async (name) => drained.delete(name) || name === 'inbox',
       wake: () => void woken.push(now),
     },
-    dialects: async () => [],
+    dialects: async () => options.dialects ?? [],
     hooks: { receive: async () => ({ kind: 'nobody', why: 'There is nobody.' }) },
     webhookRefusal: () => null,
     metrics: async () => 'waypost_up 1\n',
