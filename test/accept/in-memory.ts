@@ -155,6 +155,7 @@ export function inMemory(options: { keys?: Key[]; maxSize?: number; dashboard?: 
         http: { maxSize: options.maxSize ?? 1_000_000 },
         types: { transactional: {} },
         signing: null,
+        templates: new Map(),
       }) as unknown as Config,
     door: {
       ready,
