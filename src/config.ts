@@ -9,10 +9,12 @@ import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
 import { checkRules, unusedProviders } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
+import { noFiles, readTemplates } from './config/templates.ts'
 import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
 import type { Listen } from './config/units.ts'
 import type { Adapters } from './mail/adapter.ts'
+import type { Dialect, Templates } from './mail/dialect.ts'
 import type { Exporter, Exporters } from './mail/exporter.ts'
 import type { Provider } from './mail/provider.ts'
 import type { Policy, Rule } from './route/policy.ts'
@@ -32,6 +34,8 @@ export interface Config extends Listeners {
   exports: { exporter: Exporter; options: unknown }[]
   /** Where alerts are posted, and how many held unknowns are nothing to tell of. */
   alerts: { url: string | null; unknowns: number }
+  /** What stands in for templates that vendors keep, by the name of the dialect. */
+  templates: ReadonlyMap<string, Templates>
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
@@ -55,6 +59,8 @@ export interface ConfigSources {
   adapters: Adapters
   /** None where they are left out. */
   exporters?: Exporters
+  /** Whose templates there may be; asked only when there are some. None where it is left out. */
+  dialects?: () => Promise<readonly Dialect[]>
   /** Answers the text of a file that the config names, or throws. Without it such files are problems. */
   readFile?: (path: string) => string
 }
@@ -113,6 +119,8 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const rules = Array.isArray(given.routes) ? given.routes.map(mapping) : []
   for (const finding of checkRules(rules, { providers: names, types: Object.keys(types) })) problem(finding)
 
+  const templates = await readTemplates(part('templates') ?? {}, sources, problem)
+
   const keys = readKeys(part('keys') ?? [], problem)
   const [http, smtp] = [part('http'), part('smtp')]
   const open = Array.isArray(given.keys ?? []) && keys.length === 0
@@ -130,16 +138,13 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       webhooks: shape.data.webhooks,
       exports: exported.filter((one) => one !== null),
       alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
+      templates,
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
     },
     warnings: sorted(warnings),
   }
-}
-
-function noFiles(): string {
-  throw new Error('no files can be read here')
 }
 
 /** A mapping as it was given, or an empty one in place of what is none (which was told by its shape). */

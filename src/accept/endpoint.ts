@@ -3,7 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { except } from 'hono/combine'
 import { methodNotAllowed } from 'hono/method-not-allowed'
-import type { Dialect } from '../mail/dialect.ts'
+import type { Dialect, Templates } from '../mail/dialect.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
@@ -21,6 +21,7 @@ export interface HttpParts {
     http: { maxSize: number }
     types: Readonly<Record<string, unknown>>
     signing: string | null
+    templates: ReadonlyMap<string, Templates>
   }
   door: Door
   store: Store

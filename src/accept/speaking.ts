@@ -355,7 +355,7 @@ function told(names: readonly string[]): string {
 }
 
 /** What we have before the body is read: enough to say no in the right words. */
-function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
+function bare(c: Context, { clock, config }: HttpParts, dialect: Dialect): Asked {
   const url = new URL(c.req.url)
   const prefix = `/${dialect.name}`
   const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : url.pathname
@@ -369,6 +369,7 @@ function bare(c: Context, { clock }: HttpParts, dialect: Dialect): Asked {
     origin: originOf(c, url),
     url: c.req.url,
     at: clock(),
+    templates: config().templates.get(dialect.name) ?? new Map(),
   }
 }
 

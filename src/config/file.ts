@@ -30,6 +30,7 @@ export async function checkText(text: string, file: string): Promise<ParsedConfi
     env: process.env,
     adapters,
     exporters,
+    dialects: async () => (await import('../dialects/index.ts')).dialects,
     readFile: (path) => readFileSync(path, 'utf8'),
   })
 }

@@ -1,6 +1,7 @@
 /** The shape of a config, key by key with its default and its help: the one source of the check, the JSON Schema and the docs. */
 import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
+import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
 import { rule } from './routes.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -164,6 +165,27 @@ export const provider = z.looseObject({
   labels: z.array(name).prefault([]).describe('Marks that a type can ask for, such as eu'),
 })
 
+const template = z
+  .strictObject({
+    html: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('File with the HTML body. Relative paths start at the working directory'),
+    text: z.string().min(1).optional().describe('File with the plain text body'),
+    subject: z.string().min(1).optional().describe('The subject, with values put in as in the bodies'),
+    from: z.string().min(1).optional().describe('Who sends where a call does not say: Name <address>'),
+    language: z
+      .enum(templateLanguages)
+      .optional()
+      .describe("What it is written in, where that is not the vendor's own language"),
+  })
+  .refine(
+    ({ html, text }) => html !== undefined || text !== undefined,
+    'names neither html nor text: a template has one of them',
+  )
+  .describe('A template, as files')
+
 /** A provider's name. `sticky` is a word of `split`, beside which providers' names stand. */
 const providerName = name.refine((text) => text !== 'sticky', '"sticky" is a word of split; choose another name')
 
@@ -205,6 +227,10 @@ export const configSchema = z
       .record(z.string(), z.looseObject({}))
       .prefault({})
       .describe('Services that are told how deliveries go, by their names'),
+    templates: z
+      .record(z.string(), z.record(z.string(), template))
+      .prefault({})
+      .describe('What stands in for templates that a vendor keeps: by the dialect, and the id of the template there'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
     alerts: z
       .strictObject({
@@ -233,3 +259,4 @@ export const configSchema = z
 export type ConfigShape = z.output<typeof configSchema>
 export type TypeShape = z.output<typeof type>
 export type KeyShape = z.output<typeof key>
+export type TemplateShape = z.output<typeof template>

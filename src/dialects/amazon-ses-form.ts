@@ -5,26 +5,22 @@ import { contentOf, message, rawOf } from './amazon-ses-read.ts'
 /** What is left of a quota that nobody sets here: -1 is none, as there. */
 export const quota = { Max24HourSend: -1, MaxSendRate: 1000, SentLast24Hours: 0 }
 
-/** `SendEmail`, `SendRawEmail`, and `GetSendQuota`, which sends nothing. */
+/** `SendEmail`, `SendRawEmail`, `SendTemplatedEmail`, and `GetSendQuota`, which sends nothing. */
 export function formSending(asked: Asked): Sending {
   const form = new URLSearchParams(new TextDecoder().decode(asked.body))
   const action = form.get('Action')
   if (action === 'GetSendQuota') return { messages: [] }
-  if (action === 'SendEmail' || action === 'SendRawEmail') return sending(form, action, asked)
-  const detail = /Templated/.test(action ?? '')
-    ? new Untranslatable({ status: 404, code: 'not_found', detail: 'Templates are not kept here.' })
-    : new Untranslatable({
-        status: 400,
-        code: 'action',
-        detail: `Could not find operation ${action} for version 2010-12-01: SendEmail, SendRawEmail and GetSendQuota are.`,
-      })
-  throw detail
+  if (action !== null && actions.includes(action)) return sending(form, action, asked)
+  const detail = `Could not find operation ${action} for version 2010-12-01: ${actions.join(', ')} and GetSendQuota are.`
+  throw new Untranslatable({ status: 400, code: 'action', detail })
 }
 
-function sending(form: URLSearchParams, action: string, { headers }: Asked): Sending {
+const actions = ['SendEmail', 'SendRawEmail', 'SendTemplatedEmail']
+
+function sending(form: URLSearchParams, action: string, asked: Asked): Sending {
   const value = (name: string) => form.get(name) ?? undefined
   const list = (name: string) => members(form, name)
-  const key = headers['amz-sdk-invocation-id']
+  const key = asked.headers['amz-sdk-invocation-id']
   const tags = tagsIn(form)
   const idle = ['ConfigurationSetName', 'ReturnPath', 'ReturnPathArn', 'SourceArn', 'FromArn']
   const ignored = idle.filter((name) => form.has(name))
@@ -36,15 +32,16 @@ function sending(form: URLSearchParams, action: string, { headers }: Asked): Sen
     return { messages: [{ ...named, ...message({ raw }, envelope) }], ignored }
   }
   const text = (name: string) => (form.has(`${name}.Data`) ? { Data: value(`${name}.Data`) } : undefined)
-  const content = contentOf(
-    {
-      Simple: {
-        Subject: text('Message.Subject') ?? {},
-        Body: { Text: text('Message.Body.Text') ?? {}, Html: text('Message.Body.Html') ?? {} },
-      },
-    },
-    ignored,
-  )
+  const simple = {
+    Subject: text('Message.Subject') ?? {},
+    Body: { Text: text('Message.Body.Text') ?? {}, Html: text('Message.Body.Html') ?? {} },
+  }
+  const template = {
+    TemplateName: value('Template'),
+    TemplateArn: value('TemplateArn'),
+    TemplateData: value('TemplateData'),
+  }
+  const content = contentOf(action === 'SendEmail' ? { Simple: simple } : { Template: template }, ignored, asked)
   const one = message(content, {
     from: value('Source'),
     destination: {

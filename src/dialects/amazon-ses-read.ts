@@ -1,8 +1,11 @@
 /** Amazon SES: what its calls mean in our words. */
-import { given, objects, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
+import { type Asked, given, objects, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { fromBase64 } from '../mail/signature.ts'
+import { TemplateError } from './expression.ts'
+import { handlebars } from './handlebars.ts'
+import { storedTemplate, type Values, type Write, written } from './stored.ts'
 
 interface Text {
   Data?: unknown
@@ -41,9 +44,9 @@ export function refuse(field: string, detail: string): Untranslatable {
   return wrongField(field, detail, 400)
 }
 
-export function contentOf(content: Content | undefined, ignored: string[]): Said {
+export function contentOf(content: Content | undefined, ignored: string[], asked: Asked): Said {
   if (content?.Raw) return { raw: rawOf(content.Raw.Data, 'Content.Raw.Data') }
-  if (content?.Template) return merged(content.Template, {}, ignored)
+  if (content?.Template) return merged(content.Template, {}, ignored, asked)
   const simple = content?.Simple
   if (!simple) throw refuse('Content', 'It is Simple, Raw or Template.')
   return {
@@ -93,23 +96,25 @@ interface Replaced {
   ReplacementEmailContent?: { ReplacementTemplate?: { ReplacementTemplateData?: string } }
 }
 
-/** An inline template with the values of one entry over its own. */
-export function merged(template: Template, entry: Replaced, ignored: string[]): Said {
+/** A template, in the call or stored, with the values of one entry over its own. */
+export function merged(template: Template, entry: Replaced, ignored: string[], asked: Asked): Said {
   const { TemplateName, TemplateArn, TemplateContent, TemplateData, Headers, Attachments } = template
-  if (!TemplateContent) {
-    const detail = `Template ${TemplateName ?? TemplateArn ?? ''} does not exist: templates are not kept here. Send TemplateContent.`
-    throw new Untranslatable({ status: 404, code: 'not_found', detail })
-  }
   const values = {
     ...valuesIn(TemplateData, 'TemplateData'),
     ...valuesIn(entry.ReplacementEmailContent?.ReplacementTemplate?.ReplacementTemplateData, 'ReplacementTemplateData'),
   }
-  const { Subject, Text, Html } = TemplateContent
   return {
     parts: {
-      subject: filled(Subject, values),
-      text: filled(Text, values),
-      html: filled(Html, values),
+      ...(TemplateContent
+        ? filledParts(TemplateContent, values)
+        : stored(
+            TemplateName ??
+              String(TemplateArn ?? '')
+                .split('/')
+                .at(-1),
+            values,
+            asked,
+          )),
       headers: named('Headers', Headers, entry.ReplacementHeaders),
       attachments: attachmentsOf(Attachments, ignored),
     },
@@ -125,8 +130,31 @@ function valuesIn(data: unknown, field: string): Record<string, unknown> {
   throw refuse(field, 'It is not a JSON object.')
 }
 
+function filledParts({ Subject, Text, Html }: NonNullable<Template['TemplateContent']>, values: Values) {
+  return { subject: filled(Subject, values), text: filled(Text, values), html: filled(Html, values) }
+}
+
+const missing = (path: string) => refuse('TemplateData', `Attribute '${path}' is not present in the rendering data.`)
+
+/** Stored templates are Handlebars, not escaped either; there, too, a value that is not there keeps the mail from going out. */
+const bare: Write = (source, values) => handlebars(source, values, false, { missing })
+
+function stored(name: unknown, values: Values, asked: Asked) {
+  const template = storedTemplate(asked, name)
+  if (template === null) {
+    const detail = `Template ${name} does not exist: it is not kept here. Send TemplateContent.`
+    throw new Untranslatable({ status: 404, code: 'not_found', detail })
+  }
+  try {
+    return written(template, values, bare)
+  } catch (error) {
+    if (error instanceof TemplateError) throw refuse('TemplateData', error.message)
+    throw error
+  }
+}
+
 /** `{{x}}` and `{{a.b}}`, not escaped for html: SES leaves that to who sends. A value that is not there is an error, as there. */
-function filled(template: unknown, values: Record<string, unknown>): unknown {
+function filled(template: unknown, values: Values): unknown {
   if (typeof template !== 'string') return template
   return template.replace(/\{\{\{?\s*([^{}]*?)\s*\}\}\}?/g, (_, path: string) => {
     if (!/^[\w.-]+$/.test(path)) {
@@ -135,7 +163,7 @@ function filled(template: unknown, values: Record<string, unknown>): unknown {
     let value: unknown = values
     for (const name of path.split('.')) {
       const inside = typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-      if (!inside) throw refuse('TemplateData', `Attribute '${path}' is not present in the rendering data.`)
+      if (!inside) throw missing(path)
       value = (value as Record<string, unknown>)[name]
     }
     return typeof value === 'object' ? JSON.stringify(value) : String(value)

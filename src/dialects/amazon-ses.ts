@@ -1,7 +1,7 @@
 /**
  * Amazon SES: API v2 (https://docs.aws.amazon.com/ses/latest/APIReference-V2/) and the two sending calls of v1, which are forms at `/`
  * and answered in XML. Its clients sign: the config needs `signing`. Templates are taken inline, with simple substitutions, which is
- * all SES does for those; stored ones are not kept. Configuration sets, tenants and ARNs are told as ignored.
+ * all SES does for those; stored ones are those of the config. Configuration sets, tenants and ARNs are told as ignored.
  */
 import {
   type Asked,
@@ -18,6 +18,7 @@ import { isSignedWith, signedAs, signedAt } from '../mail/request-signature.ts'
 import { sesId, tells } from './amazon-ses-events.ts'
 import { formSending, quota } from './amazon-ses-form.ts'
 import { type Content, contentOf, type Destination, merged, message, refuse, type Template } from './amazon-ses-read.ts'
+import { checking, languages } from './stored.ts'
 
 const mostInBulk = 50
 const skew = 5 * 60_000
@@ -37,6 +38,7 @@ export default {
     { method: 'POST', path: '/', does: { kind: 'send', read: formSending, answer: answerForm } },
   ],
   tells,
+  wrongTemplate: checking(languages.handlebars.check),
   refused,
 } satisfies Dialect
 
@@ -81,7 +83,7 @@ function readOne(asked: Asked): Sending {
   const { FromEmailAddress, Destination, ReplyToAddresses, EmailTags, Content } = request
   const known = ['FromEmailAddress', 'Destination', 'ReplyToAddresses', 'EmailTags', 'Content']
   const ignored = ignoredOf(request, known)
-  const content = contentOf(Content as Content, ignored)
+  const content = contentOf(Content as Content, ignored, asked)
   const one = message(content, {
     from: FromEmailAddress,
     destination: Destination as Destination,
@@ -111,7 +113,7 @@ function readBulk(asked: Asked): Sending {
   const call = keyIn(asked).key
   const messages = entries.map((entry, index) => {
     try {
-      const one = message(merged(template, entry, ignored), {
+      const one = message(merged(template, entry, ignored, asked), {
         from: FromEmailAddress,
         destination: entry.Destination,
         replyTo: ReplyToAddresses,

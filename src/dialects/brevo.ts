@@ -1,6 +1,7 @@
 /**
  * Brevo: https://developers.brevo.com/reference/send-transac-email. Its ids are Message-IDs in angle brackets, and ours are what the
- * mail bears. `{{ params.x }}` is merged always; what is known of contacts there is not known here. Templates are refused.
+ * mail bears. `{{ params.x }}` is merged always; what is known of contacts there is not known here. Templates are those of the
+ * config.
  * Kinder than Brevo: a second call under the same key is the first answer again; text alone will do.
  * Unverified: what it does with fields that it does not know (here: taken, and told as ignored), and how `params` of a version and of
  * the call go together (here: the version's win).
@@ -26,7 +27,8 @@ import {
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { TemplateError } from './expression.ts'
-import { rendered } from './jinja.ts'
+import { checkJinja, type Language, rendered } from './jinja.ts'
+import { checking, senderOf, storedTemplate, type Values, written } from './stored.ts'
 import { bounceKind, clicked, randomHex, reason, seconds, spacedTime } from './telling.ts'
 
 const mostVersions = 1000
@@ -46,6 +48,7 @@ export default {
     { method: 'GET', path: '/v3/account', does: { kind: 'say', answer: account } },
   ],
   tells: { secret, call },
+  wrongTemplate: checking((source) => checkJinja(source, paramsIn({}))),
   refused,
 } satisfies Dialect
 
@@ -61,7 +64,6 @@ const fields = new Set(
 function read(asked: Asked): Sending {
   const body: Json = jsonBody(asked)
   const ignored = Object.keys(body).filter((field) => !fields.has(field))
-  if (body.templateId != null) throw wrong('templateId', 'templateId is not valid: templates are not kept here.')
   const versions: Json[] | undefined = body.messageVersions
   if (versions !== undefined && (!Array.isArray(versions) || versions.length === 0 || versions.length > mostVersions)) {
     throw wrong('messageVersions', `messageVersions is not valid: a list of 1 to ${mostVersions}.`)
@@ -72,14 +74,13 @@ function read(asked: Asked): Sending {
   const messages = versions?.map((version, index) => {
     const prefix = `messageVersions[${index}].`
     if (typeof version !== 'object' || version === null) throw wrong(prefix, 'A version is an object.')
-    if (version.templateId != null) throw wrong(`${prefix}templateId`, 'Templates are not kept here.')
     ignored.push(...Object.keys(version).filter((field) => !fields.has(field)))
     const params = { ...body.params, ...version.params }
     const headers = { ...body.headers, ...version.headers }
     const whole = { ...body, to: undefined, ...version, params, headers }
-    return wanted(whole, prefix, key && `${key}#${index}`, ignored)
+    return wanted(whole, prefix, key && `${key}#${index}`, ignored, asked)
   })
-  return { messages: messages ?? [wanted(body, '', key, ignored)], together: true, dry, ignored }
+  return { messages: messages ?? [wanted(body, '', key, ignored, asked)], together: true, dry, ignored }
 }
 
 interface Steering {
@@ -141,14 +142,38 @@ function customOf({ metadata }: Message): Record<string, string> {
   return { [custom]: metadata[custom] ?? JSON.stringify(metadata) }
 }
 
-function wanted(mail: Json, prefix: string, key: string | undefined, ignored: string[]): Wanted {
+/** What a mail says that names a template: sender and subject unless it has its own, and the bodies, as there. */
+function untemplated(mail: Json, prefix: string, ignored: string[], asked: Asked): Json {
+  const template = storedTemplate(asked, mail.templateId)
+  if (template === null) {
+    throw wrong(`${prefix}templateId`, `${prefix}templateId is not valid: the template is not kept here.`)
+  }
+  ignored.push(...['htmlContent', 'textContent'].filter((field) => mail[field]))
+  const own = (source: string, { params }: Values, html: boolean) => rendered(source, paramsIn(params), html)
+  const said = merged(() => written(template, { params: mail.params ?? {} }, own), `${prefix}templateId`)
+  return {
+    ...(mail.sender == null ? { sender: senderOf(template) } : {}),
+    ...(mail.subject ? {} : { subject: said.subject }),
+    htmlContent: said.html,
+    textContent: said.text,
+  }
+}
+
+function wanted(asks: Json, prefix: string, key: string | undefined, ignored: string[], asked: Asked): Wanted {
+  const stored = asks.templateId == null ? null : untemplated(asks, prefix, ignored, asked)
+  const mail = { ...asks, ...stored }
   if (mail.sender?.id != null) throw wrong(`${prefix}sender.id`, 'Senders are not kept here: say sender.email.')
   const missing = (field: string) => wrong(prefix + field, `${prefix}${field} is missing`, 'missing_parameter')
   if (mail.sender?.email == null) throw missing('sender')
   if (!Array.isArray(mail.to) || mail.to.length === 0) throw missing('to')
   if (mail.subject == null || mail.subject === '') throw missing('subject')
   if (!mail.htmlContent && !mail.textContent) throw missing('htmlContent')
-  const merge = (field: string, html: boolean) => merged(mail[field], mail.params, prefix + field, html)
+  const merge = (field: string, html: boolean) => {
+    const source = mail[field]
+    // What a template says has its values already.
+    if (typeof source !== 'string' || (stored !== null && field in stored)) return source
+    return merged(() => rendered(source, paramsIn(mail.params), html), prefix + field)
+  }
   const people = (list: unknown) => (Array.isArray(list) ? list.map((one) => person(one, ignored)) : list)
   const { headers, metadata, tags } = steeringIn(mail.headers, ignored)
   return {
@@ -187,22 +212,21 @@ function attachment(file: Json): Json {
 }
 
 /** @throws Untranslatable for what a template asks for that is not here, such as a contact's attributes */
-function merged(template: unknown, params: Json, field: string, html: boolean): unknown {
-  if (typeof template !== 'string') return template
+function merged<T>(write: () => T, field: string): T {
   try {
-    return rendered(
-      template,
-      {
-        root(name) {
-          if (name === 'params') return params ?? {}
-          throw new TemplateError(`\`${name}\` is not known here: only params are.`)
-        },
-      },
-      html,
-    )
+    return write()
   } catch (error) {
     if (error instanceof TemplateError) throw wrong(field, `${field} is not valid: ${error.message}`)
     throw error
+  }
+}
+
+function paramsIn(params: unknown): Language {
+  return {
+    root(name) {
+      if (name === 'params') return params ?? {}
+      throw new TemplateError(`\`${name}\` is not known here: only params are.`)
+    },
   }
 }
 

@@ -105,6 +105,34 @@ export function rendered(template: string, language: Language, html: boolean): s
   return write(parse(template), new Map(), html)
 }
 
+/** Reads all of a template, also what no values would lead to. @throws TemplateError */
+export function checkJinja(template: string, { reads, root, filters }: Language): void {
+  const known = { ...common, ...filters }
+  const check = (nodes: readonly Node[], own: ReadonlySet<string>) => {
+    const names = new Set(own)
+    const value = (expression: string) =>
+      evaluate(reads?.(expression) ?? expression, ([first = '']) => void (names.has(first) || root(first)), known)
+    for (const node of nodes) {
+      if ('print' in node) value(node.print)
+      else if ('cases' in node) {
+        for (const { when, body } of node.cases) {
+          if (when !== null) value(when)
+          check(body, names)
+        }
+      } else if ('set' in node) {
+        value(node.to)
+        names.add(node.set)
+      } else if ('escape' in node) check(node.body, names)
+      else if ('each' in node) {
+        value(node.each)
+        check(node.body, new Set([...names, ...node.names, 'loop', 'forloop']))
+        check(node.none, names)
+      }
+    }
+  }
+  check(parse(template), new Set())
+}
+
 type Scope = Map<string, unknown>
 
 /** Where a loop is, by the names of Jinja, Django and pongo2. */
@@ -209,6 +237,12 @@ const common: Record<string, Filter> = {
     const text = textOf(value)
     return text.length <= Number(most) ? text : `${text.slice(0, Math.max(0, Number(most) - 3))}...`
   },
-  floatformat: (value, [places]) => Number(textOf(value)).toFixed(Number(places ?? 1)),
-  round: (value, [places]) => Number(Number(textOf(value)).toFixed(Number(places ?? 0))),
+  floatformat: (value, [places]) => Number(textOf(value)).toFixed(placesIn(places, 1)),
+  round: (value, [places]) => Number(Number(textOf(value)).toFixed(placesIn(places, 0))),
+}
+
+function placesIn(value: unknown, other: number): number {
+  const places = Math.abs(Math.trunc(Number(value ?? other)))
+  if (!(places <= 20)) throw new TemplateError('So many decimal places are not written.')
+  return places
 }

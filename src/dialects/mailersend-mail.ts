@@ -5,12 +5,14 @@ import {
   jsonBody,
   jsonValue,
   type Sending,
+  type StoredTemplate,
   Untranslatable,
   type Wanted,
   wrongField,
 } from '../mail/dialect.ts'
 import { TemplateError } from './expression.ts'
-import { rendered } from './jinja.ts'
+import { type Language, rendered } from './jinja.ts'
+import { languages, senderOf, storedTemplate } from './stored.ts'
 
 /** Emails of a bulk call, and recipients of an email. */
 const most = { bulk: 500, to: 50 }
@@ -71,11 +73,12 @@ const known =
   )
 
 /** The messages of one email: one, or one for each of To where they do not get the same. @param at what stands before its fields: `3.` */
-function mails(email: Json, at: string, ignored: string[], asked: Asked): Wanted[] {
+function mails(asks: Json, at: string, ignored: string[], asked: Asked): Wanted[] {
   const wrong = (field: string, detail: string) => wrongField(at + field, detail)
+  const template = templateIn(asks, asked, wrong)
+  const email = template === null ? asks : untemplated(asks, template, ignored)
   ignored.push(...Object.keys(email).filter((name) => !known.includes(name) && email[name] != null))
   for (const name of Object.keys(email.settings ?? {})) ignored.push(`settings.${name}`)
-  if (email.template_id) throw wrong('template_id', 'Templates are not kept here: send html or text.')
   if (email.rcpt_to?.length > 0) throw wrong('rcpt_to', 'Name the recipients in to, cc and bcc.')
   for (const name of ['from', 'to', 'subject']) {
     if (email[name] == null || email[name] === '' || email[name].length === 0) {
@@ -85,14 +88,16 @@ function mails(email: Json, at: string, ignored: string[], asked: Asked): Wanted
   const { to } = email
   if (!Array.isArray(to)) throw wrong('to', `The ${at}to must be an array.`)
   if (to.length > most.to) throw wrong('to', `The ${at}to must not have more than ${most.to} items. #MS42205`)
-  const values = fieldValues(email, wrong)
+  const values = fieldValues(email, template, wrong)
   const headers = headersOf(email, wrong)
   const attachments = Array.isArray(email.attachments) ? email.attachments.map(attachment) : email.attachments
   const split = values !== null && to.length > 1 && new Set(to.map((one) => JSON.stringify(values(one)))).size > 1
   const each = split ? to.map((one: Json, index: number) => ({ to: [one], index })) : [{ to, index: 0 }]
   const messages = each.map(({ to, index }: { to: Json[]; index: number }): Wanted => {
     const fill = (field: string, html: boolean) =>
-      values === null ? email[field] : filled(email[field], values(to[0]), html, (detail) => wrong(field, detail))
+      values === null
+        ? email[field]
+        : filled(email[field], values(to[0]), html, (detail) => wrong(template ? 'template_id' : field, detail))
     const first = index === 0
     return {
       field: (pointer) => at + fieldOf(pointer, index),
@@ -118,10 +123,25 @@ function mails(email: Json, at: string, ignored: string[], asked: Asked): Wanted
 
 type Wrong = (field: string, detail: string) => Untranslatable
 
+/** The template that an email names. */
+function templateIn({ template_id: id }: Json, asked: Asked, wrong: Wrong): StoredTemplate | null {
+  if (!id) return null
+  const template = storedTemplate(asked, id)
+  if (template === null) throw wrong('template_id', 'The template is not kept here: send html or text.')
+  return template
+}
+
+/** An email with what its template says: sender and subject unless it has its own, and the bodies. */
+function untemplated(email: Json, template: StoredTemplate, ignored: string[]): Json {
+  ignored.push(...['html', 'text'].filter((field) => email[field]))
+  const { html, text, subject } = template
+  return { ...email, from: email.from ?? senderOf(template), subject: email.subject || subject, html, text }
+}
+
 /** What there is to fill in for a recipient; null where nothing is filled in at all. */
-function fieldValues(email: Json, wrong: Wrong): ((one: Json) => Values) | null {
+function fieldValues(email: Json, template: StoredTemplate | null, wrong: Wrong): ((one: Json) => Values) | null {
   const { personalization, variables } = email
-  if (!(personalization?.length > 0) && !(variables?.length > 0)) return null
+  if (!(personalization?.length > 0) && !(variables?.length > 0) && template === null) return null
   const addresses = new Set(
     [email.to, email.cc, email.bcc].flatMap((list) => (Array.isArray(list) ? list : [])).map(key),
   )
@@ -139,8 +159,9 @@ function fieldValues(email: Json, wrong: Wrong): ((one: Json) => Values) | null 
     const { simple } = entry(one, `variables.${index}`)
     for (const { var: name, value } of one.substitutions ?? []) simple[String(name)] = String(value ?? '')
   }
-  const templates = personalization?.length > 0
-  return (one) => ({ ...(byAddress.get(key(one)) ?? { data: {}, simple: {} }), templates })
+  const write = template?.language === undefined ? twig : languages[template.language].write
+  const templates = template !== null || personalization?.length > 0 ? { write } : {}
+  return (one) => ({ ...(byAddress.get(key(one)) ?? { data: {}, simple: {} }), ...templates })
 }
 
 interface Values {
@@ -148,7 +169,8 @@ interface Values {
   data: Record<string, unknown>
   /** For `{$name}`. */
   simple: Record<string, string>
-  templates?: boolean
+  /** Absent where `{$name}` is all that is filled in. */
+  write?: typeof twig
 }
 
 function key(one: Json): string {
@@ -160,15 +182,23 @@ function filled(text: unknown, values: Values, html: boolean, wrong: (detail: st
   const plain = text.replace(/\{\$([A-Za-z]\w*)\}/g, (whole, name) =>
     Object.hasOwn(values.simple, name) ? values.simple[name]! : whole,
   )
-  if (!values.templates) return plain
-  const root = (name: string) => (Object.hasOwn(values.data, name) ? values.data[name] : undefined)
-  const keys = (value: unknown) => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
+  if (!values.write) return plain
   try {
-    return rendered(plain, { root, filters: { keys } }, html)
+    return values.write(plain, values.data, html)
   } catch (error) {
     if (error instanceof TemplateError) throw wrong(`${error.message} #MS42213`)
     throw error
   }
+}
+
+const keys = (value: unknown) => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
+
+export function twigOf(data: Record<string, unknown>): Language {
+  return { root: (name) => (Object.hasOwn(data, name) ? data[name] : undefined), filters: { keys } }
+}
+
+function twig(source: string, data: Record<string, unknown>, html: boolean): string {
+  return rendered(source, twigOf(data), html)
 }
 
 function headersOf(email: Json, wrong: Wrong): Record<string, unknown> {

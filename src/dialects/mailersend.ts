@@ -1,7 +1,7 @@
 /**
  * MailerSend: https://developers.mailersend.com/api/v1/email.html. Its ids have 24 hex digits; ours have 32, so that they lead back to
  * the message. With personalization each of several recipients gets a mail of his own, all under one id, and sees only himself in To;
- * MailerSend shows them all. Stored templates are refused. `/v1/messages` is our own at the root, and its own under its name.
+ * MailerSend shows them all. Templates are those of the config. `/v1/messages` is our own at the root, and its own under its name.
  * Unverified: that values are escaped in HTML (as Twig does by itself); what `rcpt_to` means; the answers of scheduled messages.
  */
 import {
@@ -16,8 +16,10 @@ import {
   type Trouble,
 } from '../mail/dialect.ts'
 import { groupOf, idInGroup } from '../mail/id.ts'
+import { checkJinja } from './jinja.ts'
 import { call, hexOf, microseconds, secret, statusOf } from './mailersend-events.ts'
-import { readBulk, readOne } from './mailersend-mail.ts'
+import { readBulk, readOne, twigOf } from './mailersend-mail.ts'
+import { checking } from './stored.ts'
 
 const prefix = '/v1'
 
@@ -37,6 +39,7 @@ export default {
     },
   ],
   tells: { secret, call },
+  wrongTemplate: checking((source) => checkJinja(source, twigOf({}))),
   refused,
 } satisfies Dialect
 

@@ -20,6 +20,10 @@ export class Form {
     return this.texts.get(name) ?? []
   }
 
+  has(name: string): boolean {
+    return this.texts.has(name)
+  }
+
   one(name: string): string | undefined {
     return this.all(name)[0]
   }
@@ -54,14 +58,23 @@ export async function formOf({ body, headers }: Asked): Promise<Form> {
   return form
 }
 
-const templates = 'Templates are not kept here: send text or html.'
+/** What is said of a template that is not in the config. */
+export const templates = 'Templates are not kept here: send text or html.'
 const refusedFields: Record<string, string> = {
   template: templates,
   'o:deliverytime-optimize-period': 'Times are not optimised here: say o:deliverytime.',
   'o:time-zone-localize': 'Times are not optimised here: say o:deliverytime.',
   'o:archive-to': 'Copies of what was delivered are not kept here.',
 }
-const understood = new Set(['o:tag', 'o:testmode', 'o:deliverytime', 'o:deliver-within', 'o:require-tls'])
+const understood = new Set([
+  't:variables',
+  't:text',
+  'o:tag',
+  'o:testmode',
+  'o:deliverytime',
+  'o:deliver-within',
+  'o:require-tls',
+])
 
 export interface Options {
   tags: string[]
@@ -77,8 +90,10 @@ export function optionsOf(form: Form, known: readonly string[], at: number): Opt
   const ignored: string[] = []
   ignored.push(...[...form.files.keys()].filter((name) => !known.includes(name)))
   for (const name of form.texts.keys()) {
-    if (refusedFields[name] !== undefined) throw wrongField(name, refusedFields[name], 400)
-    if (name.startsWith('t:')) throw wrongField(name, templates, 400)
+    if (refusedFields[name] !== undefined && !known.includes(name)) throw wrongField(name, refusedFields[name], 400)
+    if (name.startsWith('t:') && !(known.includes('template') && form.has('template'))) {
+      throw wrongField(name, templates, 400)
+    }
     if (/^[hv]:/.test(name) || known.includes(name) || understood.has(name)) continue
     ignored.push(name)
   }

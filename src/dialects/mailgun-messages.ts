@@ -1,7 +1,16 @@
 /** Mailgun's `messages`: a form read into one message, or into a copy for each recipient where it has `recipient-variables`. */
-import { type Asked, given, type Sending, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
+import {
+  type Asked,
+  given,
+  type Sending,
+  type StoredTemplate,
+  Untranslatable,
+  type Wanted,
+  wrongField,
+} from '../mail/dialect.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { base64 } from '../mail/signature.ts'
+import { TemplateError } from './expression.ts'
 import {
   type Fill,
   type Form,
@@ -12,8 +21,10 @@ import {
   type Options,
   optionsOf,
   sendingOf,
+  templates,
   variablesIn,
 } from './mailgun-form.ts'
+import { languages, senderOf, storedTemplate, written } from './stored.ts'
 
 const mostCopies = 1000
 /** All copies of a batch together, in bytes of the request: each is kept by itself. */
@@ -30,6 +41,7 @@ const messageFields = [
   'attachment',
   'inline',
   'recipient-variables',
+  'template',
 ]
 
 /** `messages`: one message, or with `recipient-variables` one for each recipient. */
@@ -37,13 +49,14 @@ export async function readMessages(asked: Asked): Promise<Sending> {
   const form = await formOf(asked)
   const options = optionsOf(form, messageFields, asked.at)
   const id = await newMessageId(asked)
-  for (const field of ['from', 'to']) {
+  const template = templateIn(form, asked, options)
+  for (const field of template?.from === undefined ? ['from', 'to'] : ['to']) {
     if (!form.one(field)) throw wrongField(field, `${field} parameter is missing`, 400)
   }
   const key = asked.headers['idempotency-key']
   const attachments = await attachmentsOf(form)
   const written = (fill: Fill, messageId: string, to: Mailbox[]): Wanted => ({
-    json: letter(form, fill, { messageId, to, attachments, options }),
+    json: letter(form, fill, { messageId, to, attachments, options, template }),
     field: fieldName,
   })
   const to = mailboxes(form, 'to')
@@ -54,7 +67,8 @@ export async function readMessages(asked: Asked): Promise<Sending> {
   }
   const each = [...new Map(to.map((mailbox) => [mailbox.email, mailbox])).values()]
   if (each.length > mostCopies) throw wrongField('to', `to parameter has more than ${mostCopies} recipients`, 400)
-  if (each.length * asked.body.length > mostInCopies) {
+  const length = asked.body.length + (template?.text?.length ?? 0) + (template?.html?.length ?? 0)
+  if (each.length * length > mostInCopies) {
     const detail = 'So many copies of so large a message are not taken at once: name fewer recipients in a request.'
     throw new Untranslatable({ status: 413, code: 'too_large', detail })
   }
@@ -66,6 +80,36 @@ export async function readMessages(asked: Asked): Promise<Sending> {
   return { messages, ...sendingOf(options) }
 }
 
+/** The template that a message names. */
+function templateIn(form: Form, asked: Asked, { ignored }: Options): StoredTemplate | null {
+  const id = form.one('template')
+  if (id === undefined || id === '') return null
+  const template = storedTemplate(asked, id)
+  if (template === null) throw wrongField('template', templates, 400)
+  if (form.one('html')) ignored.push('html')
+  if (form.one('text') && template.text !== undefined) ignored.push('text')
+  if (form.is('t:text') && template.text === undefined) ignored.push('t:text')
+  return template
+}
+
+/** Values stand in `t:variables`; those of `v:` and `h:X-Mailgun-Variables` are values as well. Recipients' own are put into them first. */
+function fromTemplate(template: StoredTemplate, form: Form, fill: Fill) {
+  const header = form.under('h:').find(([name]) => name.toLowerCase() === 'x-mailgun-variables')
+  const values = {
+    ...(header ? objectIn(`h:${header[0]}`, header[1][0]!) : {}),
+    ...Object.fromEntries(form.under('v:').map(([name, values]) => [name, values[0]])),
+    ...objectIn('t:variables', form.one('t:variables') || '{}'),
+  }
+  const filled = JSON.parse(JSON.stringify(values), (_, value) => (typeof value === 'string' ? fill(value) : value))
+  try {
+    return written(template, filled, languages.handlebars.write)
+  } catch (error) {
+    if (error instanceof TemplateError)
+      throw wrongField('template', `template cannot be filled in: ${error.message}`, 400)
+    throw error
+  }
+}
+
 /** Each copy of a batch has a Message-ID of its own, which tells that of the batch. */
 function copyId(id: string, copy: number): string {
   return id.replace('@', `.${copy}@`)
@@ -73,16 +117,19 @@ function copyId(id: string, copy: number): string {
 
 /** By address, lower-case. */
 function variablesOf(text: string): Map<string, Record<string, unknown>> {
+  const read = Object.entries(objectIn('recipient-variables', text))
+  return new Map(read.map(([email, values]) => [email.toLowerCase(), Object(values)]))
+}
+
+function objectIn(field: string, text: string): Record<string, unknown> {
   let read: unknown
   try {
     read = JSON.parse(text)
   } catch {
     read = null
   }
-  if (typeof read !== 'object' || read === null || Array.isArray(read)) {
-    throw wrongField('recipient-variables', 'recipient-variables parameter is not a JSON object', 400)
-  }
-  return new Map(Object.entries(read).map(([email, values]) => [email.toLowerCase(), Object(values)]))
+  if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read as Record<string, unknown>
+  throw wrongField(field, `${field} parameter is not a JSON object`, 400)
 }
 
 /** Puts a recipient's values in: as they are, nothing escaped. What there is no value for stays as it is written. */
@@ -102,13 +149,19 @@ interface Shared {
   to: Mailbox[]
   attachments: unknown[]
   options: Options
+  template: StoredTemplate | null
 }
 
-function letter(form: Form, fill: Fill, { messageId, to, attachments, options }: Shared): Record<string, unknown> {
-  const [from, ...others] = mailboxes(form, 'from', fill)
+function letter(
+  form: Form,
+  fill: Fill,
+  { messageId, to, attachments, options, template }: Shared,
+): Record<string, unknown> {
+  const [from = template ? senderOf(template) : undefined, ...others] = mailboxes(form, 'from', fill)
   if (from === undefined || others.length > 0) {
     throw wrongField('from', 'from parameter is not a valid address. please check documentation', 400)
   }
+  const said = template === null ? null : fromTemplate(template, form, fill)
   const { headers, replyTo, tags, metadata } = headersOf(form, fill, options)
   const { sendAt, expireAt } = options
   return given({
@@ -117,9 +170,9 @@ function letter(form: Form, fill: Fill, { messageId, to, attachments, options }:
     cc: mailboxes(form, 'cc', fill),
     bcc: mailboxes(form, 'bcc', fill),
     replyTo,
-    subject: fill(form.one('subject') ?? '').replace(/\r?\n/g, ' '),
-    text: bodyOf(form, 'text', fill),
-    html: bodyOf(form, 'html', fill),
+    subject: fill(form.one('subject') || said?.subject || '').replace(/\r?\n/g, ' '),
+    text: bodyOf('text', said?.text ?? form.one('text'), fill),
+    html: bodyOf('html', said === null ? form.one('html') : said.html, fill),
     headers: { 'Message-ID': `<${messageId}>`, ...headers },
     attachments,
     tags: [...new Set([...options.tags, ...tags])],
@@ -136,8 +189,7 @@ function letter(form: Form, fill: Fill, { messageId, to, attachments, options }:
 const ownLinks = /%(?:tag_|mailing_list_)?unsubscribe_(?:url|email)%/
 
 /** Forms write every end of a line as CRLF. */
-function bodyOf(form: Form, field: string, fill: Fill): string | undefined {
-  const text = form.one(field)
+function bodyOf(field: string, text: string | undefined, fill: Fill): string | undefined {
   if (text === undefined || text === '') return undefined
   const filled = fill(text).replace(/\r\n/g, '\n')
   const link = ownLinks.exec(filled)?.[0]

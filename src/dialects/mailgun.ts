@@ -1,7 +1,7 @@
 /**
  * Mailgun: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages. Forms in, one Message-ID out: the same
- * for every copy of a batch. The domain in the path is taken as it is; from where a key may send is said by the key. Stored templates,
- * optimised times and archives are refused; so is `o:require-tls`, which nobody here can promise.
+ * for every copy of a batch. The domain in the path is taken as it is; from where a key may send is said by the key. Templates
+ * are those of the config; optimised times and archives are refused; so is `o:require-tls`, which nobody here can promise.
  */
 
 import { type Asked, basic, type Dialect, type Done, type Reply, type Trouble, type Wanted } from '../mail/dialect.ts'
@@ -10,6 +10,7 @@ import { eventsPage, eventsWanted, lifted, listed, listReason, listWanted, tells
 import { shownId } from './mailgun-form.ts'
 import { readMessages } from './mailgun-messages.ts'
 import { fieldsOf, readMime } from './mailgun-mime.ts'
+import { checking, languages } from './stored.ts'
 
 const lists = '/v3/{domain}'
 
@@ -44,6 +45,7 @@ export default {
     ]),
   ],
   tells,
+  wrongTemplate: checking(languages.handlebars.check),
   refused,
 } satisfies Dialect
 

@@ -1,7 +1,7 @@
 /**
  * Mailjet's Send API v3.1: https://dev.mailjet.com/email/guides/send-api-v31/. Good and bad messages of one call stand side by side,
  * and one bad one makes the call a 400. Each recipient has a number beyond 2^53, written as it is; the UUID is the mail's. The secret
- * key is the key; the public one may be anything. Templates are refused, and so is the older API.
+ * key is the key; the public one may be anything. Templates are those of the config; the older API is refused.
  * Unverified: which code it has for every mistake, that values are not escaped for HTML, and how objects in Globals go together with
  * those of a message (here: headers and variables are joined).
  */
@@ -26,7 +26,8 @@ import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { base64 } from '../mail/signature.ts'
 import { TemplateError } from './expression.ts'
-import { rendered } from './jinja.ts'
+import { checkJinja, type Language, rendered } from './jinja.ts'
+import { checking, senderOf, storedTemplate, written } from './stored.ts'
 import { bounceKind, clicked, randomHex, reason, seconds } from './telling.ts'
 
 const mostMessages = 50
@@ -40,6 +41,7 @@ export default {
     { method: 'POST', path: '/v3/send', does: { kind: 'send', read: older, answer } },
   ],
   tells: { secret, call },
+  wrongTemplate: checking((source) => checkJinja(source, languageOf({}))),
   refused,
 } satisfies Dialect
 
@@ -72,7 +74,7 @@ function read(asked: Asked): Sending {
   const messages = list.map((message, index): Wanted => {
     try {
       if (typeof message !== 'object' || message === null) throw wrong('', 'Type mismatch.')
-      return wanted(under(globals ?? {}, message), key && `${key}#${index}`, ignored)
+      return wanted(untemplated(under(globals ?? {}, message), ignored, asked), key && `${key}#${index}`, ignored)
     } catch (error) {
       if (error instanceof Untranslatable) return { refused: error.trouble }
       throw error
@@ -88,6 +90,25 @@ function under(globals: Json, message: Json): Json {
   return { ...globals, ...message, ...joined('Headers'), ...joined('Variables') }
 }
 
+/**
+ * A message with what the template that it names says: sender and subject unless it has its own, and the bodies. One in another
+ * language has its values at once; Mailjet's own are read like what stands in a message.
+ */
+function untemplated(mail: Json, ignored: string[], asked: Asked): Json {
+  const { TemplateID, ...rest } = mail
+  if (TemplateID == null) return rest
+  const template = storedTemplate(asked, TemplateID)
+  if (template === null) throw wrong('TemplateID', 'Template not found: it is not kept here.', 'send-0010')
+  ignored.push(...['TextPart', 'HTMLPart'].filter((field) => mail[field]))
+  const sender = senderOf(template)
+  const From = mail.From ?? (sender && given({ Email: sender.email, Name: sender.name }))
+  const { subject, html, text } = merging('TemplateID', () =>
+    written(template, mail.Variables ?? {}, (source) => source),
+  )
+  const TemplateLanguage = template.language === undefined ? mail.TemplateLanguage : false
+  return { ...rest, From, Subject: mail.Subject || subject, HTMLPart: html, TextPart: text, TemplateLanguage }
+}
+
 /** Taken, and nothing is done with it here. */
 const unused = 'Sender Priority TrackOpens TrackClicks URLTags MonitoringCategory TemplateErrorReporting'.split(' ')
 
@@ -100,7 +121,6 @@ const known = new Set(
 function wanted(mail: Json, key: string | undefined, ignored: string[]): Wanted {
   const unknown = Object.keys(mail).find((field) => !known.has(field))
   if (unknown !== undefined) throw wrong(unknown, `Unknown property ${unknown}.`)
-  if (mail.TemplateID != null) throw wrong('TemplateID', 'Template not found: they are not kept here.', 'send-0010')
   if (mail.DeduplicateCampaign === true) throw wrong('DeduplicateCampaign', 'Campaigns are not kept here.')
   if (mail.From == null) throw wrong('From', 'Missing mandatory property.', 'mj-0003')
   if (!Array.isArray(mail.To) || mail.To.length === 0) throw wrong('To', 'Missing mandatory property.', 'mj-0003')
@@ -160,8 +180,17 @@ function attachment({ ContentType, Filename, Base64Content, ContentID, ...rest }
 function merged(mail: Json, field: string): unknown {
   const template = mail[field]
   if (typeof template !== 'string') return template
-  const variables = mail.Variables ?? {}
-  const language = {
+  const language = languageOf(mail.Variables ?? {})
+  return merging(field, () => {
+    const square = mail.Variables
+      ? template.replace(/\[\[(\s*var:[^\][]*)\]\]/g, (_, name: string) => rendered(`{{${name}}}`, language, false))
+      : template
+    return mail.TemplateLanguage === true ? rendered(square, language, false) : square
+  })
+}
+
+function languageOf(variables: unknown): Language {
+  return {
     reads: (expression: string) =>
       expression
         .trim()
@@ -176,11 +205,11 @@ function merged(mail: Json, field: string): unknown {
       throw new TemplateError(`\`${name}\` is not known here: only var: is.`)
     },
   }
+}
+
+function merging<T>(field: string, write: () => T): T {
   try {
-    const square = mail.Variables
-      ? template.replace(/\[\[(\s*var:[^\][]*)\]\]/g, (_, name: string) => rendered(`{{${name}}}`, language, false))
-      : template
-    return mail.TemplateLanguage === true ? rendered(square, language, false) : square
+    return write()
   } catch (error) {
     if (error instanceof TemplateError) throw wrong(field, error.message)
     throw error

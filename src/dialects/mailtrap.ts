@@ -1,6 +1,6 @@
 /**
  * Mailtrap: https://docs.mailtrap.io/developers/email-sending. Every recipient has an id of its own; its ids follow from ours and the
- * address. The bulk stream is the same here. Mail into a test inbox is checked, and not sent. Stored templates are refused.
+ * address. The bulk stream is the same here. Mail into a test inbox is checked, and not sent. Templates are those of the config.
  * Unverified: that unknown fields are ignored there; the texts of most errors; the category of a bounce in its events.
  */
 import {
@@ -25,6 +25,8 @@ import type { MailEvent } from '../mail/event.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import { hex, hmac } from '../mail/signature.ts'
+import { TemplateError } from './expression.ts'
+import { checking, languages, storedTemplate, written } from './stored.ts'
 import { bounceKind, clicked, reason } from './telling.ts'
 
 const mostInBatch = 500
@@ -41,6 +43,7 @@ export default {
     ),
   ],
   tells: { secret, call },
+  wrongTemplate: checking(languages.handlebars.check),
   refused,
 } satisfies Dialect
 
@@ -49,7 +52,7 @@ type Json = any
 
 function readOne(asked: Asked): Sending {
   const ignored: string[] = []
-  const message = wanted(jsonBody(asked), ignored, asked.headers['idempotency-key'])
+  const message = wanted(untemplated(jsonBody(asked), asked), ignored, asked.headers['idempotency-key'])
   return { messages: [message], dry: 'inbox' in asked.params, ignored }
 }
 
@@ -67,12 +70,31 @@ function readBatch(asked: Asked): Sending {
     messages: requests.map((request, index): Wanted => {
       try {
         if (typeof request !== 'object' || request === null) throw wrongField(`requests.${index}`, 'is not an object')
-        return wanted({ ...base, ...request }, ignored, key && `${key}#${index}`)
+        return wanted(untemplated({ ...base, ...request }, asked), ignored, key && `${key}#${index}`)
       } catch (error) {
         if (error instanceof Untranslatable) return { refused: error.trouble }
         throw error
       }
     }),
+  }
+}
+
+/** What a message says that names a template: all but who and to whom. */
+function untemplated({ template_uuid: id, template_variables: values, ...mail }: Json, asked: Asked): Json {
+  if (id == null) {
+    if (values == null) return mail
+    throw wrongField('template_variables', 'is taken with template_uuid only')
+  }
+  const template = storedTemplate(asked, id)
+  if (template === null) throw wrongField('template_uuid', 'is not kept here: send text or html')
+  const own = ['subject', 'text', 'html'].find((name) => mail[name] != null)
+  if (own !== undefined) throw wrongField(own, 'is not allowed with template_uuid')
+  try {
+    const { subject, text, html } = written(template, Object(values ?? {}), languages.handlebars.write)
+    return { ...mail, from: mail.from ?? template.from, subject, text, html }
+  } catch (error) {
+    if (error instanceof TemplateError) throw wrongField('template_variables', error.message)
+    throw error
   }
 }
 
@@ -92,9 +114,6 @@ function wanted(mail: Json, ignored: string[], key: string | undefined): Wanted 
     custom_variables,
     ...rest
   } = mail
-  for (const name of ['template_uuid', 'template_variables']) {
-    if (rest[name] != null) throw wrongField(name, 'is not taken: templates are not kept here, send text or html')
-  }
   ignored.push(...Object.keys(rest).filter((name) => rest[name] != null))
   if (subject == null || subject === '') throw wrongField('subject', 'is required')
   if (from == null) throw wrongField('from', 'is required')

@@ -1,14 +1,24 @@
 /**
- * What a call to Mandrill's `messages/send` and `messages/send-raw` asks for. Unless its recipients are to be shown to each other,
+ * What a call to Mandrill's `messages/send`, `send-template` and `send-raw` asks for. Unless its recipients are to be shown to each other,
  * each has a mail of their own, with merge fields and metadata of their own; an address that is none is an entry in the answer.
  * Unverified: that recipients are shown when one of them is a cc and nothing is said of it; that a merge tag without a value stays.
  */
 import { canonicalOrNull } from '../mail/address.ts'
-import { type Asked, given, jsonBody, type Sending, Untranslatable, type Wanted } from '../mail/dialect.ts'
+import {
+  type Asked,
+  given,
+  jsonBody,
+  type Sending,
+  type StoredTemplate,
+  Untranslatable,
+  type Wanted,
+} from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import { TemplateError } from './expression.ts'
 import { handlebars } from './handlebars.ts'
+import { withRegions } from './mandrill-regions.ts'
 import { mergeTags } from './merge-tags.ts'
+import { languages, senderOf, storedTemplate } from './stored.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the client sent; what we make of it is checked by our own API
 type Json = any
@@ -37,7 +47,37 @@ const known = new Set(
 )
 
 export function readSend(asked: Asked): Planned {
-  const body: Json = jsonBody(asked)
+  return planned(jsonBody(asked), null, asked)
+}
+
+/** `send-template` and `send-mc-template`: `message` without its html, which is the template's. */
+export function readTemplate(asked: Asked): Planned {
+  const { template_name: name, mc_template_id: id, template_content: content, ...body }: Json = jsonBody(asked)
+  const template = storedTemplate(asked, name, id)
+  if (template === null) {
+    const detail = `No such template "${name ?? id}": it is not kept here.`
+    throw new Untranslatable({ status: 404, code: 'unknown_template', detail })
+  }
+  if (content != null && !Array.isArray(content)) throw invalid('template_content', 'Please enter an array')
+  const regions = new Map<string, string>()
+  for (const one of content ?? []) regions.set(String(one?.name), String(one?.content ?? ''))
+  const { html, unused } = withRegions(template.html, regions)
+  const message = typeof body.message === 'object' && body.message !== null ? body.message : {}
+  const sender = senderOf(template)
+  const whole = {
+    ...message,
+    ...(message.from_email || !sender ? {} : { from_email: sender.email, from_name: message.from_name || sender.name }),
+    subject: message.subject || template.subject,
+    html,
+    text: message.text || template.text,
+  }
+  const sending = planned({ ...body, message: whole }, template, asked)
+  const ignored = [...(message.html ? ['message.html'] : []), ...unused.map((region) => `template_content.${region}`)]
+  return { ...sending, ignored: [...(sending.ignored ?? []), ...ignored] }
+}
+
+/** @param template of which the message is; null for what has no template */
+function planned(body: Json, template: StoredTemplate | null, asked: Asked): Planned {
   const { message } = body
   if (typeof message !== 'object' || message === null) throw invalid('message', 'Please enter an array')
   const ignored = Object.entries(message)
@@ -61,7 +101,7 @@ export function readSend(asked: Asked): Planned {
   const one = (list: Person[], index: number): Wanted => ({
     ...keyed(index),
     field: fieldOf,
-    json: given({ ...letter(message, list), sendAt: at === null ? undefined : new Date(at).toISOString() }),
+    json: given({ ...letter(message, list, template), sendAt: at === null ? undefined : new Date(at).toISOString() }),
   })
   const messages = together
     ? good.length > 0
@@ -99,11 +139,11 @@ function theOne(people: Person[]): Person | null {
 }
 
 /** Those in one mail. */
-function letter(message: Json, people: Person[]): Record<string, unknown> {
+function letter(message: Json, people: Person[], template: StoredTemplate | null): Record<string, unknown> {
   const who = theOne(people)
   const mine = (list: Json) => (Array.isArray(list) && who ? list.filter((one) => same(one?.rcpt, who.email)) : [])
   const vars = [message.global_merge_vars ?? [], ...mine(message.merge_vars).map(({ vars }) => vars ?? [])].flat()
-  const merge = merging(message, vars, who)
+  const merge = merging(message, vars, who, template)
   const metadata = Object.assign({}, message.metadata, ...mine(message.recipient_metadata).map(({ values }) => values))
   const of = (type: Person['type']) =>
     people.filter((one) => one.type === type).map(({ type: _, ...mailbox }) => mailbox)
@@ -134,9 +174,10 @@ function same(rcpt: unknown, email: string): boolean {
 
 type Merge = (template: unknown, field: string, html: boolean) => unknown
 
-/** What turns templates into text: nothing at all unless fields or `merge` are given. */
-function merging(message: Json, vars: Json[], who: Person | null): Merge {
-  if (!message.merge && !has(message.merge_vars) && !has(message.global_merge_vars)) return (template) => template
+/** What turns templates into text: nothing at all unless fields or `merge` are given, or the template is a stored one. */
+function merging(message: Json, vars: Json[], who: Person | null, stored: StoredTemplate | null): Merge {
+  const merges = message.merge || has(message.merge_vars) || has(message.global_merge_vars) || stored !== null
+  if (!merges) return (template) => template
   const pairs = vars.map((one): [string, unknown] => [String(one?.name), one?.content])
   const tags = new Map<string, unknown>([
     ...(who ? [['email', who.email] as const] : []),
@@ -145,9 +186,9 @@ function merging(message: Json, vars: Json[], who: Person | null): Merge {
   return (template, field, html) => {
     if (typeof template !== 'string') return template
     try {
-      return message.merge_language === 'handlebars'
-        ? handlebars(template, Object.fromEntries(pairs), html)
-        : mergeTags(template, tags)
+      const values = Object.fromEntries(pairs)
+      if (stored?.language !== undefined) return languages[stored.language].write(template, values, html)
+      return message.merge_language === 'handlebars' ? handlebars(template, values, html) : mergeTags(template, tags)
     } catch (error) {
       if (error instanceof TemplateError) throw invalid(`message.${field}`, error.message)
       throw error

@@ -1,7 +1,8 @@
 /**
  * Mandrill (Mailchimp Transactional): https://mailchimp.com/developer/transactional/api/messages/send-new-message/, in every version
  * from 1.0 to 1.4, with and without `.json`. The key is in the body. Its ids are our UUIDs without dashes: one for each mail, which is
- * one for each recipient unless they share it. Version 1.0 says every no as 500. Templates are refused.
+ * one for each recipient unless they share it. Version 1.0 says every no as 500. Templates are those of the
+ * config.
  * Unverified: the names of errors for unknown methods and for too many calls.
  */
 import {
@@ -17,20 +18,21 @@ import {
   type Sending,
   type Told,
   type Trouble,
-  Untranslatable,
   uuidOf,
 } from '../mail/dialect.ts'
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { base64, hmac } from '../mail/signature.ts'
-import { invalid, type Planned, readRaw, readSend, sendAt } from './mandrill-send.ts'
+import { invalid, type Planned, readRaw, readSend, readTemplate, sendAt } from './mandrill-send.ts'
+import { checkMergeTags } from './merge-tags.ts'
+import { checking } from './stored.ts'
 import { bounceKind, clicked, randomHex, reason, seconds, spacedTime } from './telling.ts'
 
 const calls: Record<string, Route['does']> = {
   'messages/send': { kind: 'send', read: readSend, answer },
   'messages/send-raw': { kind: 'send', read: readRaw, answer },
-  'messages/send-template': { kind: 'send', read: noTemplate, answer },
-  'messages/send-mc-template': { kind: 'send', read: noTemplate, answer },
+  'messages/send-template': { kind: 'send', read: readTemplate, answer },
+  'messages/send-mc-template': { kind: 'send', read: readTemplate, answer },
   'messages/info': { kind: 'show', id: idIn, answer: info },
   'messages/cancel-scheduled': { kind: 'cancel', id: idIn, answer: scheduled },
   'messages/reschedule': { kind: 'reschedule', id: idIn, sendAt: later, answer: scheduled },
@@ -47,6 +49,8 @@ export default {
     ['', '.json'].map((end): Route => ({ method: 'POST', path: `/api/{version}/${path}${end}`, does })),
   ),
   tells: { secret, call },
+  // Calls that say so are written in Handlebars, and only they know it.
+  wrongTemplate: checking(checkMergeTags),
   refused,
 } satisfies Dialect
 
@@ -57,12 +61,6 @@ function key(asked: Asked): string | null {
   } catch {
     return null
   }
-}
-
-function noTemplate(asked: Asked): Sending {
-  const { template_name: name, mc_template_id: id } = jsonBody(asked)
-  const detail = `No such template "${name ?? id}": templates are not kept here.`
-  throw new Untranslatable({ status: 404, code: 'unknown_template', detail })
 }
 
 /** An entry for each recipient; only what is wrong with the mail itself, or with all of it, is an error. */

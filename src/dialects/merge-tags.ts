@@ -62,6 +62,13 @@ export function mergeTags(template: string, values: ReadonlyMap<string, unknown>
   return text
 }
 
+/** Reads all of a template. @throws TemplateError */
+export function checkMergeTags(template: string): void {
+  mergeTags(template, new Map())
+  for (const [, about = ''] of template.matchAll(/\*\|(?:IF|IFNOT|ELSEIF):([^|*\r\n]+)\|\*/gi))
+    holdsTrue(about, new Map())
+}
+
 /** `NAME`, `NAME=value` or `NAME!=value`, the value with or without quotes; numbers also by size. */
 function holdsTrue(about: string, values: ReadonlyMap<string, unknown>): boolean {
   const [, name = '', by, given = ''] = /^([\w-]+)\s*(?:(!=|>=|<=|=|>|<)\s*(.*))?$/.exec(about.trim()) ?? []

@@ -1,7 +1,7 @@
 /**
  * Postmark: https://postmarkapp.com/developer/api/email-api. Every no is `{ErrorCode, Message}`, and a suppressed recipient is one, in
- * words that its SDKs take apart. A message stream is a type of mail here. Templates are not kept; tracking is not done.
- * Unverified: the HTTP status with 701 and 407, and the wording of most messages.
+ * words that its SDKs take apart. A message stream is a type of mail here. Templates are those of the config; tracking is not done.
+ * Unverified: the HTTP status with 701 and 407, the wording of most messages, and how far `../` leads in Mustachio.
  */
 import { formatMailbox } from '../mail/address.ts'
 import {
@@ -23,7 +23,10 @@ import {
 } from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
+import { TemplateError } from './expression.ts'
+import { checkHandlebars, handlebars } from './handlebars.ts'
 import { bounceIn, bounceList, bouncesWanted, bounceWanted, instant, shown, tells } from './postmark-reads.ts'
+import { checking, storedTemplate, type Write, written } from './stored.ts'
 
 const mostInBatch = 500
 /** What vendors' own examples and CI use: everything is checked, nothing sent. */
@@ -35,11 +38,11 @@ export default {
   routes: [
     { method: 'POST', path: '/email', does: { kind: 'send', read: readOne, answer: answerOne } },
     { method: 'POST', path: '/email/batch', does: { kind: 'send', read: readBatch, answer: answerBatch } },
-    { method: 'POST', path: '/email/withTemplate', does: { kind: 'send', read: noTemplate, answer: answerOne } },
+    { method: 'POST', path: '/email/withTemplate', does: { kind: 'send', read: readTemplated, answer: answerOne } },
     {
       method: 'POST',
       path: '/email/batchWithTemplates',
-      does: { kind: 'send', read: noTemplates, answer: answerBatch },
+      does: { kind: 'send', read: readTemplatedBatch, answer: answerBatch },
     },
     { method: 'POST', path: '/email/bulk', does: { kind: 'send', read: noBulk, answer: answerOne } },
     {
@@ -52,6 +55,7 @@ export default {
     { method: 'GET', path: '/server', does: { kind: 'say', answer: server } },
   ],
   tells,
+  wrongTemplate: checking(checkHandlebars),
   refused,
 } satisfies Dialect
 
@@ -65,7 +69,10 @@ function readBatch(asked: Asked): Sending {
   return sending(asked, list)
 }
 
-function sending(asked: Asked, list: unknown[]): Sending {
+type Email = Record<string, unknown>
+
+/** @param untemplated what an email says in place of the template that it names */
+function sending(asked: Asked, list: unknown[], untemplated?: (email: Email, ignored: Set<string>) => Email): Sending {
   if (list.length > mostInBatch) {
     throw coded(410, `The batch has ${list.length} messages; the maximum is ${mostInBatch}.`)
   }
@@ -77,9 +84,10 @@ function sending(asked: Asked, list: unknown[]): Sending {
       try {
         if (typeof email !== 'object' || email === null) throw invalid('A message is an object.')
         const named = key === undefined ? {} : { key: list.length === 1 ? key : `${key}#${index}` }
-        return { ...named, ...wanted(email as Record<string, unknown>, ignored) }
+        const said = untemplated?.(email as Email, ignored) ?? (email as Email)
+        return { ...named, ...wanted(said, ignored) }
       } catch (error) {
-        if (error instanceof Untranslatable && list.length > 1) return { refused: error.trouble }
+        if (error instanceof Untranslatable && (list.length > 1 || untemplated)) return { refused: error.trouble }
         throw error
       }
     }),
@@ -89,16 +97,37 @@ function sending(asked: Asked, list: unknown[]): Sending {
 }
 
 const unkept =
-  "The 'TemplateId' or 'TemplateAlias' is not known: templates are not kept here. Send HtmlBody or TextBody."
+  "The 'TemplateId' or 'TemplateAlias' is not known: the template is not kept here. Send HtmlBody or TextBody."
 
-function noTemplate(): never {
-  throw coded(1101, unkept)
+function readTemplated(asked: Asked): Sending {
+  return sending(asked, [jsonBody(asked)], (email, ignored) => untemplated(email, ignored, asked))
 }
 
-function noTemplates(asked: Asked): Sending {
+function readTemplatedBatch(asked: Asked): Sending {
   const { Messages } = jsonBody(asked)
   if (!Array.isArray(Messages)) throw invalid('Messages is a list of messages.')
-  return { messages: Messages.map(() => ({ refused: coded(1101, unkept).trouble })) }
+  return sending(asked, Messages, (email, ignored) => untemplated(email, ignored, asked))
+}
+
+/** Mustachio: https://postmarkapp.com/support/article/1077-template-syntax. */
+const mustachio: Write = (source, values, html) => handlebars(source, values, html, { as: 'mustachio' })
+
+function untemplated(email: Email, ignored: Set<string>, asked: Asked): Email {
+  const { TemplateId, TemplateAlias, TemplateModel, InlineCss, ...rest } = email
+  const template = storedTemplate(asked, TemplateAlias, TemplateId)
+  if (template === null) throw coded(1101, unkept)
+  if (InlineCss === true) ignored.add('InlineCss')
+  if (typeof TemplateModel !== 'object' || TemplateModel === null) {
+    throw wrongField('TemplateModel', 'It is an object with the values of the template.')
+  }
+  try {
+    const { subject, html, text } = written(template, TemplateModel as Email, mustachio)
+    const from = rest.From ?? template.from
+    return { ...rest, From: from, Subject: subject, HtmlBody: html, TextBody: text }
+  } catch (error) {
+    if (error instanceof TemplateError) throw wrongField('TemplateModel', error.message)
+    throw error
+  }
 }
 
 function noBulk(): never {

@@ -1,6 +1,6 @@
 /**
  * Resend: https://resend.com/docs/api-reference/emails/send-email. Its ids are UUIDs; its Node SDK never throws and reads `name` and
- * `message` of every error. Templates and topics are refused; tracking is a setting of the domain there, and none here.
+ * `message` of every error. Templates are those of the config; topics are refused; tracking is a setting of the domain there, and none here.
  */
 import { formatMailbox } from '../mail/address.ts'
 import {
@@ -26,6 +26,9 @@ import {
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { base64, hmac, standardSecret } from '../mail/signature.ts'
+import { TemplateError } from './expression.ts'
+import { checkHandlebars, handlebars } from './handlebars.ts'
+import { checking, storedTemplate, type Write, written } from './stored.ts'
 
 const mostInBatch = 100
 
@@ -40,12 +43,13 @@ export default {
     { method: 'POST', path: '/emails/{id}/cancel', does: { kind: 'cancel', id: idIn, answer: named } },
   ],
   tells: { secret, call },
+  wrongTemplate: checking(checkHandlebars),
   refused,
 } satisfies Dialect
 
 function readOne(asked: Asked): Sending {
   const key = asked.headers['idempotency-key']
-  return { messages: [wanted(jsonBody(asked), key)] }
+  return { messages: [wanted(untemplated(jsonBody(asked), asked), key)] }
 }
 
 function readBatch(asked: Asked): Sending {
@@ -59,7 +63,7 @@ function readBatch(asked: Asked): Sending {
     messages: list.map((email: unknown, index) => {
       try {
         if (typeof email !== 'object' || email === null) throw wrongField(`${index}`, 'An email is an object.')
-        return wanted(email as Record<string, unknown>, key && `${key}#${index}`)
+        return wanted(untemplated(email as Record<string, unknown>, asked), key && `${key}#${index}`)
       } catch (error) {
         if (error instanceof Untranslatable) return { refused: error.trouble }
         throw error
@@ -70,8 +74,29 @@ function readBatch(asked: Asked): Sending {
 
 /** Fields that steer what we do not have. */
 const untranslated: Record<string, string> = {
-  template: 'Templates are not kept here: send html or text.',
   topic_id: 'Topics are not kept here.',
+}
+
+const missing = (name: string) => wrongField('template', `There is no value for the variable \`${name}\`.`)
+
+/** `{{{NAME}}}`; without a value a variable needs a fallback there, and nothing has one here. */
+const variables: Write = (source, values, html) => handlebars(source, values, html, { as: 'mustache', missing })
+
+/** What an email says that names a template: sender and subject unless it has its own, and the bodies. */
+function untemplated({ template: named, ...email }: Record<string, unknown>, asked: Asked): Record<string, unknown> {
+  if (named === undefined || named === null) return email
+  const { id, variables: values } = Object(named)
+  const template = storedTemplate(asked, id)
+  if (template === null) throw wrongField('template', 'The template is not kept here: send html or text.')
+  const own = ['html', 'text'].find((field) => email[field] != null)
+  if (own !== undefined) throw wrongField(own, 'With a template there is no html and no text.')
+  try {
+    const { subject, html, text } = written(template, Object(values), variables)
+    return { ...email, ...given({ from: email.from ?? template.from, subject: email.subject ?? subject, html, text }) }
+  } catch (error) {
+    if (error instanceof TemplateError) throw wrongField('template', error.message)
+    throw error
+  }
 }
 
 function wanted(email: Record<string, unknown>, key: string | undefined): Wanted {

@@ -2,7 +2,18 @@
  * How SendGrid's call to send is read: a message for each personalization, which merges over what stands at the top, with its
  * substitutions filled in.
  */
-import { type Asked, given, jsonBody, type Sending, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
+import {
+  type Asked,
+  given,
+  jsonBody,
+  type Sending,
+  type StoredTemplate,
+  Untranslatable,
+  type Wanted,
+  wrongField,
+} from '../mail/dialect.ts'
+import { TemplateError } from './expression.ts'
+import { languages, senderOf, storedTemplate, written } from './stored.ts'
 
 /** Personalizations. */
 const most = 1000
@@ -26,7 +37,8 @@ export function read(asked: Asked): Sending {
   const ignored = Object.keys(mail).filter((name) => !mailFields.includes(name))
   if (mail.ip_pool_name !== undefined) ignored.push('ip_pool_name')
   if (asked.headers['on-behalf-of'] !== undefined) ignored.push('on-behalf-of')
-  refuseWhatIsNotKept(mail)
+  const template = templateIn(mail, asked)
+  refuseWhatIsNotKept(mail, template)
   const { dry, footer } = mailSettings(mail.mail_settings, ignored)
   for (const name of Object.keys(mail.tracking_settings ?? {})) ignored.push(`tracking_settings.${name}`)
   const personalizations = list(mail.personalizations, 'personalizations')
@@ -39,7 +51,8 @@ export function read(asked: Asked): Sending {
   if (personalizations.length > most) {
     throw wrongField('personalizations', `There are more than ${most} personalizations.`)
   }
-  const bodies = content(mail.content, ignored)
+  const bodies = template === null ? content(mail.content, ignored) : {}
+  if (template !== null) ignored.push(...['content', 'sections'].filter((field) => mail[field] != null))
   const attachments = list(mail.attachments, 'attachments').map(attachment)
   const budget = { left: mostText }
   const key = asked.headers['idempotency-key']
@@ -53,14 +66,15 @@ export function read(asked: Asked): Sending {
       for (const name of Object.keys(own)) {
         if (!personalizationFields.includes(name)) ignored.push(`personalizations.${name}`)
       }
-      if (own.dynamic_template_data !== undefined) {
-        throw wrongField(`personalizations.${index}.dynamic_template_data`, 'Templates are not kept here.')
+      const said = template === null ? bodies : fromTemplate(template, own, index)
+      if (template === null && own.dynamic_template_data !== undefined) {
+        throw wrongField(`personalizations.${index}.dynamic_template_data`, 'It needs a template_id.')
       }
       onlyOnce(own, index)
       for (const { content } of attachments) spend(budget, String(content).length)
       const filled = filling(
         few(texts(own.substitutions, `personalizations.${index}.substitutions`), `personalizations.${index}`),
-        few(texts(mail.sections, 'sections'), 'sections'),
+        template === null ? few(texts(mail.sections, 'sections'), 'sections') : {},
         budget,
       )
       const fill = (value: unknown) => (typeof value === 'string' ? filled(value) : value)
@@ -70,14 +84,14 @@ export function read(asked: Asked): Sending {
         ...(key === undefined ? {} : { key: personalizations.length === 1 ? key : `${key}#${index}` }),
         field: (pointer) => fieldOf(pointer, mail, own, index),
         json: given({
-          from: mailbox(own.from ?? mail.from),
+          from: mailbox(own.from ?? mail.from ?? (template && senderOf(template))),
           to: mailboxes(own.to),
           cc: mailboxes(own.cc),
           bcc: mailboxes(own.bcc),
           replyTo: mailboxes(replyTo)?.map((one: Json) => given({ email: fill(one.email), name: fill(one.name) })),
-          subject: fill(own.subject ?? mail.subject),
-          text: fill(withFooter(bodies.text, footer?.text)),
-          html: fill(withFooter(bodies.html, footer?.html)),
+          subject: fill(said.subject ?? own.subject ?? mail.subject),
+          text: fill(withFooter(said.text, footer?.text)),
+          html: fill(withFooter(said.html, footer?.html)),
           headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, filled(value)])),
           attachments,
           tags: mail.categories,
@@ -92,18 +106,49 @@ export function read(asked: Asked): Sending {
   }
 }
 
-/** What would need something of the account that is not here. */
-function refuseWhatIsNotKept(mail: Json): void {
-  if (mail.template_id !== undefined) {
-    throw wrongField('template_id', 'Templates are not kept here: send content.')
+/** The template that a call names. */
+function templateIn({ template_id: id }: Json, asked: Asked): StoredTemplate | null {
+  if (id === undefined || id === null || id === '') return null
+  const template = storedTemplate(asked, id)
+  if (template === null) throw wrongField('template_id', 'The template is not kept here: send content.')
+  return template
+}
+
+interface Said {
+  subject?: string | undefined
+  text?: string | undefined
+  html?: string | undefined
+}
+
+/** What a dynamic template says for a personalization. Its subject comes before that of the call, as there. */
+function fromTemplate(template: StoredTemplate, own: Json, index: number): Said {
+  const at = `personalizations.${index}`
+  if (own.substitutions != null && Object.keys(own.substitutions).length > 0) {
+    throw wrongField(`${at}.substitutions`, 'Substitutions may not be used with dynamic templating')
   }
+  const data = object(own.dynamic_template_data ?? {}, `${at}.dynamic_template_data`)
+  try {
+    return written(template, data, languages.handlebars.write)
+  } catch (error) {
+    if (error instanceof TemplateError)
+      throw wrongField('template_id', `The template cannot be filled in: ${error.message}`)
+    throw error
+  }
+}
+
+/** What would need something of the account that is not here. */
+function refuseWhatIsNotKept(mail: Json, template: StoredTemplate | null): void {
   if (mail.asm !== undefined) throw wrongField('asm', 'Unsubscribe groups are not kept here.')
   if (mail.batch_id !== undefined) throw wrongField('batch_id', 'Batches are not kept here.')
   if (mail.reply_to !== undefined && mail.reply_to_list !== undefined) {
     throw wrongField('reply_to_list', 'Use either reply_to or reply_to_list, not both.')
   }
   const named = (one: Json) => typeof one?.subject === 'string' && one.subject !== ''
-  if (!named(mail) && !list(mail.personalizations, 'personalizations').every(named)) {
+  if (
+    template?.subject === undefined &&
+    !named(mail) &&
+    !list(mail.personalizations, 'personalizations').every(named)
+  ) {
     throw wrongField(
       'subject',
       'The subject is required. You can get around this requirement if every personalization has a subject defined.',
@@ -132,7 +177,7 @@ function withFooter(body: string | undefined, footer: unknown): string | undefin
   return end === -1 ? `${body}\n${footer}` : body.slice(0, end) + footer + body.slice(end)
 }
 
-function content(given: Json, ignored: string[]): { text?: string; html?: string } {
+function content(given: Json, ignored: string[]): Said {
   const parts = list(given, 'content')
   if (parts.length === 0) {
     throw wrongField(
@@ -140,7 +185,7 @@ function content(given: Json, ignored: string[]): { text?: string; html?: string
       'The content parameter is required. There must be at least one defined content block. We typically suggest both text/plain and text/html blocks are included, but only one block is required.',
     )
   }
-  const bodies: { text?: string; html?: string } = {}
+  const bodies: Said = {}
   for (const [index, part] of parts.entries()) {
     const { type, value } = object(part, `content.${index}`)
     if (typeof value !== 'string' || value === '') {

@@ -1,7 +1,7 @@
 /**
  * SendGrid: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send. One call is as many messages as it has
- * personalizations, and all of them have the one id of `X-Message-Id`. Stored templates, unsubscribe groups and batches that can be
- * canceled are refused. Unverified: that unknown fields are ignored there; what is said for an address that is on no list.
+ * personalizations, and all of them have the one id of `X-Message-Id`. Dynamic templates are those of the config; unsubscribe groups
+ * and batches that can be canceled are refused. Unverified: that unknown fields are ignored there; what is said for an address that is on no list.
  */
 import {
   type Asked,
@@ -20,6 +20,7 @@ import {
 import type { SuppressionReason } from '../mail/suppression.ts'
 import { call, messageIdOf, secret } from './sendgrid-events.ts'
 import { read } from './sendgrid-mail.ts'
+import { checking, languages } from './stored.ts'
 
 export default {
   name: 'sendgrid',
@@ -50,6 +51,7 @@ export default {
     },
   ],
   tells: { secret, call },
+  wrongTemplate: checking(languages.handlebars.check),
   refused,
 } satisfies Dialect
 

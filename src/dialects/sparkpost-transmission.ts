@@ -1,11 +1,21 @@
 /** SparkPost's transmissions read into messages: content once, merged for each recipient, and one message for all who see the same. */
-import { type Asked, given, jsonBody, type Sending, Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
+import {
+  type Asked,
+  given,
+  jsonBody,
+  type Sending,
+  type TemplateLanguage,
+  Untranslatable,
+  type Wanted,
+  wrongField,
+} from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { rawMessages } from './sparkpost-raw.ts'
 import { type Common, type Person, person, record } from './sparkpost-recipients.ts'
-import { type Budget, budget, type Data, type Form, template } from './sparkpost-template.ts'
+import { type Budget, budget, type Data, type Form, type Template, template } from './sparkpost-template.ts'
 import { missing, notHere, troubleOf } from './sparkpost-trouble.ts'
+import { languages, senderOf, storedTemplate } from './stored.ts'
 
 const mostRecipients = 10_000
 /** Copies that are made of one transmission. */
@@ -17,6 +27,8 @@ interface Options {
   sendAt: number | undefined
   dry: boolean
   substitutes: boolean
+  /** Of a stored template, where it is not SparkPost's own. */
+  language: TemplateLanguage | undefined
 }
 
 export async function readTransmission(asked: Asked): Promise<Sending> {
@@ -32,19 +44,16 @@ export async function readTransmission(asked: Asked): Promise<Sending> {
   } = jsonBody(asked)
   const ignored = Object.keys(rest)
   if (returnPath !== undefined) ignored.push('return_path')
-  const options = optionsOf(record(givenOptions, 'options'), asked.at, ignored)
-  const content = record(givenContent, 'content')
+  const { content, language } = contentOf(record(givenContent, 'content'), asked)
+  const options = { ...optionsOf(record(givenOptions, 'options'), asked.at, ignored), language }
   if (Object.keys(content).length === 0) throw missing('content', 'content object or template_id required')
-  for (const what of ['template_id', 'ab_test_id']) {
-    if (content[what] !== undefined) throw notHere(what, content[what])
-  }
   const metadata = record(givenMetadata, 'metadata')
   const common: Common = {
     tags: typeof campaign === 'string' && campaign !== '' ? [campaign] : [],
     // Among the metadata, so that events tell it from the tags.
     metadata: typeof campaign === 'string' && campaign !== '' ? { ...metadata, campaign_id: campaign } : metadata,
     substitutions: record(givenSubstitutions, 'substitution_data'),
-    sender: typeof returnPath === 'string' ? returnPath : senderOf(content.from),
+    sender: typeof returnPath === 'string' ? returnPath : addressOf(content.from),
   }
   const list = listOf(recipients)
   if (list.length > mostRecipients) throw tooMany()
@@ -64,7 +73,20 @@ export async function readTransmission(asked: Asked): Promise<Sending> {
   }
 }
 
-function optionsOf(given: Record<string, unknown>, at: number, ignored: string[]): Options {
+/** What a transmission says: by itself, or by the template that it names. */
+function contentOf(
+  { template_id: id, ab_test_id: test, ...content }: Record<string, unknown>,
+  asked: Asked,
+): { content: Record<string, unknown>; language: TemplateLanguage | undefined } {
+  if (test !== undefined) throw notHere('ab_test_id', test)
+  if (id === undefined) return { content, language: undefined }
+  const template = storedTemplate(asked, id)
+  if (template === null) throw notHere('template_id', id)
+  const { subject, text, html, language } = template
+  return { content: { from: senderOf(template), ...content, ...given({ subject, text, html }) }, language }
+}
+
+function optionsOf(given: Record<string, unknown>, at: number, ignored: string[]): Omit<Options, 'language'> {
   const { start_time: start, sandbox, perform_substitutions: substitutes, skip_suppression: skips, ...rest } = given
   if (skips === true) throw wrongField('options.skip_suppression', 'Nobody is sent what they do not want here.')
   for (const [option, value] of Object.entries(rest)) {
@@ -96,7 +118,7 @@ function listOf(recipients: unknown): unknown[] {
   throw missing('recipients', 'recipients or list_id required')
 }
 
-function senderOf(from: unknown): string {
+function addressOf(from: unknown): string {
   const email = typeof from === 'string' ? everyMailboxIn(from)?.[0]?.email : record(from, 'content.from').email
   return typeof email === 'string' ? email : ''
 }
@@ -221,7 +243,7 @@ function fieldName(pointer: string): string {
   return known[field] ?? ['content', field, ...rest].join('.')
 }
 
-function letterOf(content: Record<string, unknown>, { substitutes }: Options, ignored: string[]): Letter {
+function letterOf(content: Record<string, unknown>, { substitutes, language }: Options, ignored: string[]): Letter {
   const { from, subject, text, html, reply_to: replyTo, headers: givenHeaders, ...rest } = content
   ignored.push(...Object.keys(rest).map((field) => `content.${field}`))
   if (from === undefined) throw missing('content.from', 'content.from is a required field')
@@ -232,9 +254,10 @@ function letterOf(content: Record<string, unknown>, { substitutes }: Options, ig
   const headers = Object.entries(record(givenHeaders, 'content.headers'))
   try {
     // What stands in the headers is filled in also where the bodies are left alone.
-    const header = (value: unknown, field: string) => templateOf(value, field, 'header', true)
+    const header = (value: unknown, field: string) =>
+      templateOf(value, field, 'header', true, field === 'content.subject' ? language : undefined)
     const body = (value: unknown, field: string, form: Form) =>
-      value === undefined || value === null ? undefined : templateOf(value, field, form, substitutes)
+      value === undefined || value === null ? undefined : templateOf(value, field, form, substitutes, language)
     const sender = typeof from === 'string' ? { email: from } : record(from, 'content.from')
     const read = {
       email: header(sender.email ?? '', 'content.from'),
@@ -264,9 +287,18 @@ function letterOf(content: Record<string, unknown>, { substitutes }: Options, ig
   }
 }
 
-function templateOf(value: unknown, field: string, form: Form, substitutes: boolean) {
+function templateOf(
+  value: unknown,
+  field: string,
+  form: Form,
+  substitutes: boolean,
+  language: TemplateLanguage | undefined,
+): Template {
   if (typeof value !== 'string') throw wrongField(field, `${field} is a string`)
-  return substitutes ? template(value, form) : () => value
+  if (!substitutes) return () => value
+  return language === undefined
+    ? template(value, form)
+    : (data) => languages[language].write(value, data, form === 'html')
 }
 
 function mailboxes(text: string, field: string): Mailbox[] {

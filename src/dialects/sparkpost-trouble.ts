@@ -1,5 +1,6 @@
 /** What can be wrong with a SparkPost transmission, by its codes. */
 import { type Trouble, Untranslatable } from '../mail/dialect.ts'
+import { TemplateError } from './expression.ts'
 import { TemplateProblem } from './sparkpost-template.ts'
 
 /** What would have to be kept here: templates, lists of recipients, tests. */
@@ -15,7 +16,7 @@ export function missing(field: string, detail: string): Untranslatable {
 /** @throws what is no trouble with the content */
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof Untranslatable) return error.trouble
-  if (!(error instanceof TemplateProblem)) throw error
+  if (!(error instanceof TemplateProblem || error instanceof TemplateError)) throw error
   const detail = 'substitution language syntax error in template content'
   return { status: 422, code: '3000', detail, errors: [{ field: 'content', detail: error.message }] }
 }

@@ -14,7 +14,9 @@ import {
   type Wanted,
 } from '../mail/dialect.ts'
 import { eventsFound, eventsWanted, firstOf, tells, transmissionId } from './sparkpost-events.ts'
+import { template } from './sparkpost-template.ts'
 import { readTransmission } from './sparkpost-transmission.ts'
+import { checking } from './stored.ts'
 
 export default {
   name: 'sparkpost',
@@ -38,6 +40,7 @@ export default {
     })),
   ],
   tells,
+  wrongTemplate: checking((source, part) => void template(source, part === 'subject' ? 'header' : part)),
   refused,
 } satisfies Dialect
 

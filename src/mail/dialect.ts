@@ -24,7 +24,26 @@ export interface Asked {
   url: string
   /** When it came, in milliseconds. */
   at: number
+  /** The templates that the config has for this dialect, by the vendor's ids of them. */
+  templates: Templates
 }
+
+export const templateLanguages = ['handlebars', 'mustache', 'jinja'] as const
+export type TemplateLanguage = (typeof templateLanguages)[number]
+
+/** What stands in for a template that a vendor keeps: its parts as they are written, and the language if it is not the vendor's own. */
+export interface StoredTemplate {
+  /** Who sends where a call does not say: a mailbox. */
+  from?: string
+  subject?: string
+  html?: string
+  text?: string
+  language?: TemplateLanguage
+}
+
+export type TemplatePart = 'subject' | 'html' | 'text'
+
+export type Templates = ReadonlyMap<string, StoredTemplate>
 
 /** An answer in the vendor's words. */
 export interface Reply {
@@ -219,6 +238,11 @@ export interface Dialect {
       url: string,
     ): Told | null | Promise<Told | null>
   }
+  /**
+   * Why a part of a template cannot be read in the vendor's language or another; null when it can. Absent where the vendor keeps no
+   * templates, or ours do not stand in for them.
+   */
+  wrongTemplate?(source: string, part: TemplatePart, language: TemplateLanguage | undefined): string | null
   /** Any no, also for paths that are not there. */
   refused(trouble: Trouble, asked: Asked): Reply
 }

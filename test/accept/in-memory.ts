@@ -158,6 +158,7 @@ export function inMemory(
         http: { maxSize: options.maxSize ?? 1_000_000 },
         types: { transactional: {} },
         signing: null,
+        templates: new Map(),
       }) as unknown as Config,
     door: {
       ready,

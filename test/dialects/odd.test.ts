@@ -127,6 +127,7 @@ for (const [dialect, path, body] of bodies) {
         url: 'http://127.0.0.1/',
         origin: 'http://localhost',
         at: 0,
+        templates: new Map(),
       }
       try {
         const sending = await does.read(asked)

@@ -316,7 +316,7 @@ function asked(mail: object): Asked {
     url: 'http://waypost.test/',
     origin: 'http://x',
   }
-  return { ...more, headers: {}, body, at: 0 }
+  return { ...more, headers: {}, body, at: 0, templates: new Map() }
 }
 
 test('fills in what stands literally, once, and no more than one call may hold', () => {
