@@ -1,6 +1,7 @@
 /**
- * Elastic Email: its API v4, JSON over HTTP. No idempotency key, no search by an id of ours; inline images have no Content-ID there,
- * and our own Message-ID is not sent, for nothing says that it would be kept.
+ * Elastic Email: its API v4, JSON over HTTP. No idempotency key; inline images have no Content-ID there, and our own Message-ID is
+ * not sent, for nothing says that it would be kept. An unknown cannot be asked about: `/events` is searched by time, channel or its
+ * own transaction, and tells neither the postback nor a header, so nothing in it says which mail is ours.
  * https://elasticemail.com/developers/api-documentation/rest-api and https://help.elasticemail.com/en/articles/4804685-notification-settings
  * Unverified: the words of its errors (there are no codes); how many recipients a call may have;
  * what its newer webhooks sign, so that the address bears the secret.

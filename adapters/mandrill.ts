@@ -1,9 +1,11 @@
 /**
  * Mandrill (Mailchimp Transactional): JSON over HTTP with the key in the body, and an answer of its own for each recipient. No
- * idempotency key, and no search that finds us without the account having been set up for it: an unknown waits for events.
- * https://mailchimp.com/developer/transactional/api/messages/send-new-message/ and
+ * idempotency key. Its search finds metadata only where the account has been set up for that, so an unknown is looked for by its
+ * recipients, and told by the metadata that stand in what is found.
+ * https://mailchimp.com/developer/transactional/api/messages/send-new-message/, …/api/messages/search-messages-by-date/ and
  * https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/
- * Unverified: that a Message-ID of ours is kept; the largest message, and how many recipients one may have.
+ * Unverified: that a Message-ID of ours is kept; the largest message, and how many recipients one may have; that metadata which the
+ * account does not index stand in what is found (where they do not, there is no telling); how soon mail can be found.
  */
 import { z } from 'zod'
 import {
@@ -125,6 +127,7 @@ export default adapter<Options>({
   },
   send: { kind: 'http', request, outcomes },
   webhook,
+  reconcile,
   suppressions,
   smtp: overSmtp({
     name: 'mandrill',
@@ -266,6 +269,62 @@ function result(answer: HttpAnswer, results: readonly Record<string, unknown>[],
   if (suppressed.has(reason)) return rejected('recipient', onList(said))
   if (reason === 'invalid-sender' || reason === 'unsigned') return rejected('identity', said)
   return rejected(reason === 'test-mode-limit' ? 'account' : 'message', said)
+}
+
+/** As many as one answer has. */
+const mostFound = 1000
+
+/** Mail of these recipients that bears our id; mail of others has another id, or is older than ours. */
+async function reconcile(
+  { message, recipients }: Omit<Handoff, 'content'>,
+  options: Options,
+  fetch: Fetch,
+): Promise<Outcomes | 'absent'> {
+  const since = (message.sendAt ?? message.acceptedAt) - clockSkew
+  const results: Record<string, unknown>[] = []
+  let untold = false
+  for (let at = 0; at < recipients.length; at += 50) {
+    const people = new Set(recipients.slice(at, at + 50).map(({ email }) => email.toLowerCase()))
+    const rows = await search([...people], since, options, fetch)
+    const theirs = rows.filter(({ email }) => people.has(text(email)?.toLowerCase() ?? ''))
+    results.push(...theirs.filter(({ metadata }) => object(metadata)?.waypost === message.id).map(asAnswered))
+    // Ours may be on the next page, or one that came since and does not say whose it is.
+    untold ||= rows.length >= mostFound
+    untold ||= theirs.some(({ metadata, ts }) => text(object(metadata)?.waypost) === null && !isBefore(ts, since))
+  }
+  if (results.length === 0) {
+    if (untold) throw new Error('the search does not say which of these is ours')
+    return 'absent'
+  }
+  const answer = { status: 200, headers: {}, body: '' }
+  return new Map(recipients.map(({ email }) => [email, result(answer, results, email)]))
+}
+
+const clockSkew = 5 * 60_000
+
+function isBefore(seconds: unknown, time: number): boolean {
+  const at = instant(seconds)
+  return at !== null && at < time
+}
+
+/**
+ * A phrase is looked for in all that is indexed, and `full_email` is the recipient as a whole. A day's margin, for it is not said
+ * whose days these are.
+ */
+async function search(people: string[], since: number, { baseUrl, apiKey }: Options, fetch: Fetch) {
+  const terms = people.map((email) => JSON.stringify(email)).map((phrase) => `${phrase} OR full_email:${phrase}`)
+  const body = {
+    key: apiKey,
+    query: terms.join(' OR '),
+    date_from: new Date(since - 86_400_000).toISOString().slice(0, 10),
+    limit: mostFound,
+  }
+  return listOf(await ask(fetch, under(baseUrl, '/api/1.4/messages/search'), {}, body))
+}
+
+/** What was found, in the words of the answer that was lost. */
+function asAnswered({ email, _id, state, reject }: Record<string, unknown>): Record<string, unknown> {
+  return { email, _id, status: state === 'rejected' ? state : 'sent', reject_reason: object(reject)?.reason }
 }
 
 const reasons: Record<string, SuppressionReason> = {

@@ -1,13 +1,17 @@
 /**
  * SendGrid, through its own SDK. No idempotency key and no per-recipient answers; suppressed recipients are accepted and dropped
- * later. Its search of what was sent is a product of its own, so an unknown is not asked about.
- * https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send and …/for-developers/tracking-events/event
- * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped; that a call made again is signed anew.
+ * later. What became of an unknown is asked of its Email Activity, a product of its own: an account without it is refused, and
+ * there is no telling.
+ * https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, …/for-developers/tracking-events/event and
+ * …/for-developers/sending-email/getting-started-email-activity-api
+ * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped; that a call made again is signed anew; how a query
+ * names one of the unique arguments (the reference has `unique_args` without a name, clients in use have the name in brackets).
  */
 import sendgrid from '@sendgrid/mail'
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type VendorSuppression } from '../src/mail/adapter.ts'
 import {
+  byRecipient,
   byStatus,
   deferred,
   everyone,
@@ -22,7 +26,7 @@ import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, byOffset, suppression } from '../src/mail/question.ts'
+import { ask, byOffset, listOf, suppression } from '../src/mail/question.ts'
 import { recipientAt, roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { ecdsa, joined, timely } from '../src/mail/signature.ts'
@@ -32,6 +36,7 @@ import {
   instant,
   keyOf,
   line,
+  object,
   ourId,
   type ProviderEvent,
   type ProviderEventType,
@@ -54,6 +59,7 @@ const common = {
 const options = z
   .strictObject({
     ...common,
+    apiKey: credential('An API key with the Mail Send permission: SG.…; Email Activity too, where the account has it'),
     region: z
       .enum(['global', 'eu'])
       .optional()
@@ -114,6 +120,7 @@ export default adapter<Options>({
     outcomes,
   },
   webhook,
+  reconcile,
   suppressions,
   smtp: overSmtp({
     name: 'sendgrid',
@@ -318,6 +325,36 @@ function bounce(event: Record<string, unknown>): Bounce {
       return 'block'
   }
   return blocked ? 'block' : bounceOf(line(event.status, event.reason))
+}
+
+/** As many as one answer has. */
+const mostMails = 1000
+
+/**
+ * Asks for the mails with our id among their arguments: one for each recipient. One that was handed over in another call has its
+ * own, so each is looked for by its address.
+ */
+async function reconcile(
+  { message, recipients }: Omit<Handoff, 'content'>,
+  options: Options,
+  fetch: Fetch,
+): Promise<Outcomes | 'absent'> {
+  // "For Regional (EU) subusers, no data will be generated for this service": its empty list would say nothing.
+  if (base(options) === hosts.eu) throw new Error('SendGrid keeps no Email Activity of the EU')
+  const query = new URLSearchParams({
+    query: `(unique_args['waypost']="${message.id}")`,
+    limit: String(mostMails),
+  })
+  const answer = object(await ask(fetch, `${base(options)}/v3/messages?${query}`, authorization(options)))
+  const mails = listOf(answer?.messages)
+  const rows = mails.map(({ to_email, msg_id }) => ({ email: to_email, id: messageIdOf(msg_id) ?? '' }))
+  const shown = new Set(rows.map(({ email }) => text(email)?.toLowerCase()))
+  if (!recipients.some(({ email }) => shown.has(email.toLowerCase()))) {
+    if (mails.length >= mostMails) throw new Error('the search has more than one page')
+    return 'absent'
+  }
+  const missing = diagnostic('search', 'the search does not show this recipient')
+  return byRecipient({ recipients }, rows, { kind: 'unknown', diagnostic: missing })
 }
 
 /** Those that were blocked are left out: SendGrid goes on mailing them. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
+import { httpCarrier } from '../../src/send/http.ts'
 import { gathered } from '../support/gathered.ts'
-import { suppressionChecks } from '../support/vendor-checks/questions.ts'
-import { jsonCall } from './fixture.ts'
+import { reconcileChecks, suppressionChecks } from '../support/vendor-checks/questions.ts'
+import { handoff, inWords, jsonCall, message } from './fixture.ts'
 import mandrill, { mandrillCall } from './mandrill.ts'
 
 const hook = mandrill.adapter.webhook!
@@ -24,6 +25,57 @@ test('mandrill is answered when it looks whether anyone is there', async () => {
   assert.equal(await hook.verify(made, options, fetch), true)
   assert.equal(await hook.answer!(made, options, fetch), null)
   assert.deepEqual(hook.read(made, options), [])
+})
+
+describe('mandrill, asked', () => {
+  reconcileChecks(mandrill)
+
+  const asked = handoff()
+  const answered = async (rows: unknown) => {
+    const carrier = httpCarrier()
+    const vendor = await mandrill.vendor()
+    vendor.next({ reply: { status: 200, body: JSON.stringify(rows) } })
+    const answer = await carrier.reconcile(
+      mandrill.adapter,
+      asked,
+      mandrill.adapter.options.parse(mandrill.options(vendor.url)),
+    )
+    await carrier.close()
+    await vendor.close()
+    return answer
+  }
+  const ts = message.acceptedAt / 1000
+  const row = (email: string, more: object = {}) => ({
+    _id: `id-${email}`,
+    email,
+    ts,
+    state: 'sent',
+    metadata: { waypost: message.id },
+    ...more,
+  })
+
+  test('tells of each recipient by its own mail', async () => {
+    const rejected = row('bob@example.com', { state: 'rejected', reject: { reason: 'hard-bounce' } })
+    const both = await answered([row('Ann@Example.com'), rejected])
+    assert.ok(both instanceof Map)
+    assert.equal(inWords(both.get('ann@example.com')), 'accepted id-Ann@Example.com')
+    assert.equal(inWords(both.get('bob@example.com')), 'rejected/recipient')
+    const one = await answered([row('ann@example.com')])
+    assert.ok(one instanceof Map)
+    assert.equal(inWords(one.get('bob@example.com')), 'unknown')
+  })
+
+  test('cannot tell where mail of the time does not say whose it is, or there is more of it', async () => {
+    const others = { metadata: { waypost: 'msg_01jdother' } }
+    for (const metadata of [undefined, [], { order: '17' }]) {
+      assert.equal(await answered([row('ann@example.com', { metadata })]), null)
+      assert.equal(await answered([row('ann@example.com', { metadata, ts: ts - 3600 })]), 'absent')
+      assert.equal(await answered([row('cy@example.com', { metadata })]), 'absent')
+    }
+    assert.equal(await answered([row('ann@example.com', others)]), 'absent')
+    assert.equal(await answered(Array(1000).fill(row('ann@example.com', others))), null)
+    assert.equal(await answered({}), null)
+  })
 })
 
 const at = Date.UTC(2026, 10, 1, 10)

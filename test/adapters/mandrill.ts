@@ -4,7 +4,14 @@ import { createRequire } from 'node:module'
 import mandrill from '../../adapters/mandrill.ts'
 import type { HookCall } from '../../src/mail/webhook.ts'
 import { mailboxes } from '../support/fake-vendors/mailboxes.ts'
-import { type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-vendors/vendor.ts'
+import {
+  type Asked,
+  type FakeVendor,
+  fakeVendor,
+  json,
+  type Reply,
+  type Taken,
+} from '../support/fake-vendors/vendor.ts'
 import { hookTime, jsonCall, letter, message, says, told, type VendorData } from './fixture.ts'
 
 // It has no types.
@@ -17,14 +24,50 @@ const error = (name: string, text = 'No.', code = -2) => ({ status: 'error', cod
 
 function desk(): Promise<FakeVendor> {
   let serial = 0
-  return fakeVendor((asked) => {
+  const taken: Taken[] = []
+  const answer = (asked: Asked): Reply => {
     if (asked.method !== 'POST') return json(405, error('MethodNotAllowed'))
     const body = JSON.parse(asked.body.toString())
     if (body.key !== key) return json(401, error('Invalid_Key', 'Invalid API key', 401))
     if (asked.path === '/api/1.4/rejects/list') return json(200, rejects(body.email ?? ''))
+    if (asked.path === '/api/1.4/messages/search') return search(body, taken)
     if (asked.path !== '/api/1.4/messages/send') return json(404, error('Unknown_Method'))
     return take(body, () => `fake${++serial}`)
+  }
+  return fakeVendor(answer, (mail) => taken.push(mail))
+}
+
+/** Phrases, in all that is indexed or in the recipient alone. Metadata are not indexed, and stand in what is found. */
+function search(body: { query?: string; date_from?: string; limit?: number }, taken: readonly Taken[]): Reply {
+  const { query = '*', date_from = '', limit = 100 } = body
+  if (!/^\d{4}-\d\d-\d\d$/.test(date_from) || limit < 1 || limit > 1000) return json(422, error('ValidationError'))
+  const phrases = query.split(' OR ').map((term) => JSON.parse(term.replace(/^full_email:/, '')))
+  const found = taken.flatMap(({ ids = {}, fields }) => {
+    const { from_email, subject, tags = [], metadata } = fields.message as Mail
+    return Object.entries(ids)
+      .filter(([email]) => phrases.includes(email))
+      .map(([email, _id]) => ({
+        ts: Math.floor(Date.now() / 1000),
+        _id,
+        sender: from_email,
+        template: null,
+        subject,
+        email,
+        tags,
+        opens: 0,
+        opens_detail: [],
+        clicks: 0,
+        clicks_detail: [],
+        state: 'sent',
+        metadata,
+        smtp_events: [],
+        subaccount: null,
+        diag: null,
+        resends: [],
+        reject: null,
+      }))
   })
+  return json(200, found.slice(0, limit))
 }
 
 const known = {

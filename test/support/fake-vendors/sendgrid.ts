@@ -1,5 +1,5 @@
-/** SendGrid's `POST /v3/mail/send` and its suppressions, by its sheet: refuses what SendGrid refuses. */
-import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from './vendor.ts'
+/** SendGrid's `POST /v3/mail/send`, its Email Activity and its suppressions, by its sheet: refuses what SendGrid refuses. */
+import { type Asked, type FakeVendor, fakeVendor, json, type Reply, type Taken } from './vendor.ts'
 
 export const sendgridKey = 'SG.fake-key'
 
@@ -18,7 +18,9 @@ export const sendgridLists: Record<string, { email: string; created: number; rea
 
 export function fakeSendgrid(): Promise<FakeVendor> {
   let serial = 0
-  return fakeVendor((asked) => {
+  const taken: Taken[] = []
+  const desk = (asked: Asked): Reply => {
+    if (asked.path === '/v3/messages' && asked.method === 'GET') return activity(asked, taken)
     const list = sendgridLists[asked.path.replace('/v3/suppression/', '')]
     if (list) return page(asked, list)
     if (asked.path !== '/v3/mail/send') return refuse(404, 'not found')
@@ -31,7 +33,32 @@ export function fakeSendgrid(): Promise<FakeVendor> {
       return refuse(406, 'Not acceptable')
     if (asked.body.length > 30_000_000) return refuse(413, 'Payload too large')
     return take(asked, `fake-${++serial}`)
-  })
+  }
+  return fakeVendor(desk, (mail) => taken.push(mail))
+}
+
+/** Email Activity: a mail for each recipient, under an id that begins with that of the call. */
+function activity(asked: Asked, taken: readonly Taken[]): Reply {
+  if (asked.headers.authorization !== `Bearer ${sendgridKey}`) return refuse(401, 'authorization required')
+  const [, name, value] = /^\(unique_args\['(\w+)'\]="([^"]*)"\)$/.exec(asked.query.get('query') ?? '') ?? []
+  if (name === undefined) return refuse(400, 'invalid query', 'query')
+  const limit = Number(asked.query.get('limit') ?? 10)
+  if (!(limit > 0 && limit <= 1000)) return refuse(400, 'limit must be from 1 to 1000', 'limit')
+  const mails = taken
+    .filter(({ fields }) => (fields.custom_args as Record<string, string> | undefined)?.[name] === value)
+    .flatMap(({ id, recipients, subject, fields }) =>
+      recipients.map((to_email, n) => ({
+        from_email: (fields.from as Address).email,
+        msg_id: `${id}.recvd-5f54b5d587-pczjm-1-67BADEEA-6.${n}`,
+        subject,
+        to_email,
+        status: 'processed',
+        opens_count: 0,
+        clicks_count: 0,
+        last_event_time: '2026-11-25T12:00:00Z',
+      })),
+    )
+  return json(200, { messages: mails.slice(0, limit) })
 }
 
 function page(asked: Asked, list: unknown[]): Reply {
