@@ -18,8 +18,11 @@ import { counted, empty } from '../mail/tally.ts'
 export type Verdict =
   /** It did its work (which includes a well-founded no). */
   | { kind: 'good' }
-  /** We were in a hurry and did not wait as long as it may take: nothing is known. */
-  | { kind: 'cut' }
+  /**
+   * We were in a hurry and did not wait as long as it may take: nothing is known, unless it happens time after time. `counts` where it was the provider,
+   * and no recipient's host, that took so long.
+   */
+  | { kind: 'cut'; counts: boolean; reason: string }
   /** It asked us to slow down: nothing for the breaker, but no call until then (milliseconds from now). */
   | { kind: 'throttled'; wait: number }
   /** Its fault; counts. */
@@ -52,7 +55,9 @@ function judgeOne(outcome: Outcome): Verdict {
   const said = `${code} ${reason}`.trim()
   // A bug of ours, perhaps met by one odd message, is not the provider's fault.
   if (code === 'bug') return { kind: 'good' }
-  if (code === cutShort) return { kind: 'cut' }
+  if (code === cutShort) {
+    return { kind: 'cut', counts: outcome.kind === 'unknown' || outcome.cause === 'provider', reason: said }
+  }
   if (outcome.kind === 'unknown') return { kind: 'fault', reason: said }
   if (outcome.cause === 'account') return { kind: 'account', reason: said }
   if (outcome.cause === 'network') return { kind: 'network', reason: said }
@@ -113,7 +118,7 @@ function returned(closedFor: number, open: number): number {
 }
 
 /**
- * @param settings `failures` faults in a row open it (so do faults in more than half of the last minute's answers), for `open`
+ * @param settings `failures` faults in a row open it (so do twice as many calls cut short, and faults in more than half of the last minute's answers), for `open`
  *   milliseconds, twice as long with each repeat, and a fifth more or less; `probes` good answers, one call at a time, close it
  *   again. With `observe` it does all that and refuses nothing
  * @param saved what an earlier process left; an open breaker stays open for the rest of its time
@@ -141,6 +146,8 @@ export function createBreaker(
   const enough = Math.max(20, settings.failures * 2)
   /** In a row, and of late, since it opened last. */
   let faults = 0
+  /** Calls cut short with no good answer between them: one says nothing, but mail that is always in a hurry has to leave too. */
+  let cuts = 0
   let tally = empty
   /** Counts openings: a call that began before the last one says nothing about what came after. */
   let era = 0
@@ -154,6 +161,7 @@ export function createBreaker(
     era++
     inFlight = 0
     faults = 0
+    cuts = 0
     tally = empty
     toProve = settings.probes
     options.resetTimeout = milliseconds
@@ -178,6 +186,7 @@ export function createBreaker(
   function learn(verdict: Verdict): boolean {
     if (verdict.kind === 'good' || verdict.kind === 'throttled') {
       faults = 0
+      cuts = 0
       tally = counted(tally, { good: 1 }, clock(), rateHalfLife)
       if (toProve > 0 && --toProve === 0) {
         last = { ...last!, closedAt: clock() }
@@ -188,7 +197,8 @@ export function createBreaker(
     if (verdict.kind === 'network' || verdict.kind === 'cut') {
       // A probe that met our own dead network, or was not waited for, has proved nothing: half-open goes back to open.
       if (toProve > 0) open(last!.reason)
-      return toProve === 0
+      else if (verdict.kind === 'cut' && verdict.counts && ++cuts >= settings.failures * 2) open(verdict.reason)
+      return !circuit.opened
     }
     faults++
     tally = counted(tally, { bad: 1 }, clock(), rateHalfLife)

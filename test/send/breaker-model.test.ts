@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import fc from 'fast-check'
-import { diagnostic, forAll, type Outcome, type Outcomes } from '../../src/mail/outcome.ts'
+import { cutShort, diagnostic, forAll, type Outcome, type Outcomes } from '../../src/mail/outcome.ts'
 import { type Breaker, createBreaker } from '../../src/send/breaker.ts'
 
 const settings = { failures: 3, open: 8_000, probes: 2, observe: false }
@@ -18,11 +18,13 @@ const ends = {
   fault: { kind: 'deferred', cause: 'provider', diagnostic: said },
   unknown: { kind: 'unknown', diagnostic: said },
   account: { kind: 'rejected', cause: 'account', diagnostic: said },
+  cut: { kind: 'unknown', diagnostic: diagnostic(cutShort, 'too late') },
+  hostCut: { kind: 'deferred', cause: 'host', diagnostic: diagnostic(cutShort, 'too late') },
 } satisfies Record<string, Outcome>
 type End = keyof typeof ends
-const meaning: Record<End, 'good' | 'fault' | 'network' | 'account'> = {
+const meaning: Record<End, 'good' | 'fault' | 'network' | 'account' | 'cut'> = {
   ...{ accepted: 'good', recipient: 'good', host: 'good', throttled: 'good' },
-  ...{ network: 'network', fault: 'fault', unknown: 'fault', account: 'account' },
+  ...{ network: 'network', fault: 'fault', unknown: 'fault', account: 'account', cut: 'cut', hostCut: 'network' },
 }
 
 /** The reference: everything kept as it happened, nothing summed up. */
@@ -36,6 +38,8 @@ class Model {
   closedAt: number | null = null
   /** Answers since the last opening. */
   answers: { at: number; good: boolean }[] = []
+  /** Calls cut short since a good answer, or the last opening. */
+  cuts = 0
   /** Calls under way, by the number of openings when they began. */
   pending: number[] = []
 
@@ -58,18 +62,20 @@ class Model {
   open(atLeast: number) {
     if (this.phase === 'closed') this.repeats = this.soon() ? this.repeats + 1 : 0
     this.openUntil = this.now + Math.max(atLeast, Math.min(8_000 * 2 ** this.repeats, 600_000))
-    Object.assign(this, { phase: 'open', openings: this.openings + 1, proven: 0, answers: [] })
+    Object.assign(this, { phase: 'open', openings: this.openings + 1, proven: 0, answers: [], cuts: 0 })
   }
   learn(began: number, end: End) {
     if (began !== this.openings) return
     const half = this.state() === 'half-open'
     const means = meaning[end]
-    if (means === 'network') {
-      if (half) this.open(0)
+    if (means === 'network' || means === 'cut') {
+      if (means === 'cut') this.cuts++
+      if (half || this.cuts === settings.failures * 2) this.open(0)
       return
     }
     this.answers.push({ at: this.now, good: means === 'good' })
     if (means === 'good') {
+      this.cuts = 0
       if (!half) return
       this.phase = 'proving'
       if (++this.proven === settings.probes) Object.assign(this, { phase: 'closed', closedAt: this.now })
