@@ -65,7 +65,7 @@ function compile(condition: Condition, regex: RegexEngine): Matcher {
   return all(
     Object.entries(condition.fields).map(([field, test]): Matcher => {
       const read = reader(field, test.zone)
-      const holds = compileTest(test, /^(from|recipient)/.test(field), regex)
+      const holds = matcherOf(test, /^(from|recipient)/.test(field), regex)
       return (facts) => {
         const value = read(facts)
         return typeof value === 'object' ? value.some(holds) : value !== undefined && holds(value)
@@ -138,7 +138,7 @@ const readers: Record<string, (facts: Facts) => Value> = {
 }
 
 /** @param folded the field holds addresses or hosts, which are compared in lower case */
-function compileTest(test: Test, folded: boolean, regex: RegexEngine): (value: string | number) => boolean {
+export function matcherOf(test: Test, folded: boolean, regex: RegexEngine): (value: string | number) => boolean {
   const fold = (value: string | number) => (folded && typeof value === 'string' ? value.toLowerCase() : value)
   if ('is' in test) {
     const wanted = fold(test.is)
