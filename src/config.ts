@@ -35,6 +35,8 @@ export interface Config extends Listeners {
   types: Record<string, MailType>
   providers: Provider[]
   policy: Policy
+  /** The rules as the file has them, in YAML. */
+  rulesText: string
 }
 
 /** One thing wrong with a config: where (1-based), what, and what to do about it. */
@@ -133,6 +135,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
+      rulesText: document.written('routes'),
     },
     warnings: sorted(warnings),
   }

@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
+import { keepPolicy } from './accept/policies.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import type { Foreign } from './accept/steering.ts'
@@ -200,6 +201,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     return null
   }
 
+  /** Mail is routed also where the policy cannot be kept. */
+  const remember = ({ policy, rulesText }: Config) =>
+    keepPolicy(store, { version: policy.version, at: clock(), by: configFile, rules: rulesText }).catch((error) =>
+      log.error({ err: error, policy: policy.version }, 'the policy could not be kept'),
+    )
   /** Why the config file could not be taken over, while that is so. */
   let configProblem: string | null = null
   const metrics = createMetrics({
@@ -328,6 +334,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await close()
     throw error
   }
+  await remember(config)
   // Last, so that a gateway that cannot start has sent nothing.
   pump = startPump({
     store,
@@ -368,6 +375,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     const { policy, providers } = next.config
     await standings.configure(providers)
     config = next.config
+    await remember(config)
     await out.configure()
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
