@@ -9,7 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
-import { keepPolicy } from './accept/policies.ts'
+import { findPolicy, keepPolicy } from './accept/policies.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import type { Foreign } from './accept/steering.ts'
@@ -295,6 +295,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     dashboard: dashboard({
       store,
       operations: gateway,
+      policy: (version) => findPolicy(store, version),
       clock,
       authenticate: (key) => authenticate(config.keys, key),
       smtp: () => smtpAddress,

@@ -36,6 +36,17 @@ async function kept(store: Pick<Store, 'state'>): Promise<PolicyRecord[]> {
   return ((await store.state(key)) ?? []) as PolicyRecord[]
 }
 
+/** The policy of this version, as it was taken over last; null when it is not kept. */
+export async function findPolicy(
+  store: Pick<Store, 'state'>,
+  version: string,
+): Promise<(PolicyRecord & { current: boolean }) | null> {
+  const all = await kept(store)
+  const place = all.findLastIndex((one) => one.version === version)
+  const found = all[place]
+  return found ? { ...found, current: place === all.length - 1 } : null
+}
+
 const listed = z
   .object({
     version: z.string().openapi({ description: 'The same as `policy` in the explanation of a message.' }),
@@ -76,12 +87,9 @@ export function remembering(api: Api, { store }: HttpParts): void {
       refusals: ['not_found'],
     },
     async ({ c }) => {
-      const all = await kept(store)
-      const version = c.req.param('version')
-      const place = all.findLastIndex((one) => one.version === version)
-      const found = all[place]
+      const found = await findPolicy(store, c.req.param('version') ?? '')
       if (!found) throw new Refusal('not_found', 'There is no such policy, or it is not kept any more.')
-      return answer(200, { ...listedPolicy(found, place === all.length - 1), rules: found.rules })
+      return answer(200, { ...listedPolicy(found, found.current), rules: found.rules })
     },
   )
 }
