@@ -63,7 +63,12 @@ function lintUse(
     const provider = providers.find(({ name }) => name === leaf.provider)
     return provider ? [{ leaf, provider }] : []
   })
-  const coming = Object.values(types).filter(({ name }) => reach?.reaches(index, 'type', { is: name }) ?? true)
+  // Of what cannot be looked into nothing is known but the names.
+  if (!reach?.known(index)) {
+    for (const { provider } of named) used.add(provider.name)
+    return []
+  }
+  const coming = Object.values(types).filter(({ name }) => reach.reaches(index, 'type', { is: name }))
   const mayCarry = ({ labels }: MailType, provider: Provider) =>
     labels.every((label) => provider.labels.includes(label))
 
@@ -85,7 +90,7 @@ function lintUse(
   // A code with an attachment is nobody's.
   const onlyCodes = coming.every(({ priority }) => priority === 'high')
   const takesAttachments = ({ adapter }: Provider) => adapter.features.attachments
-  if (!onlyCodes && !can(takesAttachments) && (reach?.reaches(index, 'attachments', { gt: 0 }) ?? true))
+  if (!onlyCodes && !can(takesAttachments) && reach.reaches(index, 'attachments', { gt: 0 }))
     add([], 'value', 'mail with an attachment that comes here has no way out: no provider of this rule takes any')
   // Where no provider of the config takes it there is nothing to choose, and it is known.
   const takesRaw = ({ adapter }: Provider) => adapter.features.forms.includes('raw')

@@ -43,6 +43,11 @@ export class Reach {
     return this.#rules.length * this.#rules.reduce((sum, { cases }) => sum + (cases?.length ?? 0), 0)
   }
 
+  /** False for a condition that is too long to be looked into: nothing is said of such a rule. */
+  known(index: number): boolean {
+    return this.#rules[index]!.cases !== null
+  }
+
   /** The names of earlier rules that together take all that this one would; none when it excludes itself; null when it can match. */
   takenBy(index: number): string[] | null {
     const { cases } = this.#rules[index]!

@@ -105,4 +105,11 @@ describe('warnings', () => {
     ])
     assert.deepEqual(await warned(`${types}${providers}  - { name: one, when: { type: otp }, use: a }${last}`), [])
   })
+
+  it('say nothing of conditions too long to be looked into', async () => {
+    const many = (field: string) => `{ ${field}: [${Array.from({ length: 24 }, (_, number) => `x${number}`)}] }`
+    const when = `{ all: [${many('tag')}, ${many('subject')}, ${many('tenant')}] }`
+    const text = `  - { name: one, when: ${when}, use: a }\n  - { name: two, when: { all: [${when}, { type: otp }] }, use: b }`
+    assert.deepEqual(await warned(`${providers}${text}${last}`), [])
+  })
 })

@@ -4,7 +4,7 @@ import { RE2JS } from 're2js'
 import type { Message } from '../../src/mail/message.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type PlanInput, plan, type Standing } from '../../src/route/plan.ts'
-import type { Rule } from '../../src/route/policy.ts'
+import type { Rule, Test } from '../../src/route/policy.ts'
 import { message, provider } from '../support/examples.ts'
 
 const engine = (source: string) => {
@@ -348,6 +348,63 @@ test('the hour and the day are UTC, or those of a zone, or of the zone that the 
   assert.ok(!matches(theirs, summer, { zone: 'America/New_York' }))
   assert.ok(!matches(theirs, summer), 'no zone is no hour')
   assert.ok(!matches(theirs, summer, { zone: 'Mars/Olympus' }))
+})
+
+test('every field is read, by every test that it has', () => {
+  const mail = message({
+    ...{ type: 'news', tags: ['a', 'b'], tenant: 'acme', from: { email: 'ann@example.com' }, subject: 'Hello' },
+    ...{
+      size: 5_000,
+      attachments: 2,
+      headers: [
+        ['X-Kind', 'one'],
+        ['x-kind', 'two'],
+      ],
+      metadata: { Plan: 'pro' },
+    },
+  })
+  // A Thursday, noon.
+  const facts = { message: mail, recipient: 'bob@mail.example.org', host: 'gmail', now: Date.UTC(2026, 10, 26, 12) }
+  const holds = (field: string, test: Test) => {
+    const rules = [{ name: 'r', when: { fields: { [field]: test } }, use: { provider: 'a' } }]
+    return compilePolicy({ version: '', rules }, engine).rules[0]!.matches(facts)
+  }
+  const texts: [field: string, value: string, glob: string, regex: string][] = [
+    ['type', 'news', 'n*', '^ne'],
+    ['tag', 'b', '?', 'b$'],
+    ['tenant', 'acme', 'ac*', 'cme'],
+    ['from', 'ann@example.com', 'ann@*', '^ann@'],
+    ['from.domain', 'example.com', '*.com', 'com$'],
+    ['recipient', 'bob@mail.example.org', '*.org', '^bob'],
+    ['recipient.domain', 'mail.example.org', '*.example.org', 'mail'],
+    ['recipient.host', 'gmail', 'g*', 'mail'],
+    ['subject', 'Hello', 'H*o', '(?i)hello'],
+    ['header.x-kind', 'two', 't*', 'wo'],
+    ['metadata.Plan', 'pro', 'p?o', 'r'],
+    ['day', 'thursday', 't*', 'day$'],
+  ]
+  for (const [field, value, glob, regex] of texts) {
+    const yes: Test[] = [{ is: value }, { in: ['other', value] }, { glob }, { regex }]
+    const no: Test[] = [{ is: 'other' }, { in: ['other', 'another'] }, { glob: 'z*' }, { regex: '^zz' }]
+    for (const test of yes) assert.ok(holds(field, test), `${field} ${JSON.stringify(test)}`)
+    for (const test of no) assert.ok(!holds(field, test), `${field} ${JSON.stringify(test)}`)
+  }
+  for (const [field, value] of [
+    ['size', 5_000],
+    ['attachments', 2],
+    ['hour', 12],
+  ] as const) {
+    const yes: Test[] = [
+      { is: value },
+      { in: [0, value] },
+      { gt: value - 1 },
+      { lt: value + 1 },
+      { gt: value - 1, lt: value + 1 },
+    ]
+    const no: Test[] = [{ is: value + 1 }, { in: [0] }, { gt: value }, { lt: value }]
+    for (const test of yes) assert.ok(holds(field, test), `${field} ${JSON.stringify(test)}`)
+    for (const test of no) assert.ok(!holds(field, test), `${field} ${JSON.stringify(test)}`)
+  }
 })
 
 test('a rule for one tenant is for that tenant alone', () => {
