@@ -5,6 +5,7 @@ import { answer, api, type HttpParts } from './accept/endpoint.ts'
 import { type Hooks, hooking } from './accept/hooks.ts'
 import { sending } from './accept/http.ts'
 import { operating } from './accept/operating.ts'
+import { remembering } from './accept/policies.ts'
 import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
@@ -32,6 +33,7 @@ export function app(parts: AppParts): Hono {
   sending(http, parts)
   reading(http, parts)
   operating(http, parts)
+  remembering(http, parts)
   suppressing(http, parts)
   hooking(http, parts)
   webhooking(http, parts)

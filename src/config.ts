@@ -4,10 +4,11 @@ import type { Key } from './accept/auth.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
+import { lint } from './config/lint.ts'
 import { type Listeners, readListeners } from './config/listeners.ts'
 import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
-import { checkRules, unusedProviders } from './config/routes.ts'
+import { checkRules } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
 import type { Tls } from './config/tls.ts'
@@ -40,6 +41,8 @@ export interface Config extends Listeners {
   types: Record<string, MailType>
   providers: Provider[]
   policy: Policy
+  /** The rules as the file has them, in YAML. */
+  rulesText: string
 }
 
 /** One thing wrong with a config: where (1-based), what, and what to do about it. */
@@ -127,7 +130,9 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const listeners = http && smtp ? readListeners({ http, smtp }, open, sources.readFile ?? noFiles, problem) : null
 
   if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
-  for (const finding of unusedProviders(names, rules)) warnings.push(place(finding))
+  const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
+  for (const finding of lint({ rules: shape.data.routes, providers, types, given: asGiven }))
+    warnings.push(place(finding))
   return {
     config: {
       ...listeners,
@@ -142,6 +147,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       types,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
+      rulesText: document.written('routes'),
     },
     warnings: sorted(warnings),
   }
@@ -151,6 +157,9 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
 function mapping(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }
+
+const mappings = (entries: readonly [string, unknown][]) =>
+  entries.map(([name, value]): [string, Readonly<Record<string, unknown>>] => [name, mapping(value)])
 
 function sorted(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.toSorted((a, b) => a.line - b.line || a.column - b.column)

@@ -82,7 +82,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         message,
         recipient,
         host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
-        hour: new Date(now).getUTCHours(),
+        now,
       },
       labels: typeOf(message).labels,
       standing: standings.forMessage(message, recipient, now),

@@ -7,6 +7,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
+import { findPolicy, keepPolicy } from './accept/policies.ts'
 import { Refusal } from './accept/refusals.ts'
 import { type Smtp, startSmtp } from './accept/smtp.ts'
 import type { Foreign } from './accept/steering.ts'
@@ -199,6 +200,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     return null
   }
 
+  /** Mail is routed also where the policy cannot be kept. */
+  const remember = ({ policy, rulesText }: Config) =>
+    keepPolicy(store, { version: policy.version, at: clock(), by: configFile, rules: rulesText }).catch((error) =>
+      log.error({ err: error, policy: policy.version }, 'the policy could not be kept'),
+    )
   const report = (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => {
     metrics.events(events)
     out.wake(message.tenant)
@@ -285,6 +291,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     dashboard: dashboard({
       store,
       operations: gateway,
+      policy: (version) => findPolicy(store, version),
       clock,
       authenticate: (key) => authenticate(config.keys, key),
       smtp: () => smtpAddress,
@@ -325,6 +332,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await close()
     throw error
   }
+  await remember(config)
   // Last, so that a gateway that cannot start has sent nothing.
   pump = startPump({
     store,
@@ -366,6 +374,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await standings.configure(providers)
     gateway.hasten()
     config = next.config
+    await remember(config)
     await out.configure()
     configProblem = null
     log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')

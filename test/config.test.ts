@@ -432,12 +432,13 @@ routes:
 })
 
 describe('the configs that come with Waypost', () => {
-  const env = { POSTMARK_TOKEN: 'p', SENDGRID_KEY: 's', MAILGUN_KEY: 'm', RESEND_KEY: 'r', RELAY_PASSWORD: 'w' }
   const folder = new URL('../config/', import.meta.url)
-  const files = ['waypost.yaml', ...readdirSync(new URL('examples/', folder)).map((name) => `examples/${name}`)]
+  const examples = readdirSync(new URL('examples/', folder), { recursive: true, encoding: 'utf8' })
+  const files = ['waypost.yaml', ...examples.filter((name) => name.endsWith('.yaml')).map((name) => `examples/${name}`)]
   for (const file of files) {
     it(`${file} is right`, async () => {
       const text = readFileSync(new URL(file, folder), 'utf8')
+      const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret']))
       const parsed = await parseConfig(text, { file, env, adapters: shipped })
       const problems = 'problems' in parsed ? parsed.problems : parsed.warnings
       // The key to sign with is everyone's own.

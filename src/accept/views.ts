@@ -80,7 +80,7 @@ export const shownMessage = listedMessage
 
 const plan = z.object({
   route: z.string().nullable().openapi({ description: 'The rule that matched; null when nothing was tried yet.' }),
-  policy: z.string().nullable(),
+  policy: z.string().nullable().openapi({ description: 'The version of its rules: `GET /v1/policies/{version}`.' }),
   candidates: z.array(z.object({ provider: z.string(), score: z.number(), reasons: z.array(z.string()) })),
   rejected: z.array(z.object({ provider: z.string(), reason: z.string() })),
 })

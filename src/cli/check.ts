@@ -1,6 +1,7 @@
 /** `waypost check`: is this config right, and if not, what is wrong and where. */
 import type { Command } from 'commander'
 import { checkText, configText, problemLine } from '../config/file.ts'
+import { inWords } from '../config/sentences.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
 import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig, withJson } from './flags.ts'
@@ -12,19 +13,25 @@ export function addCheck(waypost: Command, terminal: Terminal): void {
     .description(
       'Says everything that is wrong with a config, with file, line and column; exit code 1 when anything is.',
     )
-    .addHelpText('after', examples('check', 'check --config my.yaml --json'))
-    .action((flags: ConfigFlags) => check(flags, terminal))
+    .option('--explain', 'say what the rules do, in sentences')
+    .addHelpText('after', examples('check', 'check --explain', 'check --config my.yaml --json'))
+    .action((flags: CheckFlags) => check(flags, terminal))
 }
 
-async function check(flags: ConfigFlags, terminal: Terminal): Promise<void> {
+interface CheckFlags extends ConfigFlags {
+  explain?: true
+}
+
+async function check(flags: CheckFlags, terminal: Terminal): Promise<void> {
   const parsed = await checkText(configText(flags.config), flags.config)
   if (flags.json) {
-    terminal.out(json('problems' in parsed ? { ok: false, problems: parsed.problems } : right(parsed)))
+    terminal.out(json('problems' in parsed ? { ok: false, problems: parsed.problems } : right(parsed, flags.explain)))
   } else if ('problems' in parsed) {
     for (const problem of parsed.problems) terminal.out(plain(problemLine(problem)))
   } else {
     for (const warning of parsed.warnings)
       terminal.err(`${styled(terminal, 'yellow', 'warning:')} ${plain(problemLine(warning))}`)
+    if (flags.explain) return explain(parsed.config, terminal)
     terminal.out(`${flags.config} is right.`)
     for (const [name, value] of Object.entries(summary(parsed.config))) {
       terminal.out(`  ${name.padEnd(11)}${plain(typeof value === 'string' ? value : value.join(', '))}`)
@@ -36,8 +43,17 @@ async function check(flags: ConfigFlags, terminal: Terminal): Promise<void> {
   }
 }
 
-function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }) {
-  return { ok: true, warnings, ...summary(config) }
+function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }, explain = false) {
+  return { ok: true, warnings, ...summary(config), ...(explain ? { rules: inWords(config) } : {}) }
+}
+
+/** A paragraph for each rule. */
+function explain(config: Config, terminal: Terminal): void {
+  terminal.out(`Policy ${config.policy.version}. The first rule that matches a recipient decides.`)
+  for (const [index, { rule, matches, tried, otherwise }] of inWords(config).entries()) {
+    terminal.out('')
+    terminal.out(`${index + 1}. ${styled(terminal, 'bold', plain(rule))}. ${plain(`${matches} ${tried} ${otherwise}`)}`)
+  }
 }
 
 /** What the config comes to, without anything secret. */

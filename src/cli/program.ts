@@ -8,6 +8,7 @@ import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addKeys } from './keys.ts'
 import { addMessages } from './messages.ts'
+import { addPolicies } from './policies.ts'
 import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
 import { addServe } from './serve.ts'
@@ -77,6 +78,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addSend,
     addExplain,
     addProviders,
+    addPolicies,
     addMessages,
     addSuppressions,
     addKeys,

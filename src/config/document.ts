@@ -1,5 +1,16 @@
 /** The config's text: YAML with its places, and the environment put in. Knows nothing of what the keys mean. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  stringify,
+} from 'yaml'
 import type { Finding, Path } from './problems.ts'
 
 interface Place {
@@ -21,6 +32,8 @@ export interface ConfigText {
   place(path: Path, at: Finding['at']): Place
   /** Whether a variable that is not set was to stand here, so that what the value looks like says nothing. */
   unset(path: Path): boolean
+  /** YAML of one key of the top, as it was before the environment was put in. */
+  written(key: string): string
 }
 
 /** Enough for every honest config; a few lines of nested aliases can otherwise fill the memory. */
@@ -73,7 +86,12 @@ export function readText(text: string, env: Readonly<Record<string, string | und
       faults.push({ line: 1, column: 1, path: [], message: `cannot be read: ${(error as Error).message}` })
     }
   }
-  return { value, faults, warnings, place, unset: (path) => unset.has(JSON.stringify(path)) }
+  return { value, faults, warnings, place, unset: (path) => unset.has(JSON.stringify(path)), written }
+
+  function written(key: string): string {
+    const all: unknown = parseDocument(text, options).toJS({ maxAliasCount })
+    return stringify({ [key]: Object(all)[key] }, { lineWidth: 0, aliasDuplicateObjects: false })
+  }
 }
 
 interface Visitor {

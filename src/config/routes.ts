@@ -62,13 +62,3 @@ export function checkRules(rules: readonly Readonly<Record<string, unknown>>[], 
   }
   return found
 }
-
-/** Providers that no rule uses: no error, for a message can pin one, but seldom meant. */
-export function unusedProviders(
-  providers: readonly string[],
-  rules: readonly Readonly<Record<string, unknown>>[],
-): Finding[] {
-  const used = new Set(rules.flatMap((rule) => leaves(rule.use).map((leaf) => leaf.provider)))
-  const message = 'no rule uses this provider: only mail that pins it goes there'
-  return providers.filter((name) => !used.has(name)).map((name) => ({ path: ['providers', name], at: 'key', message }))
-}

@@ -2,7 +2,9 @@
 import { RE2JS } from 're2js'
 import { z } from 'zod'
 import { AddressError, canonical, domainOf } from '../mail/address.ts'
+import { days, isZone } from '../route/local-time.ts'
 import { type Condition, fields, type Test } from '../route/policy.ts'
+import { didYouMean } from './problems.ts'
 import { readSize } from './units.ts'
 
 const value = z.union([z.string(), z.number()])
@@ -22,6 +24,13 @@ const test = z
         .describe('Found anywhere in the value; RE2 syntax, so it always ends'),
       gt: value.optional().describe('More than; for size (10MB), attachments and hour'),
       lt: value.optional().describe('Less than; for size, attachments and hour'),
+      zone: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Whose hour or day: Europe/Berlin, or metadata.<key>, where the message names the zone. Default: UTC',
+        ),
     }),
   ])
   .superRefine((given, context) => {
@@ -46,7 +55,8 @@ const help: Record<(typeof fields)[number], string> = {
   subject: 'The subject, decoded',
   size: 'Bytes, or 10MB',
   attachments: 'How many attachments',
-  hour: 'The hour of the day, 0 to 23, UTC',
+  hour: 'The hour of the day, 0 to 23, UTC unless it has a zone',
+  day: 'The day of the week, such as sunday, UTC unless it has a zone',
 }
 
 /** A condition; several keys in one mapping must all match. */
@@ -100,15 +110,24 @@ function read(given: z.output<typeof shape>, context: z.RefinementCtx): Conditio
 type Problem = (path: (string | number)[], message: string) => void
 
 function readTest(field: string, given: TestShape, problem: Problem): Test {
+  const zone = typeof given === 'object' && !Array.isArray(given) ? given.zone : undefined
+  if (zone === undefined) return readPlain(field, given, problem)
+  if (field !== 'hour' && field !== 'day') problem(['zone'], 'only hour and day have a zone')
+  else if (!/^metadata\../.test(zone) && !isZone(zone))
+    problem(['zone'], 'is no time zone. Give a name such as Europe/Berlin or UTC, or metadata.<key>')
+  return { ...readPlain(field, given, problem), zone }
+}
+
+function readPlain(field: string, given: TestShape, problem: Problem): Test {
   if (typeof given !== 'object') return { is: readValue(field, given, [], problem) }
   if (Array.isArray(given)) return { in: given.map((one, index) => readValue(field, one, [index], problem)) }
   if (given.in) return { in: given.in.map((one, index) => readValue(field, one, ['in', index], problem)) }
   if (given.glob !== undefined) {
-    if (isNumeric(field)) problem(['glob'], `${field} is a number: use gt and lt, or a value`)
+    noPattern(field, 'glob', problem)
     return { glob: given.glob }
   }
   if (given.regex !== undefined) {
-    if (isNumeric(field)) problem(['regex'], `${field} is a number: use gt and lt, or a value`)
+    noPattern(field, 'regex', problem)
     try {
       RE2JS.compile(given.regex)
     } catch (error) {
@@ -119,6 +138,11 @@ function readTest(field: string, given: TestShape, problem: Problem): Test {
   if (given.gt !== undefined || given.lt !== undefined) return readRange(field, given, problem)
   // Unknown keys alone, which were told and do not stop zod before it comes here.
   return { in: [] }
+}
+
+function noPattern(field: string, kind: string, problem: Problem): void {
+  if (isNumeric(field)) problem([kind], `${field} is a number: use gt and lt, or a value`)
+  if (field === 'day') problem([kind], 'a day is one of seven words: use a value or a list')
 }
 
 function readRange(field: string, given: { gt?: Value | undefined; lt?: Value | undefined }, problem: Problem): Test {
@@ -144,6 +168,7 @@ const isNumeric = (field: string) => field === 'size' || field === 'attachments'
 function readValue(field: string, given: Value, path: (string | number)[], problem: Problem): string | number {
   if (isNumeric(field)) return readNumber(field, given, path, problem) ?? 0
   const text = String(given)
+  if (field === 'day') return readDay(text, path, problem)
   try {
     if (field === 'recipient' || field === 'from') return canonical(text)
     if (field === 'recipient.domain' || field === 'from.domain') return canonicalDomain(text)
@@ -152,6 +177,13 @@ function readValue(field: string, given: Value, path: (string | number)[], probl
     problem(path, error.message)
   }
   return text
+}
+
+function readDay(text: string, path: (string | number)[], problem: Problem): string {
+  const day = text.toLowerCase()
+  const known: readonly string[] = days
+  if (!known.includes(day)) problem(path, `expected one of ${days.join(', ')}${didYouMean(day, days)}`)
+  return day
 }
 
 /** A domain as addresses have it: lower-case A-labels. @throws AddressError */

@@ -9,6 +9,7 @@ import { guarded, sorry } from './frame.ts'
 import { inbox } from './inbox.ts'
 import { messages } from './messages.ts'
 import type { DashboardParts, Env } from './parts.ts'
+import { policies } from './policies.ts'
 import { providers } from './providers.ts'
 import { script } from './script.ts'
 import { sessions } from './session.ts'
@@ -42,6 +43,7 @@ export function dashboard(parts: DashboardParts): Hono {
   app.route('/', pages)
   app.route('/', inbox(parts, visit))
   app.route('/', messages(parts, visit))
+  app.route('/', policies(parts, visit))
   app.route('/', providers(parts, visit))
 
   const asset = (path: string, type: string, text: string) =>

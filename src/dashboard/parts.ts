@@ -21,6 +21,10 @@ export interface DashboardParts {
     resume(name: string): Promise<boolean>
     wake(): void
   }
+  /** The rules of a policy that is or was in force; null for none that is kept. */
+  policy: (
+    version: string,
+  ) => Promise<{ version: string; at: number; by: string; current: boolean; rules: string } | null>
   clock: () => number
   /**
    * Who a key is; null when it is none of ours. Asked again at every request, so that a key taken out of the config is out at

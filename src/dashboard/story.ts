@@ -69,7 +69,7 @@ function attemptTable(attempts: readonly AttemptView[], recipients: readonly Rec
 }
 
 function whyThis(plan: StoredPlan): Html {
-  return html`<p>Rule <b>${said(plan.route)}</b> <span class="soft">of policy <code>${said(plan.policy.slice(0, 12))}</code></span></p>
+  return html`<p>Rule <b>${said(plan.route)}</b> <span class="soft">of policy <a href="/policies/${encodeURIComponent(plan.policy)}"><code>${said(plan.policy.slice(0, 12))}</code></a></span></p>
 <ol class="candidates">${plan.candidates.map(
     ({ provider, reasons }) =>
       html`<li><b>${said(provider)}</b>${reasons.length > 0 ? html` <span class="soft">${said(reasons.join('; '), 600)}</span>` : ''}</li>`,

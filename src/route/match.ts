@@ -1,6 +1,7 @@
 /** Which rule a message falls under: conditions compiled once, tested for every recipient. */
 import { domainOf } from '../mail/address.ts'
 import type { Message } from '../mail/message.ts'
+import { localTime } from './local-time.ts'
 import type { Condition, Policy, Rule, Test } from './policy.ts'
 
 /** What a condition looks at: the message as one recipient will get it. */
@@ -13,8 +14,8 @@ export interface Facts {
   recipient: string
   /** The mailbox provider behind the recipient, judged by MX; null when nobody asked or nobody knows. */
   host: string | null
-  /** Hour of the day, UTC, 0 to 23. */
-  hour: number
+  /** Epoch milliseconds. */
+  now: number
 }
 
 /** Makes a matcher of a pattern; the caller hands in an engine that runs in linear time. */
@@ -63,8 +64,8 @@ function compile(condition: Condition, regex: RegexEngine): Matcher {
   }
   return all(
     Object.entries(condition.fields).map(([field, test]): Matcher => {
-      const read = reader(field)
-      const holds = compileTest(test, /^(from|recipient)/.test(field), regex)
+      const read = reader(field, test.zone)
+      const holds = matcherOf(test, /^(from|recipient)/.test(field), regex)
       return (facts) => {
         const value = read(facts)
         return typeof value === 'object' ? value.some(holds) : value !== undefined && holds(value)
@@ -79,7 +80,16 @@ function all(parts: readonly Matcher[]): Matcher {
 }
 
 /** How a field is read from the facts; fields with several values (tags, repeated headers) match when any of them does. */
-function reader(field: string): (facts: Facts) => Value {
+function reader(field: string, zone = 'UTC'): (facts: Facts) => Value {
+  if (field === 'hour' || field === 'day') {
+    if (!zone.startsWith('metadata.')) return ({ now }) => localTime(now, zone)?.[field]
+    const named = reader(zone)
+    // A zone that is not named, or that is none, is no hour at all: the condition does not match.
+    return (facts) => {
+      const zone = named(facts)
+      return typeof zone === 'string' ? localTime(facts.now, zone)?.[field] : undefined
+    }
+  }
   if (field.startsWith('header.')) {
     const name = field.slice('header.'.length).toLowerCase()
     return ({ message }) =>
@@ -125,11 +135,10 @@ const readers: Record<string, (facts: Facts) => Value> = {
   subject: ({ message }) => message.subject,
   size: ({ message }) => message.size,
   attachments: ({ message }) => message.attachments,
-  hour: ({ hour }) => hour,
 }
 
 /** @param folded the field holds addresses or hosts, which are compared in lower case */
-function compileTest(test: Test, folded: boolean, regex: RegexEngine): (value: string | number) => boolean {
+export function matcherOf(test: Test, folded: boolean, regex: RegexEngine): (value: string | number) => boolean {
   const fold = (value: string | number) => (folded && typeof value === 'string' ? value.toLowerCase() : value)
   if ('is' in test) {
     const wanted = fold(test.is)

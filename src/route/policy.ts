@@ -9,12 +9,16 @@ export type Condition =
   | { fields: Record<string, Test> }
 
 /** One field's test: a plain value is equality. `gt`, `lt` compare numbers; `regex` runs in linear time. */
-export type Test =
+export type Test = (
   | { is: string | number }
   | { in: (string | number)[] }
   | { glob: string }
   | { regex: string }
   | { gt?: number; lt?: number }
+) & {
+  /** Where it is that hour or day: a zone, or `metadata.<key>` for the zone that the message names there. Absent: UTC. */
+  zone?: string
+}
 
 /** Which providers, in which order. Leaves are providers' names. */
 export type Use =
@@ -50,4 +54,5 @@ export const fields = [
   'size',
   'attachments',
   'hour',
+  'day',
 ] as const

@@ -52,6 +52,19 @@ describe('waypost check', () => {
     })
   })
 
+  it('says what the rules do, a paragraph for each', async () => {
+    const file = config(least)
+    const { code, out } = await waypost(['check', '--config', file, '--explain'])
+    assert.equal(code, 0)
+    assert.match(
+      out,
+      /^Policy [0-9a-f]{12}\. .*\n\n1\. default\. All mail\. It goes to inbox, and nowhere else\. When it/,
+    )
+    const { out: asJson } = await waypost(['check', '--config', file, '--explain', '--json'])
+    const { rules } = JSON.parse(asJson)
+    assert.deepEqual([rules.length, rules[0].rule, rules[0].matches], [1, 'default', 'All mail.'])
+  })
+
   it('prints each problem with file, line and column, and fails', async () => {
     const file = config(`${least}keep: soon\ntracking: on\n`)
     const { code, out, err } = await waypost(['check', '--config', file])

@@ -38,6 +38,15 @@ describe('when', () => {
     )
   })
 
+  it('takes hours and days of a zone', async () => {
+    assert.deepEqual(await when('{ hour: { in: [22, 23], zone: Europe/Berlin }, day: Sunday }'), {
+      fields: { hour: { in: [22, 23], zone: 'Europe/Berlin' }, day: { is: 'sunday' } },
+    })
+    assert.deepEqual(await when('{ hour: { gt: 21, zone: metadata.zone } }'), {
+      fields: { hour: { gt: 21, zone: 'metadata.zone' } },
+    })
+  })
+
   it('nests all, any and not, and asks for all keys of one mapping', async () => {
     assert.deepEqual(await when('{ all: [{ type: otp }, { not: { tag: x } }, { any: [{ tag: y }, { tag: z }] }] }'), {
       all: [
@@ -70,6 +79,12 @@ describe('when', () => {
     ['{ size: { gt: 5, lt: 5 } }', /never matches/],
     ['{ size: big }', /^3:32 routes\[0\].when.size: expected bytes, or a size/],
     ['{ hour: 24 }', /an hour is 0 to 23/],
+    ['{ hour: { in: [1], zone: Europe/Berlyn } }', /^3:49 routes\[0\].when.hour.zone: is no time zone/],
+    ['{ hour: { zone: UTC } }', /expected just one of in, glob and regex/],
+    ['{ subject: { in: [x], zone: UTC } }', /only hour and day have a zone/],
+    ['{ day: sonday }', /^3:31 routes\[0\].when.day: expected one of .*did you mean "sunday"/],
+    ['{ day: { glob: "s*" } }', /a day is one of seven words/],
+    ['{ day: { gt: 3 } }', /day is text/],
     ['{ subject: { glob: x, regex: y } }', /expected just one of in, glob and regex/],
     ['{ subject: {} }', /expected just one of in, glob and regex/],
     ['{ subject: { globb: x } }', /when.subject.globb: unknown key "globb" \(did you mean "glob"\?\)/],

@@ -177,6 +177,10 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
         asked.woken += 1
       },
     },
+    policy: async (version) =>
+      version === plan.policy
+        ? { version, at: time, by: 'waypost.yaml', current: true, rules: 'routes:\n  - name: <b>\n' }
+        : null,
     clock: () => time,
     authenticate(key) {
       if (Object.keys(keys).length === 0) return { tenant: '', scopes: ['send', 'read', 'route', 'manage'] }

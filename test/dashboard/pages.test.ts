@@ -4,6 +4,19 @@ import { Hono } from 'hono'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { gateway, inboxProvider } from './gateway.ts'
 
+test('a message leads to the rules that routed it, for who may manage', async () => {
+  const { app, add, keys } = gateway()
+  const id = add({ attempts: [{}] })
+  const [, link] = / href="(\/policies\/[^"]+)"/.exec(await (await app.request(`/messages/${id}`)).text()) ?? []
+  const answer = await app.request(link!)
+  const text = await answer.text()
+  assert.equal(answer.status, 200)
+  assert.match(text, /<pre class="letter"><bdi>routes:\n {2}- name: &lt;b&gt;\n<\/bdi><\/pre>/)
+  assert.equal((await app.request('/policies/none')).status, 404)
+  keys.reader = { tenant: '', scopes: ['read'] }
+  assert.notEqual((await app.request(link!)).status, 200)
+})
+
 describe('every page', () => {
   test('forbids whatever it does not need', async () => {
     const { app, add } = gateway()
@@ -15,6 +28,8 @@ describe('every page', () => {
       '/messages',
       `/messages/${id}`,
       '/providers',
+      '/policies/4f2a9c61d0b7',
+      '/policies/none',
       '/messages/msg_0',
       '/assets/waypost.css',
       '/assets/waypost.js',

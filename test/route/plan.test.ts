@@ -4,7 +4,7 @@ import { RE2JS } from 're2js'
 import type { Message } from '../../src/mail/message.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type PlanInput, plan, type Standing } from '../../src/route/plan.ts'
-import type { Rule } from '../../src/route/policy.ts'
+import type { Rule, Test } from '../../src/route/policy.ts'
 import { message, provider } from '../support/examples.ts'
 
 const engine = (source: string) => {
@@ -39,7 +39,7 @@ function planned(
 ) {
   return plan({
     policy: compilePolicy({ version: 'v1', rules }, engine),
-    facts: { message: message(changes), recipient: 'bob@example.org', host: null, hour: 12 },
+    facts: { message: message(changes), recipient: 'bob@example.org', host: null, now: 12 * 3_600_000 },
     labels: [],
     avoid: new Map(),
     standing: new Map(standings),
@@ -269,7 +269,7 @@ test('a split follows its weights, sticks to the recipient, and taking a provide
         Object.keys(weights).map((name) => standing(name)),
         {},
         {
-          facts: { message: message(), recipient, host: null, hour: 0 },
+          facts: { message: message(), recipient, host: null, now: 0 },
         },
       ),
     )[0]!
@@ -295,7 +295,8 @@ test('conditions: fields, lists, globs, linear-time patterns, comparisons, all, 
       message: message(changes),
       recipient: 'Bob@Example.org'.replace('Example', 'example'),
       host,
-      hour: 23,
+      // A Thursday, 23:00 UTC.
+      now: Date.UTC(2026, 10, 26, 23),
     })
   }
   assert.ok(matches({ fields: { 'recipient.domain': { in: ['EXAMPLE.org', 'x.test'] } } }))
@@ -319,4 +320,103 @@ test('conditions: fields, lists, globs, linear-time patterns, comparisons, all, 
     matches({ all: [{ fields: { type: { is: 'transactional' } } }, { not: { fields: { tag: { is: 'x' } } } }] }),
   )
   assert.ok(matches({ any: [{ fields: { type: { is: 'otp' } } }, { fields: { subject: { is: 'Hello' } } }] }))
+})
+
+test('the hour and the day are UTC, or those of a zone, or of the zone that the message names', () => {
+  const matches = (when: Rule['when'], now: number, metadata: Record<string, string> = {}) => {
+    const [rule] = compilePolicy({ version: '', rules: [{ name: 'r', when, use: { provider: 'a' } }] }, engine).rules
+    return rule!.matches({ message: message({ metadata }), recipient: 'bob@example.org', host: null, now })
+  }
+  const night = { in: [22, 23, 0, 1, 2, 3, 4, 5, 6] }
+  const summer = Date.UTC(2026, 6, 4, 21)
+  const winter = Date.UTC(2026, 11, 5, 21)
+  const berlin = { fields: { hour: { ...night, zone: 'Europe/Berlin' } } }
+  assert.ok(!matches({ fields: { hour: night } }, summer))
+  assert.ok(matches(berlin, summer), '23:00 in Berlin, by summer time')
+  assert.ok(matches(berlin, winter), '22:00 in Berlin')
+  assert.ok(!matches(berlin, winter - 1), '21:59:59 in Berlin')
+  assert.ok(matches(berlin, Date.UTC(2026, 6, 5, 4, 59)))
+  assert.ok(!matches(berlin, Date.UTC(2026, 6, 5, 5)))
+
+  assert.ok(matches({ fields: { day: { in: ['saturday', 'sunday'] } } }, summer), 'a Saturday')
+  assert.ok(matches({ fields: { day: { is: 'sunday', zone: 'Asia/Kathmandu' } } }, summer), '02:45 on Sunday there')
+  assert.ok(!matches({ fields: { day: { is: 'sunday', zone: 'Asia/Kathmandu' } } }, Date.UTC(2026, 6, 4, 18, 14)))
+  assert.ok(matches({ fields: { day: { is: 'sunday', zone: 'Asia/Kathmandu' } } }, Date.UTC(2026, 6, 4, 18, 15)))
+
+  const theirs = { fields: { hour: { ...night, zone: 'metadata.zone' } } }
+  assert.ok(matches(theirs, summer, { zone: 'Europe/Berlin' }))
+  assert.ok(!matches(theirs, summer, { zone: 'America/New_York' }))
+  assert.ok(!matches(theirs, summer), 'no zone is no hour')
+  assert.ok(!matches(theirs, summer, { zone: 'Mars/Olympus' }))
+})
+
+test('every field is read, by every test that it has', () => {
+  const mail = message({
+    ...{ type: 'news', tags: ['a', 'b'], tenant: 'acme', from: { email: 'ann@example.com' }, subject: 'Hello' },
+    ...{
+      size: 5_000,
+      attachments: 2,
+      headers: [
+        ['X-Kind', 'one'],
+        ['x-kind', 'two'],
+      ],
+      metadata: { Plan: 'pro' },
+    },
+  })
+  // A Thursday, noon.
+  const facts = { message: mail, recipient: 'bob@mail.example.org', host: 'gmail', now: Date.UTC(2026, 10, 26, 12) }
+  const holds = (field: string, test: Test) => {
+    const rules = [{ name: 'r', when: { fields: { [field]: test } }, use: { provider: 'a' } }]
+    return compilePolicy({ version: '', rules }, engine).rules[0]!.matches(facts)
+  }
+  const texts: [field: string, value: string, glob: string, regex: string][] = [
+    ['type', 'news', 'n*', '^ne'],
+    ['tag', 'b', '?', 'b$'],
+    ['tenant', 'acme', 'ac*', 'cme'],
+    ['from', 'ann@example.com', 'ann@*', '^ann@'],
+    ['from.domain', 'example.com', '*.com', 'com$'],
+    ['recipient', 'bob@mail.example.org', '*.org', '^bob'],
+    ['recipient.domain', 'mail.example.org', '*.example.org', 'mail'],
+    ['recipient.host', 'gmail', 'g*', 'mail'],
+    ['subject', 'Hello', 'H*o', '(?i)hello'],
+    ['header.x-kind', 'two', 't*', 'wo'],
+    ['metadata.Plan', 'pro', 'p?o', 'r'],
+    ['day', 'thursday', 't*', 'day$'],
+  ]
+  for (const [field, value, glob, regex] of texts) {
+    const yes: Test[] = [{ is: value }, { in: ['other', value] }, { glob }, { regex }]
+    const no: Test[] = [{ is: 'other' }, { in: ['other', 'another'] }, { glob: 'z*' }, { regex: '^zz' }]
+    for (const test of yes) assert.ok(holds(field, test), `${field} ${JSON.stringify(test)}`)
+    for (const test of no) assert.ok(!holds(field, test), `${field} ${JSON.stringify(test)}`)
+  }
+  for (const [field, value] of [
+    ['size', 5_000],
+    ['attachments', 2],
+    ['hour', 12],
+  ] as const) {
+    const yes: Test[] = [
+      { is: value },
+      { in: [0, value] },
+      { gt: value - 1 },
+      { lt: value + 1 },
+      { gt: value - 1, lt: value + 1 },
+    ]
+    const no: Test[] = [{ is: value + 1 }, { in: [0] }, { gt: value }, { lt: value }]
+    for (const test of yes) assert.ok(holds(field, test), `${field} ${JSON.stringify(test)}`)
+    for (const test of no) assert.ok(!holds(field, test), `${field} ${JSON.stringify(test)}`)
+  }
+})
+
+test('a rule for one tenant is for that tenant alone', () => {
+  const rules: Rule[] = [
+    { name: 'client-a', when: { fields: { tenant: { is: 'client-a' } } }, use: { provider: 'b' } },
+    { name: 'default', when: null, use: { provider: 'a' } },
+  ]
+  const both = [standing('a'), standing('b')]
+  const route = (tenant: string) => {
+    const answer = planned(rules, both, { tenant })
+    return [answer.route, ...names(answer)]
+  }
+  assert.deepEqual(route('client-a'), ['client-a', 'b'])
+  assert.deepEqual(route('client-ab'), ['default', 'a'])
 })

@@ -1,0 +1,158 @@
+/** What a config that is right may still not have meant: rules that nothing comes to, providers that nothing can reach. */
+import { RE2JS } from 're2js'
+import type { Provider } from '../mail/provider.ts'
+import { Reach } from '../route/implied.ts'
+import type { Rule } from '../route/policy.ts'
+import type { Finding } from './problems.ts'
+import type { MailType } from './types.ts'
+import { leaves } from './use.ts'
+import { typesNamed } from './when.ts'
+
+type Mapping = Readonly<Record<string, unknown>>
+
+export interface Linted {
+  rules: readonly Rule[]
+  providers: readonly Provider[]
+  types: Readonly<Record<string, MailType>>
+  /** The same as the config has them. */
+  given: { rules: readonly Mapping[]; providers: readonly [name: string, Mapping][]; types: readonly string[] }
+}
+
+/** A running gateway reads its config too, and must not stand still over it: longer policies are not looked through. */
+const mostPairs = 200_000
+/** Types that everybody has, whether rules name them or not. */
+const builtIn = ['otp', 'transactional', 'marketing']
+
+/** Warnings about a config that has no problems. */
+export function lint(linted: Linted): Finding[] {
+  const { rules, given } = linted
+  const looked = new Reach(rules, engine)
+  const reach = looked.pairs <= mostPairs ? looked : null
+  const found: Finding[] = []
+  const used = new Set<string>()
+  for (const [index, rule] of rules.entries()) {
+    const takers = reach?.takenBy(index) ?? null
+    if (takers) {
+      found.push({ path: ['routes', index, 'when'], at: 'key', message: neverMatches(takers) })
+      continue
+    }
+    found.push(...lintUse(linted, reach, index, used), ...sameAccount(rule, index, given.providers))
+  }
+  return [...found, ...unreached(linted, used), ...forgottenTypes(given)]
+}
+
+function neverMatches(takers: readonly string[]): string {
+  if (takers.length === 0) return 'never matches: its parts exclude one another'
+  const names = takers.map((name) => `"${name}"`)
+  const rules =
+    names.length === 1 ? `the rule ${names[0]}` : `the rules ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+  return `never matches: ${rules} before it ${names.length === 1 ? 'takes' : 'take'} all that it would`
+}
+
+/** Whether mail that comes to a rule finds a way out there. */
+function lintUse(
+  { rules, providers, types, given }: Linted,
+  reach: Reach | null,
+  index: number,
+  used: Set<string>,
+): Finding[] {
+  const found: Finding[] = []
+  const add = (path: (string | number)[], at: Finding['at'], message: string) =>
+    found.push({ path: ['routes', index, 'use', ...path], at, message })
+  const named = leaves(given.rules[index]?.use).flatMap((leaf) => {
+    const provider = providers.find(({ name }) => name === leaf.provider)
+    return provider ? [{ leaf, provider }] : []
+  })
+  // Of what cannot be looked into nothing is known but the names.
+  if (!reach?.known(index)) {
+    for (const { provider } of named) used.add(provider.name)
+    return []
+  }
+  const coming = Object.values(types).filter(({ name }) => reach.reaches(index, 'type', { is: name }))
+  const mayCarry = ({ labels }: MailType, provider: Provider) =>
+    labels.every((label) => provider.labels.includes(label))
+
+  const stuck = coming.filter((type) => !named.some(({ provider }) => mayCarry(type, provider)))
+  for (const { name, labels } of stuck) {
+    add(
+      [],
+      'value',
+      `mail of type ${name} that comes here has no way out: no provider of this rule bears ${labels.join(' and ')}`,
+    )
+  }
+  for (const { leaf, provider } of named) {
+    if (coming.some((type) => mayCarry(type, provider))) used.add(provider.name)
+    else if (stuck.length < coming.length)
+      add(leaf.path, leaf.at, 'is never used here: it lacks the labels that all mail which comes here asks for')
+  }
+
+  const can = (what: (provider: Provider) => boolean) => named.some(({ provider }) => what(provider))
+  // A code with an attachment is nobody's.
+  const onlyCodes = coming.every(({ priority }) => priority === 'high')
+  const takesAttachments = ({ adapter }: Provider) => adapter.features.attachments
+  if (!onlyCodes && !can(takesAttachments) && reach.reaches(index, 'attachments', { gt: 0 }))
+    add([], 'value', 'mail with an attachment that comes here has no way out: no provider of this rule takes any')
+  // Where no provider of the config takes it there is nothing to choose, and it is known.
+  const takesRaw = ({ adapter }: Provider) => adapter.features.forms.includes('raw')
+  if (rules[index]!.when === null && !can(takesRaw) && providers.some(takesRaw)) {
+    const who = providers.find(takesRaw)!.name
+    add(
+      [],
+      'value',
+      `mail that is whole only as raw MIME (signed, encrypted, a calendar) has no way out here: put ${who} last`,
+    )
+  }
+  return found
+}
+
+/** A split that splits nothing: all of its parts are one account with one vendor. */
+function sameAccount(rule: Rule, index: number, providers: Linted['given']['providers']): Finding[] {
+  const given = new Map(providers)
+  return splits(rule.use).flatMap(({ path, names }) => {
+    const accounts = new Set(names.map((name) => account(given.get(name) ?? {})))
+    if (names.length < 2 || accounts.size > 1 || accounts.has(null)) return []
+    const message = 'splits nothing: all of these are the same account'
+    return [{ path: ['routes', index, 'use', ...path], at: 'key', message }]
+  })
+}
+
+type Use = Rule['use']
+
+function splits(use: Use): { path: (string | number)[]; names: string[] }[] {
+  if ('split' in use) return [{ path: ['split'], names: Object.keys(use.split.weights) }]
+  const [parts, step] =
+    'first' in use ? [use.first, ['first']] : 'best' in use ? [use.best.of, ['best', 'of']] : [[], []]
+  return parts.flatMap((part, place) => splits(part).map((one) => ({ ...one, path: [...step, place, ...one.path] })))
+}
+
+/** What tells one account from another; null for what is no account. */
+function account(provider: Mapping): string | null {
+  if (provider.adapter === 'inbox') return null
+  const { cost, limits, timeout, breaker, labels, ...own } = provider
+  return JSON.stringify(Object.entries(own).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Providers that no rule uses: no error, for a message can pin one, but seldom meant. */
+function unreached({ providers, given }: Linted, used: ReadonlySet<string>): Finding[] {
+  const named = new Set(given.rules.flatMap((rule) => leaves(rule.use).map(({ provider }) => provider)))
+  return providers
+    .filter(({ name }) => !used.has(name))
+    .map(({ name }) => {
+      const why = named.has(name) ? 'the rules that use this provider never come to it' : 'no rule uses this provider'
+      return { path: ['providers', name], at: 'key', message: `${why}: only mail that pins it goes there` }
+    })
+}
+
+/** Of types of your own, some have rules and some do not: perhaps one was forgotten. */
+function forgottenTypes({ rules, types }: Linted['given']): Finding[] {
+  const named = new Set(rules.flatMap(({ when }) => typesNamed(when)).map(({ type }) => type))
+  const own = types.filter((type) => !builtIn.includes(type))
+  if (!own.some((type) => named.has(type))) return []
+  const message = 'no rule names this type, though rules name others of yours: it goes where everything else goes'
+  return own.filter((type) => !named.has(type)).map((type) => ({ path: ['types', type], at: 'key', message }))
+}
+
+function engine(source: string) {
+  const pattern = RE2JS.compile(source)
+  return (text: string) => pattern.test(text)
+}

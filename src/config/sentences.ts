@@ -1,0 +1,209 @@
+/** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
+import { RE2JS } from 're2js'
+import type { Config, MailType } from '../config.ts'
+import { Reach } from '../route/implied.ts'
+import type { Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+
+export interface RuleInWords {
+  rule: string
+  matches: string
+  tried: string
+  otherwise: string
+}
+
+/** Each rule of the policy in sentences, in their order. */
+export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'providers' | 'types'>): RuleInWords[] {
+  const reach = new Reach(policy.rules, engine)
+  const costs = new Map(providers.map(({ name, cost }) => [name, cost.perThousand]))
+  return policy.rules.map((rule, index) => {
+    const coming = Object.values(types).filter(({ name }) => reach.reaches(index, 'type', { is: name }))
+    const never = reach.takenBy(index) !== null
+    return {
+      rule: rule.name,
+      matches: never
+        ? `${matches(rule, index, policy)} Nothing is left for it: it never matches.`
+        : matches(rule, index, policy),
+      tried: tried(rule.use, costs),
+      otherwise: otherwise(rule.use, coming),
+    }
+  })
+}
+
+function matches({ when }: Rule, index: number, { rules }: Policy): string {
+  if (when !== null)
+    return `Mail ${condition(when, false)}${index === 0 ? '' : ', where no rule before this one matches'}.`
+  return rules.length === 1 ? 'All mail.' : 'Everything else: all mail that no rule before this one takes.'
+}
+
+/** @param inside it stands in another one, and needs brackets when it is long */
+function condition(given: Condition, inside: boolean): string {
+  if ('not' in given) return `not ${condition(given.not, true)}`
+  const [parts, word] =
+    'fields' in given
+      ? [Object.entries(given.fields).map(([field, test]) => fieldTest(field, test)), 'and']
+      : 'all' in given
+        ? [given.all.map((part) => condition(part, true)), 'and']
+        : [given.any.map((part) => condition(part, true)), 'or']
+  if (parts.length === 1) return parts[0]!
+  const text = listed(parts, word)
+  return inside ? `(${text})` : text
+}
+
+const subjects: Record<string, string> = {
+  type: 'of type',
+  tag: 'tagged',
+  tenant: 'of tenant',
+  from: 'from',
+  'from.domain': 'from the domain',
+  recipient: 'to',
+  'recipient.domain': 'to the domain',
+  'recipient.host': 'to mailboxes at',
+  subject: 'whose subject is',
+  size: 'of',
+  attachments: 'with',
+  hour: 'at',
+  day: 'on',
+}
+
+function fieldTest(field: string, test: Test): string {
+  const [kind, name] = /^(header|metadata)\.(.+)$/s.exec(field)?.slice(1) ?? []
+  const subject = name === undefined ? subjects[field]! : `whose ${kind} ${name} is`
+  const zone = test.zone === undefined ? '' : ` (${zoneWords(test.zone)})`
+  const utc = (field === 'hour' || field === 'day') && test.zone === undefined ? ' (UTC)' : ''
+  return `${subject} ${values(field, test)}${zone}${utc}`
+}
+
+const zoneWords = (zone: string) =>
+  zone.startsWith('metadata.') ? `in the time zone that its ${zone.replace('.', ' ')} names` : `in ${zone}`
+
+function values(field: string, test: Test): string {
+  const one = (value: string | number) => valueWords(field, value)
+  if ('is' in test) return one(test.is)
+  if ('in' in test) return listed(test.in.map(one), 'or')
+  if ('glob' in test) return `anything like ${JSON.stringify(test.glob)}`
+  if ('regex' in test) return `anything in which /${test.regex}/ is found`
+  const { gt, lt } = test
+  const limits = [gt === undefined ? [] : [`more than ${one(gt)}`], lt === undefined ? [] : [`less than ${one(lt)}`]]
+  if (field !== 'hour') return listed(limits.flat(), 'and')
+  const from = gt === undefined ? 0 : gt + 1
+  return `${clock(from)} to ${clock(lt ?? 24)}`
+}
+
+const clock = (hour: number) => `${String(hour).padStart(2, '0')}:00`
+
+function valueWords(field: string, value: string | number): string {
+  if (field === 'hour') return `${clock(Number(value))} to ${clock(Number(value) + 1)}`
+  if (field === 'attachments') return value === 1 ? '1 attachment' : `${value} attachments`
+  if (field === 'size') return Number(value) % 1024 === 0 ? sizeWords(Number(value)) : `${value} bytes`
+  return field in subjects && field !== 'subject' && field !== 'tag' ? String(value) : JSON.stringify(String(value))
+}
+
+function sizeWords(bytes: number): string {
+  return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2} MB` : `${bytes / 1024} KB`
+}
+
+type Costs = ReadonlyMap<string, number>
+
+function tried(use: Use, costs: Costs): string {
+  if ('provider' in use) return `It goes to ${use.provider}, and nowhere else.`
+  if ('first' in use && use.first.length > 1) {
+    const [first, ...rest] = use.first.map((part) => choice(part, costs))
+    return `It goes to ${first}; where that cannot take it, to ${rest.join('; then to ')}.`
+  }
+  return `It goes to ${choice(use, costs)}.`
+}
+
+const ranks: Record<string, string> = {
+  latency: 'answers fastest',
+  health: 'has the best share of good answers, of late and at the mailbox host of the recipient',
+}
+
+/** What a tree comes to, as a part of a sentence. */
+function choice(use: Use, costs: Costs): string {
+  if ('provider' in use) return use.provider
+  if ('first' in use) {
+    const parts = use.first.map((part) => choice(part, costs))
+    return parts.length === 1 ? parts[0]! : `the first of ${listed(parts, 'and')} that can take it`
+  }
+  if ('best' in use) {
+    const { of, by } = use.best
+    const parts = of.map((part) => choice(part, costs))
+    if (parts.length === 1) return parts[0]!
+    if (by === 'cost')
+      return `the cheapest of ${listed(
+        of.map((part) => priced(part, costs)),
+        'and',
+      )}, then the next cheapest`
+    return `the one of ${listed(parts, 'and')} that ${ranks[by] ?? `is best by ${by}`}, then the next best`
+  }
+  if ('split' in use) {
+    const { weights, sticky } = use.split
+    const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
+    const shares = Object.entries(weights).map(([name, weight]) => `${name} (${round((weight / total) * 100)} %)`)
+    const same = sticky === 'recipient' ? 'always the same for one recipient' : 'drawn anew for each message'
+    return `one of ${listed(shares, 'and')} by its share, ${same}, then the others`
+  }
+  return `what ${Object.keys(use).join()} chooses`
+}
+
+function priced(use: Use, costs: Costs): string {
+  const cost = 'provider' in use ? costs.get(use.provider) : undefined
+  return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost} per 1,000)`
+}
+
+const round = (number: number) => Math.round(number * 10) / 10
+
+const lost: Record<MailType['onUnknown'], string> = {
+  failover: 'sent again elsewhere, perhaps twice',
+  reconcile: 'held until the vendor tells what became of it',
+  hold: 'held until an operator decides',
+}
+
+function otherwise(use: Use, types: readonly MailType[]): string {
+  if (types.length === 0) return 'No type of mail comes here.'
+  const who = 'provider' in use ? 'it' : 'none of them'
+  const said = [
+    `When ${who} can${'provider' in use ? 'not' : ''} take it now, mail waits and is tried again: ${grouped(types, ({ expire }) => `for ${durationWords(expire)}`)}.`,
+    `Mail whose answer is lost: ${grouped(types, ({ onUnknown }) => lost[onUnknown])}.`,
+  ]
+  const bound = types.filter(({ labels }) => labels.length > 0)
+  if (bound.length > 0)
+    said.push(
+      `Only providers with these labels may carry it: ${grouped(bound, ({ labels }) => listed(labels, 'and'))}.`,
+    )
+  return said.join(' ')
+}
+
+/** `otp for 10m; transactional and invoices for 24h` */
+function grouped(types: readonly MailType[], say: (type: MailType) => string): string {
+  const groups = Map.groupBy(types, say)
+  return [...groups]
+    .map(
+      ([what, types]) =>
+        `${listed(
+          types.map(({ name }) => name),
+          'and',
+        )} ${what}`,
+    )
+    .join('; ')
+}
+
+function durationWords(milliseconds: number): string {
+  const units = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'm'],
+    [1_000, 's'],
+  ] as const
+  const [length, unit] = units.find(([length]) => milliseconds % length === 0 && milliseconds > length) ?? [1, 'ms']
+  return `${milliseconds / length}${unit}`
+}
+
+function listed(parts: readonly string[], word: string): string {
+  return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1)}`
+}
+
+function engine(source: string) {
+  const pattern = RE2JS.compile(source)
+  return (text: string) => pattern.test(text)
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inWords } from '../../src/config/sentences.ts'
+import { accepted } from './reading.ts'
+
+const providers =
+  'providers: { a: { adapter: inbox, cost: { perThousand: 2 } }, b: { adapter: inbox, cost: { perThousand: 0.5 } }, c: { adapter: inbox, labels: [eu] } }\n'
+
+async function words(when: string, use = 'a') {
+  const rules = `routes:\n  - { name: one, when: ${when}, use: ${use} }\n  - { name: rest, use: { first: [a, b, c] } }`
+  return inWords(await accepted(providers + rules))[0]!
+}
+
+test('says whom a rule matches', async () => {
+  const cases: [when: string, words: string][] = [
+    ['{ type: [otp, marketing], tag: x }', 'Mail of type otp or marketing and tagged "x".'],
+    ['{ not: { tenant: acme } }', 'Mail not of tenant acme.'],
+    [
+      '{ any: [{ from.domain: x.org, size: { gt: 10MB } }, { attachments: { gt: 2 } }] }',
+      'Mail (from the domain x.org and of more than 10 MB) or with more than 2 attachments.',
+    ],
+    ['{ hour: { gt: 21, zone: Europe/Berlin } }', 'Mail at 22:00 to 24:00 (in Europe/Berlin).'],
+    ['{ day: [saturday, sunday] }', 'Mail on saturday or sunday (UTC).'],
+    [
+      '{ hour: { in: [3], zone: metadata.zone }, header.X-List: { glob: "n*" } }',
+      'Mail at 03:00 to 04:00 (in the time zone that its metadata zone names) and whose header x-list is anything like "n*".',
+    ],
+    ['{ recipient.host: outlook, subject: Hi }', 'Mail to mailboxes at outlook and whose subject is "Hi".'],
+  ]
+  for (const [when, expected] of cases) assert.equal((await words(when)).matches, expected)
+})
+
+test('says who is tried, and why in this order', async () => {
+  const tried = async (use: string) => (await words('{ type: otp }', use)).tried
+  assert.equal(await tried('a'), 'It goes to a, and nowhere else.')
+  assert.equal(await tried('{ first: [a, b, c] }'), 'It goes to a; where that cannot take it, to b; then to c.')
+  assert.equal(
+    await tried('{ best: { of: [a, b], by: cost } }'),
+    'It goes to the cheapest of a (2 per 1,000) and b (0.5 per 1,000), then the next cheapest.',
+  )
+  assert.equal(
+    await tried('{ first: [{ split: { a: 70, b: 30 } }, c] }'),
+    'It goes to one of a (70 %) and b (30 %) by its share, always the same for one recipient, then the others; where that cannot take it, to c.',
+  )
+})
+
+test('says what becomes of mail that nobody can take', async () => {
+  assert.equal(
+    (await words('{ type: [otp, marketing] }')).otherwise,
+    'When it cannot take it now, mail waits and is tried again: otp for 10m; marketing for 3d. Mail whose answer is lost: otp sent again elsewhere, perhaps twice; marketing held until an operator decides.',
+  )
+})
+
+test('says that a rule never matches', async () => {
+  const text = `${providers}routes:\n  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp, tag: x }, use: b }\n  - { name: rest, use: { first: [a, b, c] } }`
+  assert.deepEqual(inWords(await accepted(text))[1], {
+    rule: 'two',
+    matches:
+      'Mail of type otp and tagged "x", where no rule before this one matches. Nothing is left for it: it never matches.',
+    tried: 'It goes to b, and nowhere else.',
+    otherwise: 'No type of mail comes here.',
+  })
+})
