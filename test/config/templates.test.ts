@@ -8,6 +8,7 @@ const files: Record<string, string> = {
   'a.txt': '{{name}}',
   'open.html': '{{#if name}}',
   'tags.html': '*|IF:NAME|*',
+  'layout.html': '<body>{{{@content}}}</body>',
 }
 const sources = {
   dialects: async () => dialects,
@@ -61,6 +62,7 @@ describe('templates', () => {
       (await problems('  sendgrid: { a: { text: a.txt, language: liquid } }'))[0]!,
       /language: expected one of/,
     )
+    assert.match((await problems('  postmark: { a: { html: layout.html } }'))[0]!, /layout.html: .* It is a layout/)
     assert.match((await refused(`${least}templates: { sendgrid: { a: { text: a.txt } } }`))[0]!, /no dialect/)
   })
 })
