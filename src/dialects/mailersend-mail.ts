@@ -4,6 +4,7 @@ import {
   given,
   jsonBody,
   jsonValue,
+  objects,
   type Sending,
   type StoredTemplate,
   Untranslatable,
@@ -140,8 +141,10 @@ function untemplated(email: Json, template: StoredTemplate, ignored: string[]): 
 
 /** What there is to fill in for a recipient; null where nothing is filled in at all. */
 function fieldValues(email: Json, template: StoredTemplate | null, wrong: Wrong): ((one: Json) => Values) | null {
-  const { personalization, variables } = email
-  if (!(personalization?.length > 0) && !(variables?.length > 0) && template === null) return null
+  const lists = (field: string, of: Json) => objects(of, () => wrong(field, `The ${field} must be an array.`))
+  const personalization = lists('personalization', email.personalization)
+  const variables = lists('variables', email.variables)
+  if (personalization.length === 0 && variables.length === 0 && template === null) return null
   const addresses = new Set(
     [email.to, email.cc, email.bcc].flatMap((list) => (Array.isArray(list) ? list : [])).map(key),
   )
@@ -152,15 +155,16 @@ function fieldValues(email: Json, template: StoredTemplate | null, wrong: Wrong)
     byAddress.set(key(one), found)
     return found
   }
-  for (const [index, one] of (personalization ?? []).entries()) {
+  for (const [index, one] of personalization.entries()) {
     Object.assign(entry(one, `personalization.${index}`).data, one.data)
   }
-  for (const [index, one] of (variables ?? []).entries()) {
+  for (const [index, one] of variables.entries()) {
     const { simple } = entry(one, `variables.${index}`)
-    for (const { var: name, value } of one.substitutions ?? []) simple[String(name)] = String(value ?? '')
+    for (const { var: name, value } of lists(`variables.${index}.substitutions`, one.substitutions))
+      simple[String(name)] = String(value ?? '')
   }
   const write = template?.language === undefined ? twig : languages[template.language].write
-  const templates = template !== null || personalization?.length > 0 ? { write } : {}
+  const templates = template !== null || personalization.length > 0 ? { write } : {}
   return (one) => ({ ...(byAddress.get(key(one)) ?? { data: {}, simple: {} }), ...templates })
 }
 

@@ -55,7 +55,7 @@ export default {
     { method: 'GET', path: '/server', does: { kind: 'say', answer: server } },
   ],
   tells,
-  wrongTemplate: checking(checkHandlebars),
+  wrongTemplate: checking(checkTemplate),
   refused,
 } satisfies Dialect
 
@@ -111,6 +111,12 @@ function readTemplatedBatch(asked: Asked): Sending {
 
 /** Mustachio: https://postmarkapp.com/support/article/1077-template-syntax. */
 const mustachio: Write = (source, values, html) => handlebars(source, values, html, { as: 'mustachio' })
+
+/** @throws TemplateError */
+function checkTemplate(source: string): void {
+  if (/\{\{\{?\s*@content\b/.test(source)) throw new TemplateError('It is a layout: put the content into it.')
+  checkHandlebars(source)
+}
 
 function untemplated(email: Email, ignored: Set<string>, asked: Asked): Email {
   const { TemplateId, TemplateAlias, TemplateModel, InlineCss, ...rest } = email

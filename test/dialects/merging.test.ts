@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TemplateError } from '../../src/dialects/expression.ts'
-import { handlebars } from '../../src/dialects/handlebars.ts'
-import { mergeTags } from '../../src/dialects/merge-tags.ts'
+import { checkHandlebars, handlebars } from '../../src/dialects/handlebars.ts'
+import { checkJinja } from '../../src/dialects/jinja.ts'
+import { withRegions } from '../../src/dialects/mandrill-regions.ts'
+import { checkMergeTags, mergeTags } from '../../src/dialects/merge-tags.ts'
 
 const values = {
   name: 'Ann & Co',
@@ -39,6 +41,67 @@ test('handlebars: what is not understood is refused, and nothing leads out of th
     assert.throws(() => write(template), TemplateError, template)
   }
   assert.equal(write('{{constructor}}{{name.length}}{{lines.__proto__}}{{../../constructor}}'), '')
+})
+
+test('handlebars: what vendors add', () => {
+  assert.equal(write('{{#equals kind "tea"}}a{{else}}b{{/equals}}{{#notEquals kind "tea"}}c{{/notEquals}}'), 'a')
+  assert.equal(write('{{#greaterThan (length lines) 1}}a{{/greaterThan}}{{#lessThan 2 1}}b{{/lessThan}}'), 'a')
+  assert.equal(write('{{#and vip kind}}a{{/and}}{{#or none vip}}b{{/or}}{{#if (and vip none)}}c{{/if}}'), 'ab')
+  assert.equal(
+    write('{{insert none "default=x y"}} {{insert kind "default=x"}} {{lookup lines.[0] "what"}}'),
+    'x y tea tea',
+  )
+  assert.equal(write('{{#each lines}}{{@root.kind}}{{@index}}{{/each}}'), 'tea0tea1')
+})
+
+test('sections: Handlebars, Mustache and Mustachio each in their manner', () => {
+  const all = (template: string) =>
+    (['handlebars', 'mustache', 'mustachio'] as const).map((as) => handlebars(template, values, true, { as }))
+  assert.deepEqual(all('{{#shop}}{{town}}{{kind}}{{/shop}}'), ['Graz', 'Graztea', 'Graz'])
+  assert.deepEqual(all('{{#lines}}{{what}}{{/lines}}'), ['tea&lt;cake&gt;', 'tea&lt;cake&gt;', ''])
+  assert.deepEqual(all('{{#each lines}}{{../kind}}{{/each}}'), ['teatea', 'teatea', ''])
+  assert.deepEqual(all('{{#each lines}}{{../../kind}}{{/each}}')[2], 'teatea')
+  assert.deepEqual(all('{{#vip}}{{kind}}{{/vip}}{{^none}}no{{/none}}{{^vip}}x{{/vip}}'), ['teano', 'teano', 'no'])
+})
+
+test('tags alone on a line leave none behind, and ~ takes white space', () => {
+  assert.equal(write('a\n  {{#if vip}}\nb\n  {{else}}\nc\n{{/if}}\nd'), 'a\nb\nd')
+  assert.equal(write('{{! first }}\r\na {{#if vip}}b{{/if}}\n {{kind}}\n'), 'a b\n tea\n')
+  assert.equal(write('a {{~kind~}} \n b{{!-- }} --}}c'), 'ateabc')
+})
+
+test('templates are checked also where no values lead', () => {
+  const jinja = (template: string) => checkJinja(template, { root: () => undefined })
+  checkHandlebars('{{#if a}}{{#each b}}{{c.d}}{{/each}}{{else}}{{#equals a "b"}}{{/equals}}{{/if}}{{{e}}}')
+  jinja(
+    '{% if a %}{{ b|upper }}{% for x in y %}{{ x.z|floatformat:2 }}{% endfor %}{% else %}{% set q = 1 %}{{ q }}{% endif %}',
+  )
+  checkMergeTags('*|IF:A=1|**|B|**|END:IF|*')
+  for (const bad of [
+    '{{#if a}}{{> b}}{{/if}}',
+    '{{#each a}}{{formatDate b "x"}}{{/each}}',
+    '{{#if (a}}{{/if}}',
+    '{{#a}}',
+  ]) {
+    assert.throws(() => checkHandlebars(bad), TemplateError, bad)
+  }
+  for (const bad of [
+    '{% if a %}{{ b|shell }}{% endif %}',
+    '{% for x in y %}{{ 1 + 1 }}{% endfor %}',
+    '{{ a|round:99 }}',
+  ]) {
+    assert.throws(() => jinja(bad), TemplateError, bad)
+  }
+  assert.throws(() => checkMergeTags('*|IF:A|**|IF:?|**|END:IF|**|END:IF|*'), TemplateError)
+})
+
+test('editable regions are filled whole, and those that are not there are told', () => {
+  const html = '<td mc:edit="a"><td>x</td></td><p mc:edit=b>y</p><img mc:edit="c"><i mc:edit="d">'
+  const content = new Map(Object.entries({ a: '<b>1</b>', b: '', c: '2', d: '3', e: '4' }))
+  assert.deepEqual(withRegions(html, content), {
+    html: '<td mc:edit="a"><b>1</b></td><p mc:edit=b></p><img mc:edit="c"><i mc:edit="d">',
+    unused: ['c', 'd', 'e'],
+  })
 })
 
 test('merge tags: names without case, changes, conditions', () => {

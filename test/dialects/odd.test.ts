@@ -2,9 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import ahasend from '../../src/dialects/ahasend.ts'
+import amazonSes from '../../src/dialects/amazon-ses.ts'
 import brevo from '../../src/dialects/brevo.ts'
+import mailersend from '../../src/dialects/mailersend.ts'
 import mailjet from '../../src/dialects/mailjet.ts'
+import mailtrap from '../../src/dialects/mailtrap.ts'
 import mandrill from '../../src/dialects/mandrill.ts'
+import postmark from '../../src/dialects/postmark.ts'
+import resend from '../../src/dialects/resend.ts'
+import sendgrid from '../../src/dialects/sendgrid.ts'
+import sparkpost from '../../src/dialects/sparkpost.ts'
 import { type Asked, type Dialect, Untranslatable } from '../../src/mail/dialect.ts'
 
 const odd = [null, 1, 'x', '{{ x', '*|IF:|*', true, {}, [], [1], [null], [[]], { a: null }, { __proto__: null, a: [] }]
@@ -98,6 +105,57 @@ const bodies: [Dialect, string, unknown][] = [
       ],
     },
   ],
+  [brevo, '/v3/smtp/email', { templateId: '7', to: [person], params: { x: 1 }, messageVersions: [{ to: [person] }] }],
+  [
+    mailjet,
+    '/v3.1/send',
+    { Messages: [{ TemplateID: 7, TemplateLanguage: true, To: [{ Email: 'a@b.test' }], Variables: { x: 1 } }] },
+  ],
+  [
+    mandrill,
+    '/api/{version}/messages/send-template',
+    {
+      key: 'x',
+      template_name: '7',
+      template_content: [{ name: 'a', content: 'b' }],
+      message: { to: [person], global_merge_vars: [{ name: 'x', content: 'y' }], merge_language: 'handlebars' },
+    },
+  ],
+  [
+    sendgrid,
+    '/v3/mail/send',
+    {
+      template_id: '7',
+      from: person,
+      personalizations: [{ to: [person], dynamic_template_data: { x: 1 }, substitutions: {} }],
+    },
+  ],
+  [postmark, '/email/withTemplate', { From: 'a@b.test', To: 'b@b.test', TemplateId: 7, TemplateModel: { x: 1 } }],
+  [
+    postmark,
+    '/email/batchWithTemplates',
+    { Messages: [{ From: 'a@b.test', To: 'b@b.test', TemplateAlias: '7', TemplateModel: {} }] },
+  ],
+  [resend, '/emails', { to: 'a@b.test', template: { id: '7', variables: { x: 1 } } }],
+  [mailtrap, '/api/send', { from: person, to: [person], template_uuid: '7', template_variables: { x: 1 } }],
+  [
+    mailersend,
+    '/v1/email',
+    { from: person, to: [person], template_id: '7', personalization: [{ email: 'ann@example.com', data: { x: 1 } }] },
+  ],
+  [
+    sparkpost,
+    '/api/v1/transmissions',
+    { recipients: [{ address: 'a@b.test' }], content: { template_id: '7' }, substitution_data: { x: 1 } },
+  ],
+  [
+    amazonSes,
+    '/v2/email/outbound-emails',
+    {
+      FromEmailAddress: 'a@b.test',
+      Content: { Template: { TemplateName: '7', TemplateArn: '/7', TemplateData: '{"x":1}' } },
+    },
+  ],
 ]
 
 /** The body with one value in it, wherever it stands, put for another. */
@@ -127,7 +185,7 @@ for (const [dialect, path, body] of bodies) {
         url: 'http://127.0.0.1/',
         origin: 'http://localhost',
         at: 0,
-        templates: new Map(),
+        templates: new Map([['7', { from: 'a@example.com', subject: '{{ x }}', html: '{{ x }}', text: '{{ x }}' }]]),
       }
       try {
         const sending = await does.read(asked)
