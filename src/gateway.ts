@@ -67,6 +67,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function planFor(message: Message, recipient: string, avoid: readonly string[]): Promise<Planned> {
     const rules = policy()
     const now = clock()
+    const { labels, explore } = typeOf(message)
     const input = {
       policy: rules,
       facts: {
@@ -75,7 +76,8 @@ export function createGateway(parts: GatewayParts): Gateway {
         host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
         hour: new Date(now).getUTCHours(),
       },
-      labels: typeOf(message).labels,
+      labels,
+      explore,
       standing: standings.forMessage(message, recipient, now),
       now,
     }

@@ -2,6 +2,7 @@
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { Allowance } from './queue/limits.ts'
 import type { Cells } from './route/cells.ts'
+import type { Delivered } from './route/delivered.ts'
 import type { Health } from './route/health.ts'
 import type { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
@@ -17,6 +18,8 @@ export interface Live {
   cells: Cells
   /** Whether what it accepts is delivered. */
   overdue: Overdue
+  /** What becomes of what it accepts, in figures. */
+  delivered: Delivered
   /** Mail of which it told a deferral and nothing better yet. */
   deferred: Set<string>
   drained: boolean

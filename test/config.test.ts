@@ -37,11 +37,11 @@ describe('a config with nothing but a provider and a route', async () => {
 
   it('knows the three types and what they are owed', async () => {
     const retry = { first: 30_000, max: hour }
-    const common = { reconcileFor: 15 * minute, retry, unsubscribes: false, labels: [] }
+    const common = { reconcileFor: 15 * minute, retry, unsubscribes: false, labels: [], explore: true }
     assert.deepEqual(
       { ...config.types },
       {
-        otp: { name: 'otp', expire: 10 * minute, onUnknown: 'failover', priority: 'high', ...common },
+        otp: { name: 'otp', expire: 10 * minute, onUnknown: 'failover', priority: 'high', ...common, explore: false },
         transactional: { name: 'transactional', expire: day, onUnknown: 'reconcile', priority: 'normal', ...common },
         marketing: {
           name: 'marketing',
@@ -133,6 +133,7 @@ describe('types', () => {
       retry: { first: 10_000, max: 20 * minute },
       unsubscribes: false,
       labels: [],
+      explore: false,
     })
     assert.deepEqual(types.receipts, {
       name: 'receipts',
@@ -143,7 +144,18 @@ describe('types', () => {
       retry: { first: 10_000, max: 2 * hour },
       unsubscribes: false,
       labels: [],
+      explore: true,
     })
+  })
+
+  it('are used to find out which provider is best, unless they say no, and a code never is', async () => {
+    const text = (types: string) =>
+      `providers: { a: { adapter: inbox } }\nroutes: [{ name: d, use: a }]\ntypes: ${types}`
+    const { types } = await accepted(text('{ invoice: { explore: false }, receipt: {} }'))
+    assert.deepEqual([types.invoice?.explore, types.receipt?.explore, types.otp?.explore], [false, true, false])
+    assert.deepEqual(await refused(text('{ otp: { explore: true } }')), [
+      '3:26 types.otp.explore: a code is never used to find out which provider is best; leave it out',
+    ])
   })
 
   it('may ask for labels that some provider bears', async () => {

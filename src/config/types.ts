@@ -19,9 +19,11 @@ export interface MailType {
   unsubscribes: boolean
   /** Only providers that bear all of these labels may carry it. */
   labels: string[]
+  /** `adaptive` may use it to find out which provider is best. */
+  explore: boolean
 }
 
-type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes'>
+type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes' | 'explore'>
 
 const minute = 60_000
 const reconcileFor = 15 * minute
@@ -32,12 +34,13 @@ const transactional: Owed = {
   onUnknown: 'reconcile',
   priority: 'normal',
   unsubscribes: false,
+  explore: true,
 }
 
 const builtIn: Readonly<Record<string, Owed>> = {
-  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false },
+  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false, explore: false },
   transactional,
-  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true },
+  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true, explore: true },
 }
 
 /**
@@ -58,6 +61,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       retry: { first: own.retry?.first ?? retry.first, max: own.retry?.max ?? retry.max },
       unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
+      explore: own.explore ?? base.explore,
     }
   }
   return types
@@ -68,6 +72,9 @@ export function checkTypes(types: Record<string, MailType>, labels: readonly (re
   const found: Finding[] = []
   for (const type of Object.values(types)) {
     const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
+    if (type.name === 'otp' && type.explore) {
+      add('explore', 'a code is never used to find out which provider is best; leave it out')
+    }
     if (type.retry.first > type.retry.max) add('retry', 'first is longer than max')
     if (type.labels.length > 0 && !labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
       add('labels', `no provider bears ${type.labels.join(' and ')}, so this type could never be sent`)
