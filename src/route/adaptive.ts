@@ -5,6 +5,7 @@
  * message's id: the same figures and message give the same order.
  */
 import { beta, drawn } from './chance.ts'
+import { decimal, percent } from './decimals.ts'
 import type { Told } from './delivered.ts'
 
 export interface Arm {
@@ -54,8 +55,7 @@ export function draw(
   }
   const drawings = arms.map((arm, place): Drawn => {
     const nth = order.indexOf(place) + 1
-    const share = Math.round(explore * 1_000) / 10
-    const chance = explores && nth === 1 ? ` by chance, as ${share} % of mail` : ''
+    const chance = explores && nth === 1 ? ` by chance, as ${percent(explore)} % of mail` : ''
     const how = mayExplore ? '' : '; this type of mail does not explore'
     const score = scores[place]!
     const reason = `${mark}number ${nth} of ${arms.length}${chance}, ${figure(arm, score, mayExplore)}${how}`
@@ -81,6 +81,6 @@ function figure({ told }: Arm, score: number, mayExplore: boolean): string {
   const what =
     good + bad < enough
       ? 'nothing known yet'
-      : `${good.toFixed(1)} of ${(good + bad).toFixed(1)} delivered in time without complaint${where}`
-  return `${mayExplore ? 'drew' : 'has'} ${score.toFixed(4)} (${what})`
+      : `${decimal(good, 1)} of ${decimal(good + bad, 1)} delivered in time without complaint${where}`
+  return `${mayExplore ? 'drew' : 'has'} ${decimal(score, 4)} (${what})`
 }

@@ -1,9 +1,10 @@
 /** What ranks the candidates of `best`: one figure each, or a balance of several, behind a guard where there is one. */
+import { decimal, percent } from './decimals.ts'
 import { deliveredShare } from './delivered.ts'
 import type { Best, Measure } from './policy.ts'
 import type { Figures } from './rank.ts'
 
-interface Measured {
+export interface Measured {
   score: number
   reasons: string[]
 }
@@ -47,12 +48,14 @@ export function compare(
             const { score, reason } = measure(by, figures)
             return { score, reasons: [reason] }
           })
-  const best = bestOf(shares)
+  const best = within === undefined ? null : bestOf(shares)
+  if (within === undefined || best === null) {
+    return measured.map(({ score, reasons }) => ({ score, reasons, behind: false }))
+  }
+  const points = percent(within.deliverability)
+  const far = `${points} ${points === '1' ? 'point' : 'points'}`
   return measured.map(({ score, reasons }, place) => {
-    if (within === undefined || best === null) return { score, reasons, behind: false }
     const share = shares[place] ?? null
-    const points = percent(within.deliverability)
-    const far = `${points} ${points === 1 ? 'point' : 'points'}`
     if (share === null) {
       return {
         score,
@@ -112,12 +115,16 @@ function balanced(
   })
   const total = parts.reduce((sum, { weight }) => sum + weight, 0)
   return all.map((_, place) => {
-    const score = parts.reduce((sum, { weight, marks }) => sum + weight * marks[place]!, 0) / total
-    const words = parts.map(({ name, weight, values, marks }) => {
+    let sum = 0
+    let words = ''
+    for (const { name, weight, values, marks } of parts) {
       const value = values[place] ?? null
-      return `${weight} × ${marks[place]!.toFixed(2)} for ${value === null ? `${name} not known` : say[name](value)}`
-    })
-    return { score, reasons: [`a balance of ${score.toFixed(3)}: ${words.join(', ')}`] }
+      sum += weight * marks[place]!
+      if (words !== '') words += ', '
+      words += `${weight} × ${decimal(marks[place]!, 2)} for ${value === null ? `${name} not known` : say[name](value)}`
+    }
+    const score = sum / total
+    return { score, reasons: [`a balance of ${decimal(score, 3)}: ${words}`] }
   })
 }
 
@@ -151,16 +158,18 @@ function low(values: readonly (number | null)[]): (number | null)[] {
 }
 
 function bestOf(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null)
-  return known.length === 0 ? null : Math.max(...known)
+  let best: number | null = null
+  for (const value of values) if (value !== null && (best === null || value > best)) best = value
+  return best
 }
 
 function mean(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null)
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length
-}
-
-/** `0.991` is 99.1. */
-function percent(share: number): number {
-  return Math.round(share * 1_000) / 10
+  let sum = 0
+  let known = 0
+  for (const value of values) {
+    if (value === null) continue
+    sum += value
+    known++
+  }
+  return known === 0 ? null : sum / known
 }

@@ -2,7 +2,7 @@
 import { draw as drawArms } from './adaptive.ts'
 import { hashed, uniform } from './chance.ts'
 import type { Told } from './delivered.ts'
-import { compare, isGreater, measure } from './measure.ts'
+import { compare, isGreater, type Measured, measure } from './measure.ts'
 import type { Best, Use } from './policy.ts'
 
 type Split = Extract<Use, { split: unknown }>['split']
@@ -89,31 +89,33 @@ function order(use: Use, facts: RankFacts, into: Candidate[]): void {
 /** Each part by itself. What is known of a part is what is known of its first. */
 function parts(of: readonly Use[], facts: RankFacts): Candidate[][] {
   return of.map((part) => {
+    if ('provider' in part) return [leaf(part.provider)]
     const candidates: Candidate[] = []
     order(part, facts, candidates)
     return candidates
   })
 }
 
-/** Ranks what needs all of them beside each other; those that the guard puts behind stay in their order, behind the others. */
+/** Ranks what needs all of them beside each other; those that the guard puts behind stay behind, in their order by the same figure. */
 function beside(best: Best, facts: RankFacts, into: Candidate[]): void {
+  const sign = isGreater(best.by) ? -1 : 1
   const all = parts(best.of, facts)
-  const compared = compare(
-    best,
-    all.map(([head]) => (head ? facts.figures(head.provider) : null)),
-  )
-  for (const behind of [false, true]) {
-    const group = into.length
-    for (const [place, candidates] of all.entries()) {
-      const { score, reasons, behind: is } = compared[place]!
-      if (is !== behind) continue
-      for (const candidate of candidates) {
-        candidate.score = score
-        candidate.reasons = [...candidate.reasons, ...reasons]
-        into.push(candidate)
-      }
-    }
-    arrange(into, group, isGreater(best.by) ? -1 : 1)
+  const figures = all.map(([head]) => (head ? facts.figures(head.provider) : null))
+  const compared = compare(best, figures)
+  const start = into.length
+  for (let place = 0; place < all.length; place++)
+    if (!compared[place]!.behind) put(all[place]!, compared[place]!, into)
+  arrange(into, start, sign)
+  const others = into.length
+  for (let place = 0; place < all.length; place++) if (compared[place]!.behind) put(all[place]!, compared[place]!, into)
+  arrange(into, others, sign)
+}
+
+function put(candidates: Candidate[], { score, reasons }: Measured, into: Candidate[]): void {
+  for (const candidate of candidates) {
+    candidate.score = score
+    candidate.reasons = candidate.reasons.length === 0 ? reasons : [...candidate.reasons, ...reasons]
+    into.push(candidate)
   }
 }
 
