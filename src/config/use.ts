@@ -6,14 +6,19 @@ import { percent } from './units.ts'
 /** A provider's name, or a mapping with just one of `first`, `best`, `split` and `adaptive`. */
 export const use: z.ZodType<Use> = z.lazy(() => shape.transform(read))
 
-const weight = z.number().gt(0).optional()
+const weight = (of: string) => z.number().gt(0).optional().describe(`How much ${of} weighs`)
 
 const best = z
   .strictObject({
     of: z.array(use).min(1).describe('The candidates'),
     by: z.enum(['cost', 'latency', 'health', 'deliverability', 'balanced']).describe('What ranks them'),
     weights: z
-      .strictObject({ cost: weight, latency: weight, health: weight, deliverability: weight })
+      .strictObject({
+        cost: weight('what it costs'),
+        latency: weight('how fast it answers'),
+        health: weight('the share of its good answers'),
+        deliverability: weight('the share of its mail that is delivered'),
+      })
       .meta({ minProperties: 1 })
       .optional()
       .describe('What a balance weighs, and how much: {cost: 2, deliverability: 3}; left out, all four alike'),
