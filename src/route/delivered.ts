@@ -37,10 +37,8 @@ const halfLife = 60 * 60_000
 const inTime = 15 * 60_000
 /** A complaint weighs as much as this many mails that were lost: hosts begin to block at three in a thousand. */
 const complaintWeight = 10
-/** It takes this many to say anything. */
-const enough = 10
-/** A host with this many mails of its own is judged by them alone. */
-const leaning = 30
+/** It takes this many to say anything of a provider, or of a host without the help of what is known elsewhere. */
+const enough = 30
 /** Mail that is waited for; from half of that on it is a sample, spread over the time. */
 const mostOpen = 4_000
 /** Told of before the call that sent it had ended; kept for when it has. */
@@ -51,7 +49,8 @@ const saveEvery = 60_000
 
 /** Delivered of all, from 0 to 1, complaints held against it; null where too few were told of. */
 export function deliveredShare(told: Told | null | undefined): number | null {
-  if (!told || told.good + told.bad < enough) return null
+  // What is filled up comes to just that, but for how numbers are kept.
+  if (!told || told.good + told.bad < enough - 1e-6) return null
   const { good, bad, complaints } = told
   return good / (good + bad + (complaintWeight - 1) * complaints)
 }
@@ -144,7 +143,7 @@ export class Delivered {
     const own = there ? faded(there, now) : none
     // What a host lacks of its own is filled up with what is known elsewhere: trouble at one is none at another.
     const elsewhere = less(total, own)
-    const lacks = Math.max(leaning - own.good - own.bad, 0)
+    const lacks = Math.max(enough - own.good - own.bad, 0)
     const part = Math.min(1, lacks / Math.max(elsewhere.good + elsewhere.bad, 1))
     return {
       good: own.good + part * elsewhere.good,

@@ -39,22 +39,25 @@ test('a provider that tells of no delivery is unknown, however long it is silent
   assert.equal(delivered.at('gmail', 60 * minute), null)
 })
 
-test('fewer than ten say nothing yet', () => {
+test('fewer than thirty say nothing yet', () => {
   const { delivered, mails } = fed()
-  mails(9, 'delivered', 0)
+  mails(29, 'delivered', 0)
   assert.equal(deliveredShare(delivered.at('gmail', 1_000)), null)
   assert.equal(deliveredShare(null), null)
 })
 
 test('what nothing is told of in a quarter of an hour is lost, where deliveries are told of', () => {
   const { delivered, mails } = fed()
-  mails(30, 'delivered', 0)
+  mails(100, 'delivered', 0)
   mails(10, null, 0)
   assert.equal(deliveredShare(delivered.at('gmail', 14 * minute)), 1)
   // The deliveries are a quarter of an hour older by then, and count a little less.
   const told = delivered.at('gmail', 15 * minute)!
-  assert.deepEqual([round(told.bad), round(told.good)], [10, round(30 * 2 ** (-(15 * minute - 1_000) / (60 * minute)))])
-  delivered.ended('msg_30', 'delivered', 16 * minute)
+  assert.deepEqual(
+    [round(told.bad), round(told.good)],
+    [10, round(100 * 2 ** (-(15 * minute - 1_000) / (60 * minute)))],
+  )
+  delivered.ended('msg_100', 'delivered', 16 * minute)
   assert.ok(delivered.at('gmail', 16 * minute)!.good < told.good, 'late is late')
 })
 
@@ -87,15 +90,16 @@ test('what is told before the call ended counts when it has', () => {
 test('a host’s own mail speaks for it, leaning on the provider’s while it is little', () => {
   const { delivered, mails } = fed()
   mails(400, 'delivered', 0, 'gmail')
-  mails(20, 'lost', 0, 'outlook')
+  mails(40, 'lost', 0, 'outlook')
+  mails(10, 'delivered', 0, 'icloud')
   const share = (host: string) => deliveredShare(delivered.at(host, 1_000))!
   assert.deepEqual(
-    ['gmail', 'outlook', 'yahoo'].map((host) => round(share(host))),
-    [1, round(10 / 30), round(400 / 420)],
+    ['gmail', 'outlook', 'icloud', 'yahoo'].map((host) => round(share(host))),
+    [1, 0, round((10 + (20 * 400) / 440) / 30), round(410 / 450)],
   )
   assert.deepEqual(
-    ['gmail', 'outlook', 'yahoo', 'example.org'].map((host) => delivered.at(host, 1_000)!.at),
-    ['gmail', 'outlook', undefined, undefined],
+    ['gmail', 'outlook', 'icloud', 'yahoo', 'example.org'].map((host) => delivered.at(host, 1_000)!.at),
+    ['gmail', 'outlook', undefined, undefined, undefined],
   )
 })
 
