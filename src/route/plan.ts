@@ -61,7 +61,7 @@ const aMoment = 5_000
 /** Decides, and says why. Pure: the same input always gives the same plan. */
 export function plan({ policy, facts, labels, explore = false, avoid, standing, now }: PlanInput): Planned {
   const { message, recipient } = facts
-  const { route, ranked } = choose(policy, facts, standing, explore)
+  const { route, ranked, draws } = choose(policy, facts, standing, explore)
   const needs = new Needs(message, recipient, labels)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
@@ -81,14 +81,14 @@ export function plan({ policy, facts, labels, explore = false, avoid, standing, 
     }
     const never = unfit(needs, there.provider) ?? avoid.get(name)
     if (never) {
-      rejected.push({ provider: name, reason: told(candidate, never) })
+      rejected.push({ provider: name, reason: draws ? told(candidate, never) : never })
       continue
     }
     const wishes = leftOut(message, there.provider)
     const more = wishes === null ? [] : [wishes]
     const shut = there.closed ?? (there.sick?.say === 'shut' ? shutAt(there) : null)
     if (shut) {
-      rejected.push({ provider: name, reason: told(candidate, shut.reason) })
+      rejected.push({ provider: name, reason: draws ? told(candidate, shut.reason) : shut.reason })
       const until = Math.max(shut.until ?? now + lookAgain, now)
       waitUntil = Math.min(waitUntil ?? until, until)
       const success = shut.lastResort ?? -1
@@ -142,14 +142,19 @@ function choose(
 ) {
   const pinned = facts.message.provider
   if (pinned !== null) {
-    return { route: 'pinned', ranked: [{ provider: pinned, score: 0, reasons: ['pinned by the submitter'] }] }
+    return {
+      route: 'pinned',
+      ranked: [{ provider: pinned, score: 0, reasons: ['pinned by the submitter'] }],
+      draws: false,
+    }
   }
   const rule = policy.rules.find(({ matches }) => matches(facts))
   // The config check sees to it that the last rule matches everything.
-  if (!rule) return { route: 'none', ranked: [] }
+  if (!rule) return { route: 'none', ranked: [], draws: false }
   const figures = (name: string) => standing.get(name) ?? { costPerThousand: 0, latencyMs: null, success: null }
   return {
     route: rule.name,
+    draws: rule.draws,
     ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, mayExplore, figures }),
   }
 }
