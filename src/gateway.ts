@@ -76,6 +76,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function planFor(message: Message, recipient: string, { avoid, phase }: Tried): Promise<Planned> {
     const rules = policy()
     const now = clock()
+    const { labels, explore } = typeOf(message)
     const input = {
       policy: rules,
       facts: {
@@ -84,7 +85,8 @@ export function createGateway(parts: GatewayParts): Gateway {
         host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
         now,
       },
-      labels: typeOf(message).labels,
+      labels,
+      explore,
       standing: standings.forMessage(message, recipient, now),
       now,
     }

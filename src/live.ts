@@ -3,6 +3,7 @@ import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { Allowance } from './queue/limits.ts'
 import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
+import type { Delivered } from './route/delivered.ts'
 import type { Health } from './route/health.ts'
 import type { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
@@ -18,6 +19,8 @@ export interface Live {
   cells: Cells
   /** Whether what it accepts is delivered. */
   overdue: Overdue
+  /** What becomes of what it accepts, in figures. */
+  delivered: Delivered
   /** Mail of which it told a deferral and nothing better yet. */
   deferred: Set<string>
   drained: boolean
@@ -142,4 +145,9 @@ function hookOf({ name, adapter, options }: Provider): HookView | null {
   const missing = webhook.secrets.filter((secret) => (options as Record<string, unknown>)[secret] === undefined)
   const path = `/hooks/${encodeURIComponent(name)}`
   return { path, secretInAddress: webhook.inAddress === true, missing, setup: webhook.setup }
+}
+
+/** What becomes of mail there may come to be known. */
+export function mayTell({ adapter }: Provider): boolean {
+  return adapter.webhook !== undefined || adapter.send.kind === 'mx'
 }

@@ -1,13 +1,14 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
 import type { Hosts } from './hosts.ts'
-import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
+import { closedTo, type Live, mayTell, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import { cutShort, type Outcomes } from './mail/outcome.ts'
 import type { Provider, ProviderView } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
 import { type Became, Cells, type SavedCells } from './route/cells.ts'
+import { Delivered, type SavedDelivered } from './route/delivered.ts'
 import { observe, unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
@@ -93,6 +94,7 @@ export class Standings {
     if (changed) for (const key of Object.values(keys)) await store.setState(key, null)
     const saved = (await store.state(keys.breaker)) as SavedBreaker | null
     const told = (await store.state(keys.cells)) as SavedHosts | null
+    const counted = (await store.state(deliveredKey(name))) as SavedDelivered | null
     return {
       provider,
       // A breaker that cannot be saved still works; the store reports its own troubles.
@@ -113,6 +115,7 @@ export class Standings {
       health: unmeasured,
       cells: new Cells(told?.cells),
       overdue: new Overdue(told?.tells),
+      delivered: new Delivered(counted, (state) => void store.setState(deliveredKey(name), state).catch(() => {})),
       deferred: new Set(),
       drained,
       throttledUntil: 0,
@@ -150,6 +153,7 @@ export class Standings {
       const sick = observe ? null : cells.at(host, now)
       anySick ||= cells.anySick
       const share = breaker.share()
+      const delivered = live.delivered.at(host, now)
       standings.set(name, {
         provider,
         costPerThousand: provider.cost.perThousand,
@@ -158,6 +162,7 @@ export class Standings {
         probing: !observe && breaker.state() === 'half-open',
         ...(closed ? { closed } : {}),
         ...(sick ? { sick } : {}),
+        ...(delivered ? { delivered } : {}),
         ...(share < 1 && !observe ? { share } : {}),
       })
     }
@@ -305,6 +310,7 @@ export class Standings {
       }
       if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
         live.overdue.accepted(keyOf(message.id, email), now)
+      if (mayTell(live.provider)) live.delivered.answered(keyOf(message.id, email), this.#hostOf(email), outcome, now)
       // A vendor that tells of deliveries says nothing of the host by taking mail.
       if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
         this.#delivered(live, keyOf(message.id, email), email, message.type)
@@ -320,6 +326,7 @@ export class Standings {
     const live = this.#live.get(name)
     if (!live) return
     const key = keyOf(messageId, recipient)
+    live.delivered.heard(key, this.#hostOf(recipient), { type, bounce }, this.#parts.clock())
     // Of one that tells of no deliveries, that it took the mail was counted as good.
     const bad = live.overdue.tells ? 'bad' : 'spoiled'
     if (type === 'deferred') {
@@ -395,6 +402,7 @@ interface SavedHosts {
   cells: SavedCells
 }
 
+const deliveredKey = (provider: string) => `delivered:${provider}`
 const cellsKey = (provider: string) => `cells:${provider}`
 
 function remember(deferred: Set<string>, key: string): void {

@@ -45,6 +45,7 @@ describe('a config with nothing but a provider and a route', async () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      explore: true,
     }
     assert.deepEqual(
       { ...config.types },
@@ -56,6 +57,7 @@ describe('a config with nothing but a provider and a route', async () => {
           priority: 'high',
           ...common,
           deadline: { taken: 3_000, delivered: null },
+          explore: false,
         },
         transactional: { name: 'transactional', expire: day, onUnknown: 'reconcile', priority: 'normal', ...common },
         marketing: {
@@ -151,6 +153,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      explore: false,
     })
     assert.deepEqual(types.receipts, {
       name: 'receipts',
@@ -164,6 +167,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      explore: true,
     })
   })
 
@@ -183,6 +187,16 @@ describe('types', () => {
     assert.match(await wrong('quiet: { from: "24:00", to: "7:00" }'), /expected a time of day in quotes/)
     assert.match(await wrong('quiet: { from: "22:00", to: "07:00", zone: Mars }'), /there is no such time zone/)
     assert.match(await wrong('attempts: 0'), /types.news.attempts/)
+  })
+
+  it('are used to find out which provider is best, unless they say no, and a code never is', async () => {
+    const text = (types: string) =>
+      `providers: { a: { adapter: inbox } }\nroutes: [{ name: d, use: a }]\ntypes: ${types}`
+    const { types } = await accepted(text('{ invoice: { explore: false }, receipt: {} }'))
+    assert.deepEqual([types.invoice?.explore, types.receipt?.explore, types.otp?.explore], [false, true, false])
+    assert.deepEqual(await refused(text('{ otp: { explore: true } }')), [
+      '3:26 types.otp.explore: a code is never used to find out which provider is best; leave it out',
+    ])
   })
 
   it('may ask for labels that some provider bears', async () => {

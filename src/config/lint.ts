@@ -120,8 +120,13 @@ type Use = Rule['use']
 
 function splits(use: Use): { path: (string | number)[]; names: string[] }[] {
   if ('split' in use) return [{ path: ['split'], names: Object.keys(use.split.weights) }]
+  if ('provider' in use) return []
   const [parts, step] =
-    'first' in use ? [use.first, ['first']] : 'best' in use ? [use.best.of, ['best', 'of']] : [[], []]
+    'first' in use
+      ? [use.first, ['first']]
+      : 'best' in use
+        ? [use.best.of, ['best', 'of']]
+        : [use.adaptive.of, ['adaptive', 'of']]
   return parts.flatMap((part, place) => splits(part).map((one) => ({ ...one, path: [...step, place, ...one.path] })))
 }
 

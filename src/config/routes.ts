@@ -10,7 +10,7 @@ export const rule = z
   .strictObject({
     name: name.describe('Shown in every explanation'),
     when: when.optional().describe('What it matches; left out, everything'),
-    use: use.describe("A provider's name, or first, best or split"),
+    use: use.describe("A provider's name, or first, best, split or adaptive"),
   })
   .transform((given): Rule => ({ name: given.name, when: given.when ?? null, use: given.use }))
 

@@ -112,6 +112,10 @@ export const type = z.strictObject({
     .describe(
       'Whether an unsubscribe that a provider tells of suppresses the address for this type; true for marketing',
     ),
+  explore: z
+    .boolean()
+    .optional()
+    .describe('Whether "adaptive" may use it to find out which provider is best; false for otp'),
   labels: z.array(name).optional().describe('Only providers that bear all of these labels may carry it'),
 })
 

@@ -2,7 +2,7 @@
 import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
 import { Reach } from '../route/implied.ts'
-import type { Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
 
 export interface RuleInWords {
   rule: string
@@ -113,10 +113,12 @@ function tried(use: Use, costs: Costs): string {
   return `It goes to ${choice(use, costs)}.`
 }
 
-const ranks: Record<string, string> = {
+const ranks = {
   latency: 'answers fastest',
   health: 'has the best share of good answers, of late and at the mailbox host of the recipient',
+  deliverability: 'has the best share of its mail delivered, of late and at the mailbox host of the recipient',
 }
+const weighed = { cost: 'cost', latency: 'speed', health: 'good answers', deliverability: 'mail delivered' }
 
 /** What a tree comes to, as a part of a sentence. */
 function choice(use: Use, costs: Costs): string {
@@ -126,24 +128,39 @@ function choice(use: Use, costs: Costs): string {
     return parts.length === 1 ? parts[0]! : `the first of ${listed(parts, 'and')} that can take it`
   }
   if ('best' in use) {
-    const { of, by } = use.best
-    const parts = of.map((part) => choice(part, costs))
+    const { of, by, within } = use.best
+    const parts = of.map((part) => (by === 'cost' ? priced(part, costs) : choice(part, costs)))
     if (parts.length === 1) return parts[0]!
-    if (by === 'cost')
-      return `the cheapest of ${listed(
-        of.map((part) => priced(part, costs)),
-        'and',
-      )}, then the next cheapest`
-    return `the one of ${listed(parts, 'and')} that ${ranks[by] ?? `is best by ${by}`}, then the next best`
+    const one =
+      by === 'cost'
+        ? `the cheapest of ${listed(parts, 'and')}`
+        : `the one of ${listed(parts, 'and')} that ${rank(use.best)}`
+    const guard =
+      within === undefined
+        ? ''
+        : ` (who delivers fewer by more than ${round(within.deliverability * 100)} in 100 than the best comes last)`
+    return `${one}, then the next ${by === 'cost' ? 'cheapest' : 'best'}${guard}`
   }
-  if ('split' in use) {
-    const { weights, sticky } = use.split
-    const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
-    const shares = Object.entries(weights).map(([name, weight]) => `${name} (${round((weight / total) * 100)} %)`)
-    const same = sticky === 'recipient' ? 'always the same for one recipient' : 'drawn anew for each message'
-    return `one of ${listed(shares, 'and')} by its share, ${same}, then the others`
+  if ('adaptive' in use) {
+    const { of, explore } = use.adaptive
+    const parts = of.map((part) => choice(part, costs))
+    const seen = explore === 0 ? '' : `, but ${round(explore * 100)} % to any of them, to see how it does`
+    return `the one of ${listed(parts, 'and')} that is found to deliver best${seen}, then the others`
   }
-  return `what ${Object.keys(use).join()} chooses`
+  const { weights, sticky } = use.split
+  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
+  const shares = Object.entries(weights).map(([name, weight]) => `${name} (${round((weight / total) * 100)} %)`)
+  const same = sticky === 'recipient' ? 'always the same for one recipient' : 'drawn anew for each message'
+  return `one of ${listed(shares, 'and')} by its share, ${same}, then the others`
+}
+
+function rank({ by, weights = { cost: 1, latency: 1, health: 1, deliverability: 1 } }: Best): string {
+  if (by === 'cost') return 'is cheapest'
+  if (by !== 'balanced') return ranks[by]
+  const parts = Object.entries(weights).map(
+    ([figure, weight]) => `${weighed[figure as keyof typeof weighed]} (${weight})`,
+  )
+  return `is best by a balance of ${listed(parts, 'and')}`
 }
 
 function priced(use: Use, costs: Costs): string {

@@ -26,9 +26,11 @@ export interface MailType {
   unsubscribes: boolean
   /** Only providers that bear all of these labels may carry it. */
   labels: string[]
+  /** `adaptive` may use it to find out which provider is best. */
+  explore: boolean
 }
 
-type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes'> & { taken?: number }
+type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes' | 'explore'> & { taken?: number }
 
 const minute = 60_000
 const reconcileFor = 15 * minute
@@ -39,12 +41,20 @@ const transactional: Owed = {
   onUnknown: 'reconcile',
   priority: 'normal',
   unsubscribes: false,
+  explore: true,
 }
 
 const builtIn: Readonly<Record<string, Owed>> = {
-  otp: { expire: 10 * minute, onUnknown: 'failover', priority: 'high', unsubscribes: false, taken: 3_000 },
+  otp: {
+    expire: 10 * minute,
+    onUnknown: 'failover',
+    priority: 'high',
+    unsubscribes: false,
+    explore: false,
+    taken: 3_000,
+  },
   transactional,
-  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true },
+  marketing: { expire: 3 * 24 * 60 * minute, onUnknown: 'hold', priority: 'low', unsubscribes: true, explore: true },
 }
 
 /**
@@ -71,6 +81,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       quiet: own.quiet ?? null,
       unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
+      explore: own.explore ?? base.explore,
     }
   }
   return types
@@ -81,6 +92,9 @@ export function checkTypes(types: Record<string, MailType>, labels: readonly (re
   const found: Finding[] = []
   for (const type of Object.values(types)) {
     const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
+    if (type.name === 'otp' && type.explore) {
+      add('explore', 'a code is never used to find out which provider is best; leave it out')
+    }
     if (type.retry.first > type.retry.max) add('retry', 'first is longer than max')
     if (type.quiet && type.quiet.from === type.quiet.to) add('quiet', 'begins and ends at the same time of day')
     if (type.deadline.delivered !== null && type.onUnknown !== 'failover') {

@@ -41,6 +41,14 @@ export function readSize(text: string): number | null {
   return unit === undefined ? null : Math.round(Number(count) * bytes[unit as keyof typeof bytes])
 }
 
+const expectedPercent = 'expected a percentage: 5% or 0.5%'
+
+/** A percentage, read into a share: `5%` is 0.05. */
+export const percent = z
+  .string(expectedPercent)
+  .regex(/^\d+(\.\d+)?%$/, expectedPercent)
+  .transform((text) => Number(text.slice(0, -1)) / 100)
+
 const expectedListen = 'expected host:port, such as 127.0.0.1:8025, [::1]:25 or :8025 (every address of the machine)'
 
 /** `host:port`, `[::1]:25`, or `:8025` for every address of the machine. */

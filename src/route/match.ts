@@ -2,7 +2,7 @@
 import { domainOf } from '../mail/address.ts'
 import type { Message } from '../mail/message.ts'
 import { localTime } from './local-time.ts'
-import type { Condition, Policy, Rule, Test } from './policy.ts'
+import type { Condition, Policy, Rule, Test, Use } from './policy.ts'
 
 /** What a condition looks at: the message as one recipient will get it. */
 export interface Facts {
@@ -21,9 +21,15 @@ export interface Facts {
 /** Makes a matcher of a pattern; the caller hands in an engine that runs in linear time. */
 export type RegexEngine = (source: string) => (text: string) => boolean
 
+interface CompiledRule extends Pick<Rule, 'name' | 'use'> {
+  matches: (facts: Facts) => boolean
+  /** Somewhere in it is an `adaptive`. */
+  draws: boolean
+}
+
 export interface CompiledPolicy {
   version: string
-  rules: (Pick<Rule, 'name' | 'use'> & { matches: (facts: Facts) => boolean })[]
+  rules: CompiledRule[]
   /** Some rule looks at `recipient.host`, so facts need it. */
   needsHost: boolean
 }
@@ -37,10 +43,17 @@ export function compilePolicy(policy: Policy, regex: RegexEngine): CompiledPolic
     rules: policy.rules.map(({ name, when, use }) => ({
       name,
       use,
+      draws: draws(use),
       matches: when === null ? () => true : compile(when, regex),
     })),
     needsHost: policy.rules.some(({ when }) => when !== null && looksAtHost(when)),
   }
+}
+
+function draws(use: Use): boolean {
+  if ('adaptive' in use) return true
+  if ('first' in use) return use.first.some(draws)
+  return 'best' in use && use.best.of.some(draws)
 }
 
 function looksAtHost(condition: Condition): boolean {

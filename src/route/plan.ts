@@ -1,10 +1,12 @@
 /** The plan for one recipient: hard constraints first, then the rule that matches, then who is fit to try now. */
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
+import { isDraw } from './adaptive.ts'
 import type { Sickness } from './cells.ts'
+import { drawn } from './chance.ts'
 import { leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
-import { type Candidate, drawn, type Figures, rank } from './rank.ts'
+import { type Candidate, type Figures, rank } from './rank.ts'
 
 export interface Plan {
   /** The rule that matched; `pinned` when the submitter named the provider. */
@@ -43,6 +45,8 @@ export interface PlanInput {
   policy: CompiledPolicy
   facts: Facts & { message: Message }
   labels: readonly string[]
+  /** This type of mail may be used to find out which provider is best; absent: not. */
+  explore?: boolean
   /** Providers not to use for these recipients, with the reason. */
   avoid: ReadonlyMap<string, string>
   standing: ReadonlyMap<string, Standing>
@@ -55,9 +59,9 @@ const lookAgain = 60_000
 const aMoment = 5_000
 
 /** Decides, and says why. Pure: the same input always gives the same plan. */
-export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput): Planned {
+export function plan({ policy, facts, labels, explore = false, avoid, standing, now }: PlanInput): Planned {
   const { message, recipient } = facts
-  const { route, ranked } = choose(policy, facts, standing)
+  const { route, ranked, draws } = choose(policy, facts, standing, explore)
   const needs = new Needs(message, recipient, labels)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
@@ -77,14 +81,14 @@ export function plan({ policy, facts, labels, avoid, standing, now }: PlanInput)
     }
     const never = unfit(needs, there.provider) ?? avoid.get(name)
     if (never) {
-      rejected.push({ provider: name, reason: never })
+      rejected.push({ provider: name, reason: draws ? told(candidate, never) : never })
       continue
     }
     const wishes = leftOut(message, there.provider)
     const more = wishes === null ? [] : [wishes]
     const shut = there.closed ?? (there.sick?.say === 'shut' ? shutAt(there) : null)
     if (shut) {
-      rejected.push({ provider: name, reason: shut.reason })
+      rejected.push({ provider: name, reason: draws ? told(candidate, shut.reason) : shut.reason })
       const until = Math.max(shut.until ?? now + lookAgain, now)
       waitUntil = Math.min(waitUntil ?? until, until)
       const success = shut.lastResort ?? -1
@@ -119,22 +123,38 @@ function shutAt({ sick, success }: Standing): NonNullable<Standing['closed']> {
   return { reason: sick!.words, until: sick!.until, lastResort: success ?? 0 }
 }
 
+/** Why it cannot be tried. A draw is told of every arm, or nobody could draw again. */
+function told({ reasons }: Candidate, why: string): string {
+  const draw = reasons.find(isDraw)
+  return draw === undefined ? why : `${why}; ${draw}`
+}
+
 /** A candidate with more reasons; the same one when there are none. */
 function because(candidate: Candidate, more: readonly string[]): Candidate {
   return more.length === 0 ? candidate : { ...candidate, reasons: [...candidate.reasons, ...more] }
 }
 
-function choose(policy: CompiledPolicy, facts: PlanInput['facts'], standing: PlanInput['standing']) {
+function choose(
+  policy: CompiledPolicy,
+  facts: PlanInput['facts'],
+  standing: PlanInput['standing'],
+  mayExplore: boolean,
+) {
   const pinned = facts.message.provider
   if (pinned !== null) {
-    return { route: 'pinned', ranked: [{ provider: pinned, score: 0, reasons: ['pinned by the submitter'] }] }
+    return {
+      route: 'pinned',
+      ranked: [{ provider: pinned, score: 0, reasons: ['pinned by the submitter'] }],
+      draws: false,
+    }
   }
   const rule = policy.rules.find(({ matches }) => matches(facts))
   // The config check sees to it that the last rule matches everything.
-  if (!rule) return { route: 'none', ranked: [] }
+  if (!rule) return { route: 'none', ranked: [], draws: false }
   const figures = (name: string) => standing.get(name) ?? { costPerThousand: 0, latencyMs: null, success: null }
   return {
     route: rule.name,
-    ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, figures }),
+    draws: rule.draws,
+    ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, mayExplore, figures }),
   }
 }

@@ -24,8 +24,22 @@ export type Test = (
 export type Use =
   | { provider: string }
   | { first: Use[] }
-  | { best: { of: Use[]; by: 'cost' | 'latency' | 'health' } }
+  | { best: Best }
   | { split: { weights: Record<string, number>; sticky: 'recipient' | 'message' } }
+  /** Finds out which delivers best. `explore`: the share of mail that goes to any of them alike. */
+  | { adaptive: { of: Use[]; explore: number } }
+
+/** What providers can be measured by. */
+export type Measure = 'cost' | 'latency' | 'health' | 'deliverability'
+
+export interface Best {
+  of: Use[]
+  by: Measure | 'balanced'
+  /** What a balance weighs, and how much; absent: all of it alike. */
+  weights?: Partial<Record<Measure, number>>
+  /** Only those whose delivered share is this near to the best's; the others come behind them. */
+  within?: { deliverability: number }
+}
 
 export interface Rule {
   name: string

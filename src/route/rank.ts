@@ -1,11 +1,16 @@
 /** The order in which a rule's tree of providers is tried, and why. */
-import type { Use } from './policy.ts'
+import { draw as drawArms } from './adaptive.ts'
+import { hashed, uniform } from './chance.ts'
+import type { Told } from './delivered.ts'
+import { compare, isGreater, type Measured, measure } from './measure.ts'
+import type { Best, Use } from './policy.ts'
 
 type Split = Extract<Use, { split: unknown }>['split']
+type Adaptive = Extract<Use, { adaptive: unknown }>['adaptive']
 
 export interface Candidate {
   provider: string
-  /** What ranked it: cost per thousand, milliseconds, share of success, or its place; the reasons say which. */
+  /** What ranked it: cost per thousand, milliseconds, a share, a balance, a draw, or its place; the reasons say which. */
   score: number
   reasons: string[]
 }
@@ -18,11 +23,15 @@ export interface Figures {
   success: number | null
   /** That host, when it is its answers that speak. */
   at?: string
+  /** What became of mail that it accepted; absent where nothing is known. */
+  delivered?: Told
 }
 
 export interface RankFacts {
   messageId: string
   recipient: string
+  /** This mail may be used to find out which provider is best. */
+  mayExplore: boolean
   figures: (provider: string) => Figures
 }
 
@@ -62,7 +71,8 @@ function order(use: Use, facts: RankFacts, into: Candidate[]): void {
     for (const part of use.first) order(part, facts, into)
     for (let at = start; at < into.length; at++) ranked(into[at]!, at - start + 1, `number ${at - start + 1} of first`)
   } else if ('best' in use) {
-    const { of, by } = use.best
+    const { of, by, within } = use.best
+    if (by === 'balanced' || by === 'deliverability' || within !== undefined) return beside(use.best, facts, into)
     for (const part of of) {
       const head = into.length
       order(part, facts, into)
@@ -71,8 +81,59 @@ function order(use: Use, facts: RankFacts, into: Candidate[]): void {
       for (let at = head; at < into.length; at++) ranked(into[at]!, score, reason)
     }
     // The candidates of a part share its score, so parts stay whole.
-    arrange(into, start, by === 'health' ? -1 : 1)
-  } else draw(use.split, facts, into)
+    arrange(into, start, isGreater(by) ? -1 : 1)
+  } else if ('split' in use) draw(use.split, facts, into)
+  else adapt(use.adaptive, facts, into)
+}
+
+/** Each part by itself. What is known of a part is what is known of its first. */
+function parts(of: readonly Use[], facts: RankFacts): Candidate[][] {
+  return of.map((part) => {
+    if ('provider' in part) return [leaf(part.provider)]
+    const candidates: Candidate[] = []
+    order(part, facts, candidates)
+    return candidates
+  })
+}
+
+/** Ranks what needs all of them beside each other; those that the guard puts behind stay behind, in their order by the same figure. */
+function beside(best: Best, facts: RankFacts, into: Candidate[]): void {
+  const sign = isGreater(best.by) ? -1 : 1
+  const all = parts(best.of, facts)
+  const figures = all.map(([head]) => (head ? facts.figures(head.provider) : null))
+  const compared = compare(best, figures)
+  const start = into.length
+  for (let place = 0; place < all.length; place++)
+    if (!compared[place]!.behind) put(all[place]!, compared[place]!, into)
+  arrange(into, start, sign)
+  const others = into.length
+  for (let place = 0; place < all.length; place++) if (compared[place]!.behind) put(all[place]!, compared[place]!, into)
+  arrange(into, others, sign)
+}
+
+function put(candidates: Candidate[], { score, reasons }: Measured, into: Candidate[]): void {
+  for (const candidate of candidates) {
+    candidate.score = score
+    candidate.reasons = candidate.reasons.length === 0 ? reasons : [...candidate.reasons, ...reasons]
+    into.push(candidate)
+  }
+}
+
+function adapt({ of, explore }: Adaptive, facts: RankFacts, into: Candidate[]): void {
+  const { messageId, mayExplore } = facts
+  const all = parts(of, facts)
+  const arms = all.map(([head]) => ({
+    name: head?.provider ?? '',
+    told: (head && facts.figures(head.provider).delivered) ?? null,
+  }))
+  const { order, drawn } = drawArms(arms, { messageId, explore, mayExplore })
+  for (const place of order) {
+    const { score, reason } = drawn[place]!
+    for (const candidate of all[place]!) {
+      ranked(candidate, score, reason)
+      into.push(candidate)
+    }
+  }
 }
 
 /**
@@ -114,51 +175,10 @@ function ranked(candidate: Candidate, score: number, reason: string): void {
   candidate.reasons = candidate.reasons.length === 0 ? [reason] : [...candidate.reasons, reason]
 }
 
-/** A provider's score and the words for it. Nobody measured yet comes first: that is how it gets measured. */
-function measure(by: 'cost' | 'latency' | 'health', figures: Figures | null) {
-  if (by === 'cost') {
-    const cost = figures?.costPerThousand ?? 0
-    return { score: cost, reason: `costs ${cost} per 1,000` }
-  }
-  if (by === 'latency') {
-    const latency = figures?.latencyMs ?? null
-    if (latency === null) return { score: 0, reason: 'latency not measured yet' }
-    return { score: latency, reason: `answers in ${Math.round(latency)} ms` }
-  }
-  // Rounded to a hundredth, so that noise does not swap two good ones at every message.
-  const success = Math.round((figures?.success ?? 1) * 100) / 100
-  const where = figures?.at === undefined ? '' : ` at ${figures.at}`
-  const reason =
-    figures?.success == null ? 'no failure seen yet' : `${Math.round(success * 100)} % of recent answers good${where}`
-  return { score: success, reason }
-}
-
 /**
  * Weighted rendezvous hashing: the largest draw wins. The same seed gives the same order, shares follow the weights, and taking a
  * provider away moves only those it had (Thaler and Ravishankar 1998; weights by -w / ln u, Schindelhauer and Schomaker 2005).
  */
 function rendezvous(hash: number, weight: number): number {
   return -weight / Math.log(uniform(hash))
-}
-
-/** A number in (0, 1) for a message at a provider, always the same: whether it is in the share that goes there. */
-export function drawn(messageId: string, provider: string): number {
-  return uniform(hashed(`${provider}\n${messageId}`))
-}
-
-/** From a hash, a number in (0, 1). */
-function uniform(hash: number): number {
-  // The finalizer of MurmurHash3: FNV alone leaves the high bits of short strings too alike to draw from.
-  hash ^= hash >>> 16
-  hash = Math.imul(hash, 0x85ebca6b)
-  hash ^= hash >>> 13
-  hash = Math.imul(hash, 0xc2b2ae35)
-  hash ^= hash >>> 16
-  return ((hash >>> 0) + 0.5) / 2 ** 32
-}
-
-/** FNV-1a, which goes on from the hash of what came before. */
-function hashed(text: string, hash = 0x811c9dc5): number {
-  for (let place = 0; place < text.length; place++) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193)
-  return hash
 }

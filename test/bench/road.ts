@@ -32,7 +32,7 @@ export interface Amounts {
   waiting: number
   /** Messages that wait in `backlog`. */
   backlog: number
-  /** Of what is drawn in `failover`; each run has the next. */
+  /** Of what is drawn in `failover` and `adaptive`; each run has the next. */
   seed: number
 }
 

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { count } from '../../src/cli/flags.ts'
 import { progressBar } from '../../src/cli/progress.ts'
 import { json, systemTerminal } from '../../src/cli/terminal.ts'
+import { adaptive } from './adaptive.ts'
 import { backlog } from './backlog.ts'
 import { failover } from './failover.ts'
 import { waypost } from './gateway.ts'
@@ -28,7 +29,15 @@ const systems = all.filter(({ name }) => !missing.has(name))
 const relays = all.slice(1).map(({ name }) => name)
 
 function roads(amounts: Amounts): Road[] {
-  return [...throughput(amounts, systems), ...waits(amounts), backlog(amounts), failover(amounts), rest, routing]
+  return [
+    ...throughput(amounts, systems),
+    ...waits(amounts),
+    backlog(amounts),
+    failover(amounts),
+    adaptive(amounts),
+    rest,
+    routing,
+  ]
 }
 
 const names = roads({ messages: 0, waiting: 0, backlog: 0, seed: 0 })
@@ -38,7 +47,12 @@ const flags = new Command('npm run bench --')
   .option('--messages <n>', 'of each measurement under load', count(10_000_000), 10_000)
   .option('--waiting <n>', 'messages that wait in crawl and otp', count(10_000_000), 100_000)
   .option('--backlog <n>', 'messages that wait in backlog; 10 KB of disk each', count(100_000_000), 1_000_000)
-  .option('--seed <n>', 'of what goes wrong in failover', count(2 ** 31), Math.floor(Math.random() * 2 ** 31))
+  .option(
+    '--seed <n>',
+    'of what goes wrong in failover, and of the days of adaptive',
+    count(2 ** 31),
+    Math.floor(Math.random() * 2 ** 31),
+  )
   .option('--only <road...>', 'just these roads', known)
   .option('--json', 'write JSON, for machines')
   .option('--markdown', 'write a table in Markdown')

@@ -111,6 +111,15 @@ describe('use', () => {
     assert.deepEqual(await use('{ first: [a, { best: { of: [b, c], by: latency } }] }'), {
       first: [{ provider: 'a' }, { best: { of: [{ provider: 'b' }, { provider: 'c' }], by: 'latency' } }],
     })
+    assert.deepEqual(await use('{ best: { of: [a, b], by: cost, within: { deliverability: 1% } } }'), {
+      best: { of: [{ provider: 'a' }, { provider: 'b' }], by: 'cost', within: { deliverability: 0.01 } },
+    })
+    assert.deepEqual(await use('{ best: { of: [a, b], by: balanced, weights: { cost: 2, deliverability: 3 } } }'), {
+      best: { of: [{ provider: 'a' }, { provider: 'b' }], by: 'balanced', weights: { cost: 2, deliverability: 3 } },
+    })
+    assert.deepEqual(await use('{ adaptive: { of: [a, { first: [b, c] }] } }'), {
+      adaptive: { of: [{ provider: 'a' }, { first: [{ provider: 'b' }, { provider: 'c' }] }], explore: 0.05 },
+    })
     assert.deepEqual(await use('{ split: { a: 70, b: 0.5 } }'), {
       split: { weights: { a: 70, b: 0.5 }, sticky: 'recipient' },
     })
@@ -128,14 +137,26 @@ describe('use', () => {
     ['{ split: { a: 1, d: 1 } }', /^3:40 routes\[0\].use.split.d: there is no provider "d"/],
     [
       '{ frist: [a] }',
-      /^3:25 routes\[0\].use.frist: unknown key "frist" \(did you mean "first"\?\). Allowed here: first, best, split/,
+      /^3:25 routes\[0\].use.frist: unknown key "frist" \(did you mean "first"\?\). Allowed here: first, best, split, adaptive/,
     ],
-    ['{ adaptive: { of: [a, b], explore: 5% } }', /unknown key "adaptive"/],
+    ['{ adaptive: { of: [a, d] } }', /^3:45 routes\[0\].use.adaptive.of\[1\]: there is no provider "d"/],
+    ['{ adaptive: { of: [a] } }', /routes\[0\].use.adaptive.of: must have at least 2 entries/],
+    ['{ adaptive: { of: [a, b], explore: 60% } }', /routes\[0\].use.adaptive.explore: must be 50% at most/],
+    ['{ adaptive: { of: [a, b], explore: 0.05 } }', /use.adaptive.explore: expected a percentage: 5% or 0.5%/],
+    ['{ best: { of: [a, b], by: cost, weights: { cost: 1 } } }', /use.best.weights: would do nothing/],
+    ['{ best: { of: [a, b], by: balanced, weights: {} } }', /use.best.weights: is empty; leave "weights" out/],
+    ['{ best: { of: [a, b], by: balanced, weights: { cost: 0 } } }', /use.best.weights.cost: must be more than 0/],
+    ['{ best: { of: [a, b], by: cost, within: 1% } }', /use.best.within: expected a mapping, found text/],
+    ['{ best: { of: [a, b], by: cost, within: {} } }', /use.best.within.deliverability: expected a percentage/],
+    [
+      '{ best: { of: [a, b], by: cost, within: { deliverability: 80% } } }',
+      /within.deliverability: must be 50% at most/,
+    ],
     [
       '{ first: [a], best: { of: [b], by: cost } }',
-      /^3:23 routes\[0\].use: expected just one of first, best and split/,
+      /^3:23 routes\[0\].use: expected just one of first, best, split and adaptive/,
     ],
-    ['{}', /^3:23 routes\[0\].use: expected just one of first, best and split/],
+    ['{}', /^3:23 routes\[0\].use: expected just one of first, best, split and adaptive/],
     ['{ first: [] }', /^3:32 routes\[0\].use.first: must have at least one entry/],
     ['{ first: [a, a] }', /^3:36 routes\[0\].use.first\[1\]: this provider stands in the list already/],
     ['{ best: { of: [a, b], by: price } }', /^3:49 routes\[0\].use.best.by: expected one of cost, latency, health/],

@@ -39,6 +39,22 @@ test('says who is tried, and why in this order', async () => {
     'It goes to the cheapest of a (2 per 1,000) and b (0.5 per 1,000), then the next cheapest.',
   )
   assert.equal(
+    await tried('{ best: { of: [a, b], by: cost, within: { deliverability: 1% } } }'),
+    'It goes to the cheapest of a (2 per 1,000) and b (0.5 per 1,000), then the next cheapest (who delivers fewer by more than 1 in 100 than the best comes last).',
+  )
+  assert.equal(
+    await tried('{ best: { of: [a, b], by: deliverability } }'),
+    'It goes to the one of a and b that has the best share of its mail delivered, of late and at the mailbox host of the recipient, then the next best.',
+  )
+  assert.equal(
+    await tried('{ best: { of: [a, b], by: balanced, weights: { cost: 2, latency: 1 } } }'),
+    'It goes to the one of a and b that is best by a balance of cost (2) and speed (1), then the next best.',
+  )
+  assert.equal(
+    await tried('{ adaptive: { of: [a, b] } }'),
+    'It goes to the one of a and b that is found to deliver best, but 5 % to any of them, to see how it does, then the others.',
+  )
+  assert.equal(
     await tried('{ first: [{ split: { a: 70, b: 30 } }, c] }'),
     'It goes to one of a (70 %) and b (30 %) by its share, always the same for one recipient, then the others; where that cannot take it, to c.',
   )
