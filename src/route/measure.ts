@@ -1,8 +1,19 @@
 /** What ranks the candidates of `best`: one figure each, or a balance of several, behind a guard where there is one. */
 import { decimal, percent } from './decimals.ts'
-import { deliveredShare } from './delivered.ts'
+import { deliveredShare, type Told } from './delivered.ts'
 import type { Best, Measure } from './policy.ts'
-import type { Figures } from './rank.ts'
+
+/** What ranking may know of a provider. Numbers that nobody has measured yet are null. */
+export interface Figures {
+  costPerThousand: number
+  latencyMs: number | null
+  /** Share of recent answers that were not the provider's fault, 0 to 1; at the recipient's host where enough is known of it. */
+  success: number | null
+  /** That host, when it is its answers that speak. */
+  at?: string
+  /** What became of mail that it accepted; absent where nothing is known. */
+  delivered?: Told
+}
 
 export interface Measured {
   score: number

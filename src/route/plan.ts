@@ -6,7 +6,8 @@ import type { Sickness } from './cells.ts'
 import { drawn } from './chance.ts'
 import { leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
-import { type Candidate, type Figures, rank } from './rank.ts'
+import type { Figures } from './measure.ts'
+import { type Candidate, rank } from './rank.ts'
 
 export interface Plan {
   /** The rule that matched; `pinned` when the submitter named the provider. */

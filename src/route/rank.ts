@@ -1,8 +1,7 @@
 /** The order in which a rule's tree of providers is tried, and why. */
 import { draw as drawArms } from './adaptive.ts'
 import { hashed, uniform } from './chance.ts'
-import type { Told } from './delivered.ts'
-import { compare, isGreater, type Measured, measure } from './measure.ts'
+import { compare, type Figures, isGreater, type Measured, measure } from './measure.ts'
 import type { Best, Use } from './policy.ts'
 
 type Split = Extract<Use, { split: unknown }>['split']
@@ -13,18 +12,6 @@ export interface Candidate {
   /** What ranked it: cost per thousand, milliseconds, a share, a balance, a draw, or its place; the reasons say which. */
   score: number
   reasons: string[]
-}
-
-/** What ranking may know of a provider. Numbers that nobody has measured yet are null. */
-export interface Figures {
-  costPerThousand: number
-  latencyMs: number | null
-  /** Share of recent answers that were not the provider's fault, 0 to 1; at the recipient's host where enough is known of it. */
-  success: number | null
-  /** That host, when it is its answers that speak. */
-  at?: string
-  /** What became of mail that it accepted; absent where nothing is known. */
-  delivered?: Told
 }
 
 export interface RankFacts {

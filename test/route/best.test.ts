@@ -1,8 +1,9 @@
 /** `best` by what is delivered, by a balance, and behind a guard. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Figures } from '../../src/route/measure.ts'
 import type { Best, Use } from '../../src/route/policy.ts'
-import { type Figures, rank } from '../../src/route/rank.ts'
+import { rank } from '../../src/route/rank.ts'
 
 const known = (good: number, bad: number, complaints = 0) => ({ delivered: { good, bad, complaints } })
 const figures = (more: Partial<Figures> = {}): Figures => ({
