@@ -3,8 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { get } from './api.ts'
 import { Failure } from './failure.ts'
 import { count, examples, type GatewayFlags, withGateway } from './flags.ts'
-import { httpLoad } from './load/http.ts'
-import { smtpLoad } from './load/smtp.ts'
 import { type Answer, type Load, type Summary, Tally } from './load/tally.ts'
 import { progressBar } from './progress.ts'
 import { json, plain, type Terminal, table } from './terminal.ts'
@@ -62,7 +60,7 @@ money and reputation. Ctrl-C ends early and shows what was measured.`,
 }
 
 async function bench(flags: BenchFlags, terminal: Terminal): Promise<void> {
-  const run = load(flags, flags.deliver ? undefined : await inbox(flags))
+  const run = await load(flags, flags.deliver ? undefined : await inbox(flags))
   // What refuses one mail refuses them all.
   let refusal: string | null = null
   const first = ({ accepted, code, said }: Answer) => {
@@ -106,12 +104,20 @@ async function inbox(flags: BenchFlags): Promise<string> {
   )
 }
 
-function load({ smtp, ...flags }: BenchFlags, provider: string | undefined): (load: Load) => Promise<void> {
+async function load(
+  { smtp, ...flags }: BenchFlags,
+  provider: string | undefined,
+): Promise<(load: Load) => Promise<void>> {
   const { url, key, from, to } = flags
   const subject = 'waypost bench'
   const line = 'All work and no play makes Jack a dull boy.\r\n'
   const text = line.repeat(Math.ceil(flags.size / line.length)).slice(0, flags.size)
-  if (!smtp) return (load) => httpLoad({ url, key, message: { from, to, subject, text, provider } }, load)
+  // Only here: each brings a client's library, which every other command would carry, the gateway with them.
+  if (!smtp) {
+    const { httpLoad } = await import('./load/http.ts')
+    return (load) => httpLoad({ url, key, message: { from, to, subject, text, provider } }, load)
+  }
+  const { smtpLoad } = await import('./load/smtp.ts')
   const pinned = provider === undefined ? [] : [`X-Waypost-Provider: ${provider}`]
   const mail = [`From: ${from}`, `To: ${to}`, `Subject: ${subject}`, ...pinned, '', text].join('\r\n')
   return (load) => smtpLoad({ ...smtp, password: key, reconnect: flags.reconnect ?? false, from, to, mail }, load)
