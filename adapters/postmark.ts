@@ -160,8 +160,8 @@ function client(options: Options, fetch: Fetch, timeout: number): ServerClient {
     requestHost: base.host + base.pathname.replace(/\/+$/, ''),
     useHttps: base.protocol === 'https:',
     fetch,
-    // In seconds. The carrier's deadline comes first.
-    timeout: timeout / 1000 + 60,
+    // In seconds, whole ones: its signal takes no parts of a millisecond. The carrier's deadline comes first.
+    timeout: Math.ceil(timeout / 1000) + 60,
   })
 }
 

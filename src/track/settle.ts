@@ -48,9 +48,9 @@ export function fate(outcome: Outcome, alone: boolean): Fate {
 /** Faults that another provider can mend. Our own network is not one of them: there, all would fail. */
 const movesOn: ReadonlySet<Cause> = new Set(['identity', 'account', 'provider', 'host'])
 
-/** Too large for this vendor is not too large for every vendor. */
+/** Too large for this vendor is not too large for every vendor, nor is what its own library will not send. */
 function isOwnLimit({ diagnostic }: Extract<Outcome, { kind: 'rejected' }>): boolean {
-  return diagnostic.status === '5.3.4' || /^(413|552)\b/.test(diagnostic.code)
+  return diagnostic.status === '5.3.4' || /^(413|552|SDK)\b/.test(diagnostic.code)
 }
 
 /**

@@ -50,6 +50,8 @@ test('too large for this vendor may fit another; when none is left it is final',
     kind: 'elsewhere',
     refusal: true,
   })
+  const ownLibrary = diagnostic('SDK', 'RangeError: not an integer')
+  assert.deepEqual(fate({ ...tooLarge, diagnostic: ownLibrary }, true), { kind: 'elsewhere', refusal: true })
 })
 
 test('a call refused for another recipient’s sake is made again one by one, but not for ever', () => {
