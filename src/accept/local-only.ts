@@ -5,11 +5,17 @@ import { Refusal } from './refusals.ts'
 
 /**
  * While `open` says so, answers only what was asked under a name of this machine: else a page could point a name of its own at
- * 127.0.0.1 and read along (DNS rebinding).
+ * 127.0.0.1 and read along (DNS rebinding). Paths that begin with `but` are for everybody.
  */
-export function localOnly(open: () => boolean): MiddlewareHandler {
-  return async (c, next) => (!open() || isLocal(c.req.url) ? next() : problemAnswer(misdirected()))
+export function localOnly(open: () => boolean, but: string): MiddlewareHandler {
+  return async (c, next) =>
+    !open() || usual.test(c.req.url) || c.req.path.startsWith(but) || isLocal(c.req.url)
+      ? next()
+      : problemAnswer(misdirected())
 }
+
+/** What can be let in without being taken apart, which costs more. */
+const usual = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?\//
 
 /**
  * Takes nothing from pages of elsewhere: browsers let them post blindly, and say so in `Origin`.

@@ -189,7 +189,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     smtp: () => '127.0.0.1:2525',
     configProblem: () => asked.configProblem,
   })
-  const app = new Hono().use(localOnly(() => Object.keys(keys).length === 0)).route('/', pages)
+  const app = new Hono().use(localOnly(() => Object.keys(keys).length === 0, '/hooks/')).route('/', pages)
   return {
     app,
     add,
