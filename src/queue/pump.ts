@@ -5,6 +5,7 @@
  * all hang at one vendor still leaves room for a code.
  */
 import type { Priority } from '../mail/message.ts'
+import { atMost, Nap } from '../mail/nap.ts'
 import type { Claim, Store } from '../store/store.ts'
 
 export interface PumpParts {
@@ -44,29 +45,11 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
     ['normal', Math.max(1, Math.floor(concurrency * 0.9))],
     ['high', concurrency],
   ]
+  const nap = new Nap()
   let inFlight = 0
-  let stopping = false
-  let woken = false
   /** Mail that is due was left waiting, as far as the last look tells. */
   let behind = true
-  let rouse: () => void = () => {}
   let idle: (() => void)[] = []
-
-  const wake = () => {
-    woken = true
-    rouse()
-  }
-
-  /** Resolves when woken, or after a time. */
-  const sleep = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      if (woken || stopping) return resolve()
-      const timer = setTimeout(resolve, milliseconds)
-      rouse = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
 
   const free = () => {
     inFlight--
@@ -74,7 +57,7 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
       for (const resolve of idle) resolve()
       idle = []
     }
-    if (behind) wake()
+    if (behind) nap.wake()
   }
 
   /** Runs a claim in a place that was taken for it. */
@@ -95,10 +78,10 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
     })
 
   async function round(): Promise<void> {
-    woken = false
+    nap.begin()
     const open = share.find(([, limit]) => inFlight < limit)
     behind ||= open?.[0] !== 'low'
-    if (!open) return sleep(longestSleep)
+    if (!open) return nap.sleep(longestSleep)
     const [priority, limit] = open
     const now = clock()
     const want = limit - inFlight
@@ -110,21 +93,21 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
     behind = claims.length === want || priority !== 'low'
     if (behind) {
       // There may be more: at once when slots are free, else when one is. What becomes due meanwhile is looked for every second.
-      return claims.length > 0 ? undefined : sleep(whileBusy)
+      return claims.length > 0 ? undefined : nap.sleep(whileBusy)
     }
     const due = await store.nextDue()
     const wait = due === null ? longestSleep : Math.min(Math.max(due - clock(), 0), longestSleep)
-    return wait === 0 ? undefined : sleep(wait)
+    return wait === 0 ? undefined : nap.sleep(wait)
   }
 
   const loop = (async () => {
-    while (!stopping) {
+    while (!nap.ended) {
       try {
         await round()
       } catch (error) {
         failed(error, null)
-        woken = false
-        await sleep(afterFailure)
+        nap.begin()
+        await nap.sleep(afterFailure)
       }
     }
   })()
@@ -132,21 +115,15 @@ export function startPump({ store, clock, run, failed, concurrency, lease }: Pum
   return {
     slot(wanted) {
       const [, most] = share.find(([priority]) => priority === wanted)!
-      if (stopping || behind || inFlight >= most) return null
+      if (nap.ended || behind || inFlight >= most) return null
       inFlight++
       return { leaseUntil: clock() + lease, start: (claim) => void start(claim), free }
     },
-    wake,
+    wake: () => nap.wake(),
     inFlight: () => inFlight,
     async stop(limit) {
-      stopping = true
-      wake()
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, limit)
-      })
-      await Promise.race([loop.then(emptied), late])
-      clearTimeout(timer)
+      nap.end()
+      await atMost(limit, loop.then(emptied))
     },
   }
 }

@@ -4,6 +4,7 @@
  */
 import { retryAfter } from '../mail/answer.ts'
 import type { DeliveryRecord, ExportAnswer, Exporter } from '../mail/exporter.ts'
+import { atMost, Nap } from '../mail/nap.ts'
 import { backoff } from '../mail/retry.ts'
 import type { Store } from '../store/store.ts'
 
@@ -69,12 +70,10 @@ class Export {
   readonly #options: unknown
   readonly #parts: ExportParts
   readonly #key: string
+  readonly #nap = new Nap()
   readonly #loop: Promise<void>
-  #stopping = false
   /** Calls were broken off: what they say means nothing. */
   #cut = false
-  #woken = false
-  #rouse: () => void = () => {}
   #failing = false
 
   constructor({ exporter, options }: ExportTarget, parts: ExportParts) {
@@ -86,30 +85,23 @@ class Export {
   }
 
   wake(): void {
-    this.#woken = true
-    this.#rouse()
+    this.#nap.wake()
   }
 
   async stop(limit: number): Promise<void> {
-    this.#stopping = true
-    this.wake()
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limit)
-    })
-    await Promise.race([this.#loop, late])
-    clearTimeout(timer)
+    this.#nap.end()
+    await atMost(limit, this.#loop)
     this.#cut = true
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#nap.ended) {
       try {
         if (!(await this.#round())) return
       } catch (error) {
-        if (this.#stopping) return
+        if (this.#nap.ended) return
         this.#parts.log.error({ err: error, export: this.#exporter.name }, 'an export could not go on; it tries again')
-        await this.#sleep(pause.first)
+        await this.#nap.sleep(pause.first)
       }
     }
   }
@@ -117,11 +109,11 @@ class Export {
   /** Tells one batch, or waits for there to be one. False when it is over. */
   async #round(): Promise<boolean> {
     const { most, every, types } = this.#exporter
-    this.#woken = false
+    this.#nap.begin()
     const known = (await this.#parts.store.state(this.#key)) as { after: number } | null
     const batch: DeliveryRecord[] = []
     let after = known?.after ?? null
-    for (let more = true; more && batch.length < most && !this.#stopping; ) {
+    for (let more = true; more && batch.length < most && !this.#nap.ended; ) {
       const found = await this.#parts.store.records({ after, types, limit: Math.min(step, most - batch.length) })
       batch.push(...found.rows)
       after = found.last
@@ -129,7 +121,7 @@ class Export {
     }
     if (batch.length > 0 && !(await this.#tell(batch, true))) return false
     if (after !== known?.after) await this.#parts.store.setState(this.#key, { after })
-    if (batch.length < most) await this.#sleep(every)
+    if (batch.length < most) await this.#nap.sleep(every)
     return true
   }
 
@@ -137,8 +129,8 @@ class Export {
   async #tell(batch: readonly DeliveryRecord[], whole: boolean): Promise<boolean> {
     const { log, dice, post, hostname } = this.#parts
     const { name } = this.#exporter
-    for (let tries = 1; !this.#stopping; tries++) {
-      this.#woken = false
+    for (let tries = 1; !this.#nap.ended; tries++) {
+      this.#nap.begin()
       const said = await post(await this.#exporter.request(batch, this.#options, hostname))
       if (this.#cut) return false
       const answer: ExportAnswer = 'status' in said ? this.#exporter.meaning(said.status) : 'later'
@@ -162,7 +154,7 @@ class Export {
       }
       if (!this.#failing) log.warn(why, 'an export is not taken; it is tried again until it is')
       this.#failing = true
-      await this.#sleep(backoff(pause, tries, dice(), 'headers' in said ? retryAfter(said.headers) : 0))
+      await this.#nap.sleep(backoff(pause, tries, dice(), 'headers' in said ? retryAfter(said.headers) : 0))
     }
     return false
   }
@@ -173,16 +165,5 @@ class Export {
       if (half.length > 0 && !(await this.#tell(half, false))) return false
     }
     return true
-  }
-
-  #sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#woken || this.#stopping) return resolve()
-      const timer = setTimeout(resolve, milliseconds)
-      this.#rouse = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
   }
 }

@@ -4,6 +4,7 @@
  */
 import { retryAfter } from '../mail/answer.ts'
 import type { Told } from '../mail/dialect.ts'
+import { atMost, Nap } from '../mail/nap.ts'
 import { backoff } from '../mail/retry.ts'
 import { base64, hmac, standardSecret } from '../mail/signature.ts'
 import type { Notice, NoticeSettlement, Store } from '../store/store.ts'
@@ -71,31 +72,14 @@ export function startNotifier(parts: NotifierParts): Notifier {
   let tidyAt = 0
   let tidying: Promise<void> | null = null
   const busy = new Map<string, Busy>()
+  const nap = new Nap()
   let inFlight = 0
-  let stopping = false
   /** Calls were broken off: what they say is not the webhook's fault. */
   let cut = false
-  let woken = false
-  let rouse: () => void = () => {}
   const idle: (() => void)[] = []
 
-  const rouseNow = () => {
-    woken = true
-    rouse()
-  }
-
-  const sleep = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      if (woken || stopping) return resolve()
-      const timer = setTimeout(resolve, milliseconds)
-      rouse = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-
   async function round(): Promise<void> {
-    woken = false
+    nap.begin()
     if (stale) {
       stale = false
       tidyAt = 0
@@ -108,7 +92,7 @@ export function startNotifier(parts: NotifierParts): Notifier {
         tidying = null
       })
     }
-    if (tenants.size === 0 || inFlight >= atOnce) return sleep(longestSleep)
+    if (tenants.size === 0 || inFlight >= atOnce) return nap.sleep(longestSleep)
     const { notices, next } = await store.claimNotices({
       now,
       leaseUntil: now + lease,
@@ -119,13 +103,13 @@ export function startNotifier(parts: NotifierParts): Notifier {
     for (const notice of notices) void tell(notice)
     const wait = next === null ? longestSleep : Math.min(Math.max(next - clock(), 0), longestSleep)
     // With no place left the end of a call wakes us.
-    return sleep(inFlight >= atOnce ? longestSleep : wait)
+    return nap.sleep(inFlight >= atOnce ? longestSleep : wait)
   }
 
   /** Forgets what is too old or for nobody, in small steps beside the telling. */
   async function tidy(now: number): Promise<void> {
     try {
-      for (let more = true; more && !stopping; ) {
+      for (let more = true; more && !nap.ended; ) {
         const step = await store.dropNotices({ before: now - oldest, limit: tidyAtOnce })
         more = step.more
         for (const [webhook, events] of Object.entries(step.dropped)) {
@@ -137,7 +121,7 @@ export function startNotifier(parts: NotifierParts): Notifier {
         }
       }
     } catch (error) {
-      if (!stopping) log.error({ err: error }, 'old notices could not be dropped')
+      if (!nap.ended) log.error({ err: error }, 'old notices could not be dropped')
     }
   }
 
@@ -161,7 +145,7 @@ export function startNotifier(parts: NotifierParts): Notifier {
       inFlight--
       if (state.calls === 0) busy.delete(webhook.id)
       if (inFlight === 0) for (const resolve of idle.splice(0)) resolve()
-      rouseNow()
+      nap.wake()
     }
   }
 
@@ -203,37 +187,31 @@ export function startNotifier(parts: NotifierParts): Notifier {
   }
 
   const loop = (async () => {
-    while (!stopping) {
+    while (!nap.ended) {
       try {
         await round()
       } catch (error) {
-        if (!stopping) log.error({ err: error }, 'the store could not be asked what webhooks are to be told')
-        woken = false
-        await sleep(afterFailure)
+        if (!nap.ended) log.error({ err: error }, 'the store could not be asked what webhooks are to be told')
+        nap.begin()
+        await nap.sleep(afterFailure)
       }
     }
   })()
 
   return {
     wake(tenant) {
-      if (tenants.has(tenant)) rouseNow()
+      if (tenants.has(tenant)) nap.wake()
     },
     changed() {
       stale = true
-      rouseNow()
+      nap.wake()
     },
     async stop(limit) {
-      stopping = true
-      rouseNow()
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, limit)
-      })
+      nap.end()
       const ended = loop
         .then(() => tidying)
         .then(() => new Promise<void>((resolve) => (inFlight === 0 ? resolve() : idle.push(resolve))))
-      await Promise.race([ended, late])
-      clearTimeout(timer)
+      await atMost(limit, ended)
       cut = true
     },
   }
