@@ -28,7 +28,7 @@ import type { MailEvent } from '../mail/event.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import { base64, hmac } from '../mail/signature.ts'
-import { TemplateError, textOf } from './expression.ts'
+import { orRefused, textOf } from './expression.ts'
 import { rendered } from './jinja.ts'
 import { bounceKind, clicked, randomHex, reason, seconds } from './telling.ts'
 
@@ -200,12 +200,10 @@ function merged(template: unknown, values: Json, field: string): unknown {
     // Of MiniJinja's own: only what is not there at all has a default.
     filters: { default: (value: unknown, [other]: readonly unknown[]) => (value === undefined ? other : value) },
   }
-  try {
-    return rendered(template, language, false)
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrong(field, `${field}: ${error.message}`)
-    throw error
-  }
+  return orRefused(
+    () => rendered(template, language, false),
+    (reason) => wrong(field, `${field}: ${reason}`),
+  )
 }
 
 const names: Record<string, string> = {

@@ -3,7 +3,7 @@ import { type Asked, given, objects, Untranslatable, type Wanted, wrongField } f
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { fromBase64 } from '../mail/signature.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { handlebars } from './handlebars.ts'
 import { storedTemplate, type Values, type Write, written } from './stored.ts'
 
@@ -145,12 +145,10 @@ function stored(name: unknown, values: Values, asked: Asked) {
     const detail = `Template ${name} does not exist: it is not kept here. Send TemplateContent.`
     throw new Untranslatable({ status: 404, code: 'not_found', detail })
   }
-  try {
-    return written(template, values, bare)
-  } catch (error) {
-    if (error instanceof TemplateError) throw refuse('TemplateData', error.message)
-    throw error
-  }
+  return orRefused(
+    () => written(template, values, bare),
+    (reason) => refuse('TemplateData', reason),
+  )
 }
 
 /** `{{x}}` and `{{a.b}}`, not escaped for html: SES leaves that to who sends. A value that is not there is an error, as there. */

@@ -26,7 +26,7 @@ import {
 } from '../mail/dialect.ts'
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused, TemplateError } from './expression.ts'
 import { checkJinja, type Language, rendered } from './jinja.ts'
 import { checking, senderOf, storedTemplate, type Values, written } from './stored.ts'
 import { bounceKind, clicked, randomHex, reason, seconds, spacedTime } from './telling.ts'
@@ -213,12 +213,7 @@ function attachment(file: Json): Json {
 
 /** @throws Untranslatable for what a template asks for that is not here, such as a contact's attributes */
 function merged<T>(write: () => T, field: string): T {
-  try {
-    return write()
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrong(field, `${field} is not valid: ${error.message}`)
-    throw error
-  }
+  return orRefused(write, (reason) => wrong(field, `${field} is not valid: ${reason}`))
 }
 
 function paramsIn(params: unknown): Language {

@@ -5,6 +5,15 @@ export class TemplateError extends Error {
   override name = 'TemplateError'
 }
 
+/** What `write` makes of a template. @throws what `refusal` says where the template cannot be written out, for the reason it is given */
+export function orRefused<T>(write: () => T, refusal: (reason: string) => Error): T {
+  try {
+    return write()
+  } catch (error) {
+    throw error instanceof TemplateError ? refusal(error.message) : error
+  }
+}
+
 /** The value of a name, which is its steps: `order.lines[0]` is order, lines, 0. */
 export type Lookup = (path: readonly string[]) => unknown
 

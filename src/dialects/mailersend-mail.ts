@@ -11,7 +11,7 @@ import {
   type Wanted,
   wrongField,
 } from '../mail/dialect.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { type Language, rendered } from './jinja.ts'
 import { languages, senderOf, storedTemplate } from './stored.ts'
 
@@ -186,13 +186,12 @@ function filled(text: unknown, values: Values, html: boolean, wrong: (detail: st
   const plain = text.replace(/\{\$([A-Za-z]\w*)\}/g, (whole, name) =>
     Object.hasOwn(values.simple, name) ? values.simple[name]! : whole,
   )
-  if (!values.write) return plain
-  try {
-    return values.write(plain, values.data, html)
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrong(`${error.message} #MS42213`)
-    throw error
-  }
+  const { write, data } = values
+  if (!write) return plain
+  return orRefused(
+    () => write(plain, data, html),
+    (reason) => wrong(`${reason} #MS42213`),
+  )
 }
 
 const keys = (value: unknown) => (typeof value === 'object' && value !== null ? Object.keys(value) : [])

@@ -10,7 +10,7 @@ import {
 } from '../mail/dialect.ts'
 import type { Mailbox } from '../mail/message.ts'
 import { base64 } from '../mail/signature.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import {
   type Fill,
   type Form,
@@ -101,13 +101,10 @@ function fromTemplate(template: StoredTemplate, form: Form, fill: Fill) {
     ...objectIn('t:variables', form.one('t:variables') || '{}'),
   }
   const filled = JSON.parse(JSON.stringify(values), (_, value) => (typeof value === 'string' ? fill(value) : value))
-  try {
-    return written(template, filled, languages.handlebars.write)
-  } catch (error) {
-    if (error instanceof TemplateError)
-      throw wrongField('template', `template cannot be filled in: ${error.message}`, 400)
-    throw error
-  }
+  return orRefused(
+    () => written(template, filled, languages.handlebars.write),
+    (reason) => wrongField('template', `template cannot be filled in: ${reason}`, 400),
+  )
 }
 
 /** Each copy of a batch has a Message-ID of its own, which tells that of the batch. */

@@ -25,7 +25,7 @@ import {
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { base64 } from '../mail/signature.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused, TemplateError } from './expression.ts'
 import { checkJinja, type Language, rendered } from './jinja.ts'
 import { checking, senderOf, storedTemplate, written } from './stored.ts'
 import { bounceKind, clicked, randomHex, reason, seconds } from './telling.ts'
@@ -208,12 +208,7 @@ function languageOf(variables: unknown): Language {
 }
 
 function merging<T>(field: string, write: () => T): T {
-  try {
-    return write()
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrong(field, error.message)
-    throw error
-  }
+  return orRefused(write, (reason) => wrong(field, reason))
 }
 
 const names: Record<string, string> = {

@@ -25,7 +25,7 @@ import type { MailEvent } from '../mail/event.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import { hex, hmac } from '../mail/signature.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { checking, languages, storedTemplate, written } from './stored.ts'
 import { bounceKind, clicked, reason } from './telling.ts'
 
@@ -89,13 +89,11 @@ function untemplated({ template_uuid: id, template_variables: values, ...mail }:
   if (template === null) throw wrongField('template_uuid', 'is not kept here: send text or html')
   const own = ['subject', 'text', 'html'].find((name) => mail[name] != null)
   if (own !== undefined) throw wrongField(own, 'is not allowed with template_uuid')
-  try {
-    const { subject, text, html } = written(template, Object(values ?? {}), languages.handlebars.write)
-    return { ...mail, from: mail.from ?? template.from, subject, text, html }
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrongField('template_variables', error.message)
-    throw error
-  }
+  const { subject, text, html } = orRefused(
+    () => written(template, Object(values ?? {}), languages.handlebars.write),
+    (reason) => wrongField('template_variables', reason),
+  )
+  return { ...mail, from: mail.from ?? template.from, subject, text, html }
 }
 
 function wanted(mail: Json, ignored: string[], key: string | undefined): Wanted {

@@ -14,7 +14,7 @@ import {
   type Wanted,
 } from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { handlebars } from './handlebars.ts'
 import { withRegions } from './mandrill-regions.ts'
 import { mergeTags } from './merge-tags.ts'
@@ -185,14 +185,14 @@ function merging(message: Json, vars: Json[], who: Person | null, stored: Stored
   ])
   return (template, field, html) => {
     if (typeof template !== 'string') return template
-    try {
-      const values = Object.fromEntries(pairs)
-      if (stored?.language !== undefined) return languages[stored.language].write(template, values, html)
-      return message.merge_language === 'handlebars' ? handlebars(template, values, html) : mergeTags(template, tags)
-    } catch (error) {
-      if (error instanceof TemplateError) throw invalid(`message.${field}`, error.message)
-      throw error
-    }
+    return orRefused(
+      () => {
+        const values = Object.fromEntries(pairs)
+        if (stored?.language !== undefined) return languages[stored.language].write(template, values, html)
+        return message.merge_language === 'handlebars' ? handlebars(template, values, html) : mergeTags(template, tags)
+      },
+      (reason) => invalid(`message.${field}`, reason),
+    )
   }
 }
 

@@ -23,7 +23,7 @@ import {
 } from '../mail/dialect.ts'
 import { everyMailboxIn } from '../mail/headers.ts'
 import type { Mailbox } from '../mail/message.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused, TemplateError } from './expression.ts'
 import { checkHandlebars, handlebars } from './handlebars.ts'
 import { bounceIn, bounceList, bouncesWanted, bounceWanted, instant, shown, tells } from './postmark-reads.ts'
 import { checking, storedTemplate, type Write, written } from './stored.ts'
@@ -126,14 +126,11 @@ function untemplated(email: Email, ignored: Set<string>, asked: Asked): Email {
   if (typeof TemplateModel !== 'object' || TemplateModel === null) {
     throw wrongField('TemplateModel', 'It is an object with the values of the template.')
   }
-  try {
-    const { subject, html, text } = written(template, TemplateModel as Email, mustachio)
-    const from = rest.From ?? template.from
-    return { ...rest, From: from, Subject: subject, HtmlBody: html, TextBody: text }
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrongField('TemplateModel', error.message)
-    throw error
-  }
+  const { subject, html, text } = orRefused(
+    () => written(template, TemplateModel as Email, mustachio),
+    (reason) => wrongField('TemplateModel', reason),
+  )
+  return { ...rest, From: rest.From ?? template.from, Subject: subject, HtmlBody: html, TextBody: text }
 }
 
 function noBulk(): never {

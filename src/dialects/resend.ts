@@ -26,7 +26,7 @@ import {
 import type { MailEvent } from '../mail/event.ts'
 import type { Message } from '../mail/message.ts'
 import { base64, hmac, standardSecret } from '../mail/signature.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { checkHandlebars, handlebars } from './handlebars.ts'
 import { checking, storedTemplate, type Write, written } from './stored.ts'
 
@@ -90,13 +90,11 @@ function untemplated({ template: named, ...email }: Record<string, unknown>, ask
   if (template === null) throw wrongField('template', 'The template is not kept here: send html or text.')
   const own = ['html', 'text'].find((field) => email[field] != null)
   if (own !== undefined) throw wrongField(own, 'With a template there is no html and no text.')
-  try {
-    const { subject, html, text } = written(template, Object(values), variables)
-    return { ...email, ...given({ from: email.from ?? template.from, subject: email.subject ?? subject, html, text }) }
-  } catch (error) {
-    if (error instanceof TemplateError) throw wrongField('template', error.message)
-    throw error
-  }
+  const { subject, html, text } = orRefused(
+    () => written(template, Object(values), variables),
+    (reason) => wrongField('template', reason),
+  )
+  return { ...email, ...given({ from: email.from ?? template.from, subject: email.subject ?? subject, html, text }) }
 }
 
 function wanted(email: Record<string, unknown>, key: string | undefined): Wanted {

@@ -12,7 +12,7 @@ import {
   type Wanted,
   wrongField,
 } from '../mail/dialect.ts'
-import { TemplateError } from './expression.ts'
+import { orRefused } from './expression.ts'
 import { languages, senderOf, storedTemplate, written } from './stored.ts'
 
 /** Personalizations. */
@@ -127,13 +127,10 @@ function fromTemplate(template: StoredTemplate, own: Json, index: number): Said 
     throw wrongField(`${at}.substitutions`, 'Substitutions may not be used with dynamic templating')
   }
   const data = object(own.dynamic_template_data ?? {}, `${at}.dynamic_template_data`)
-  try {
-    return written(template, data, languages.handlebars.write)
-  } catch (error) {
-    if (error instanceof TemplateError)
-      throw wrongField('template_id', `The template cannot be filled in: ${error.message}`)
-    throw error
-  }
+  return orRefused(
+    () => written(template, data, languages.handlebars.write),
+    (reason) => wrongField('template_id', `The template cannot be filled in: ${reason}`),
+  )
 }
 
 /** What would need something of the account that is not here. */
