@@ -9,7 +9,7 @@ import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
-import { countsMinutes } from './queue/limits.ts'
+import { countsOf } from './queue/limits.ts'
 import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
@@ -264,7 +264,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      byMinute: countsMinutes(provider.limits),
+      counts: countsOf(provider, recipients.length, at),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)

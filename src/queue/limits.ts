@@ -1,5 +1,5 @@
 /** What a provider may be given: so many recipients a second, a minute, an hour, and a (UTC) day. */
-import type { Store } from '../store/store.ts'
+import type { Count, Store } from '../store/store.ts'
 
 export interface Limits {
   perSecond: number | null
@@ -8,7 +8,14 @@ export interface Limits {
   perDay: number | null
 }
 
-/** Whether attempts under such limits are counted by the minute, too. */
+/** What is counted of recipients that go to a provider: by the day, and by the minute where a limit needs it. */
+export function countsOf({ name, limits }: { name: string; limits: Limits }, recipients: number, at: number): Count[] {
+  const time = new Date(at).toISOString()
+  const day = { span: time.slice(0, 10), what: name, amount: recipients }
+  return countsMinutes(limits) ? [day, { ...day, span: time.slice(0, 16) }] : [day]
+}
+
+/** Whether recipients under such limits are counted by the minute, too. */
 export function countsMinutes({ perMinute, perHour }: Pick<Limits, 'perMinute' | 'perHour'>): boolean {
   return perMinute !== null || perHour !== null
 }

@@ -226,6 +226,12 @@ export const migrations: readonly (readonly string[])[] = [
     // What is held is counted every few seconds.
     `CREATE INDEX delivery_held ON delivery (id) WHERE phase = 'held' AND unknown IS NOT NULL`,
   ],
+  [
+    // More is counted than recipients by provider and day: what, in which span of time, is for those who count to say.
+    `ALTER TABLE usage RENAME COLUMN day TO span`,
+    `ALTER TABLE usage RENAME COLUMN provider TO what`,
+    `ALTER TABLE usage RENAME COLUMN recipients TO amount`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

@@ -4,7 +4,7 @@ import { type Database, Parcel } from './database.ts'
 import { note, ranks } from './sqlite-accept.ts'
 import { markSending, recipientsOf } from './sqlite-read.ts'
 import { suppress, suppressed } from './sqlite-suppress.ts'
-import type { AttemptStart, Claim, DeliveryPlan, Settlement } from './store.ts'
+import type { AttemptStart, Claim, Count, DeliveryPlan, Settlement } from './store.ts'
 
 interface DueRow {
   id: number
@@ -128,17 +128,20 @@ export function record(db: Database, attempt: AttemptStart): boolean {
     JSON.stringify(attempt.recipients),
     JSON.stringify(attempt.plan),
   )
-  const at = new Date(attempt.at).toISOString()
-  for (const window of attempt.byMinute ? [at.slice(0, 10), at.slice(0, 16)] : [at.slice(0, 10)]) {
+  count(db, attempt.counts)
+  return true
+}
+
+function count(db: Database, counts: readonly Count[]): void {
+  for (const { span, what, amount } of counts) {
     db.run(
-      `INSERT INTO usage (day, provider, recipients) VALUES (?, ?, ?)
-       ON CONFLICT (day, provider) DO UPDATE SET recipients = recipients + excluded.recipients`,
-      window,
-      attempt.provider,
-      attempt.recipients.length,
+      `INSERT INTO usage (span, what, amount) VALUES (?, ?, ?)
+       ON CONFLICT (span, what) DO UPDATE SET amount = amount + excluded.amount`,
+      span,
+      what,
+      amount,
     )
   }
-  return true
 }
 
 interface SettledRow {
@@ -184,6 +187,7 @@ export function settle(db: Database, settlement: Settlement): boolean {
   }
   note(db, ours.message, ours.tenant, settlement.events)
   suppress(db, settlement.suppress)
+  if (settlement.counts) count(db, settlement.counts)
   if (keep.length === 0) db.run('DELETE FROM delivery WHERE id = ?', settlement.delivery)
   else db.run('UPDATE delivery SET recipients = ? WHERE id = ?', JSON.stringify(keep), settlement.delivery)
   for (const plan of add) {

@@ -231,10 +231,7 @@ export function state(db: Database, key: string): unknown {
   return row === undefined ? null : JSON.parse(row.value)
 }
 
-export function usage(db: Database, day: string): Record<string, number> {
-  const rows = db.all<{ provider: string; recipients: number }>(
-    'SELECT provider, recipients FROM usage WHERE day = ?',
-    day,
-  )
-  return Object.fromEntries(rows.map((row) => [row.provider, row.recipients]))
+export function usage(db: Database, span: string): Record<string, number> {
+  const rows = db.all<{ what: string; amount: number }>('SELECT what, amount FROM usage WHERE span = ?', span)
+  return Object.fromEntries(rows.map(({ what, amount }) => [what, amount]))
 }

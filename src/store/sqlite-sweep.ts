@@ -20,7 +20,7 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
   forgetTold(db, before)
   // Minutes are counted for limits of an hour at most; days stay.
   const minute = new Date(Math.max(before.keys, 0)).toISOString().slice(0, 16)
-  db.run('DELETE FROM usage WHERE length(day) > 10 AND day < ?', minute)
+  db.run('DELETE FROM usage WHERE length(span) > 10 AND span < ?', minute)
   const ended = db.all<{ seq: number; spool: string | null; tags: string }>(
     `SELECT m.seq, mail.spool, mail.envelope ->> '$.tags' AS tags FROM message AS m CROSS JOIN mail ON mail.message = m.seq
      WHERE m.accepted_at < ?

@@ -178,7 +178,7 @@ export function storeOver({ call, close }: Caller): Store {
     nextParked: () => call('nextParked'),
     state: (key) => call('state', key),
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
-    usage: (day) => call('usage', day),
+    usage: (span) => call('usage', span),
     sweep: (before) => call('sweep', before),
     addWebhook: (webhook, secret, most) => call('addWebhook', webhook, secret, most),
     webhooks: (tenant) => call('webhooks', tenant),

@@ -73,6 +73,15 @@ export interface StoredPlan {
   rejected: { provider: string; reason: string }[]
 }
 
+/** So much more of something within a span of time. What is counted under which name is the caller's matter. */
+export interface Count {
+  /** A UTC month, day or minute: `2026-11`, `2026-11-25`, `2026-11-25T14:03`. Minutes are kept for a day. */
+  span: string
+  what: string
+  /** A whole number; below zero gives back. */
+  amount: number
+}
+
 export interface AttemptStart {
   /** `att_…` */
   id: string
@@ -85,8 +94,8 @@ export interface AttemptStart {
   plan: StoredPlan
   /** The lease is moved to here: it must outlive the attempt. */
   leaseUntil: number
-  /** Its recipients are counted by the minute, too: the provider has a limit for less than a day. */
-  byMinute?: boolean
+  /** What is counted with it, in the same commit. */
+  counts: readonly Count[]
 }
 
 /** One attempt as read back, one row per recipient and attempt. */
@@ -122,6 +131,8 @@ export interface Settlement {
   recipients: { index: number; status: RecipientStatus; provider?: string; providerMessageId?: string }[]
   events: NewEvent[]
   suppress: Suppression[]
+  /** What is counted with it: what an attempt took and did not use is given back. */
+  counts?: readonly Count[]
   /**
    * What remains. The recipients in `keep` go on with this delivery, under the same lease and token; when it is empty the delivery
    * is over. `add` are deliveries of their own, for recipients that no longer travel with it.
@@ -370,11 +381,8 @@ export interface Store {
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>
-  /**
-   * What was used: attempts' recipients by provider in a UTC day (`2026-11-25`), or in a minute of the last day (`2026-11-25T14:03`)
-   * where attempts are counted by it. Counted by `record`.
-   */
-  usage(day: string): Promise<Record<string, number>>
+  /** What `record` and `settle` counted in a span of time, by its name. */
+  usage(span: string): Promise<Record<string, number>>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
    * and gives the space back. Answers how many messages or keys went, whichever were more. Works in small steps; call again

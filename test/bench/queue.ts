@@ -56,6 +56,7 @@ async function deliver(store: Store, claim: Claim): Promise<void> {
     recipients: [0],
     plan,
     leaseUntil: now + 60_000,
+    counts: [{ span: new Date(now).toISOString().slice(0, 10), what: provider, amount: 1 }],
   })
   for await (const _ of store.content(message.id));
   const providerMessageId = 'b7bc2f4a-e38e-4336-af7d-e6c392c2f817'

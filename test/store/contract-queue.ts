@@ -133,7 +133,8 @@ export function queueContract(fresh: Fresh): void {
           plan: made.plan,
         })),
       )
-      await store.record(attempt(claim, { provider: 'ses-eu', recipients: [1], at: start + 3 * 60 * minute }))
+      const tomorrow = [{ span: '2026-11-26', what: 'ses-eu', amount: 1 }]
+      await store.record(attempt(claim, { provider: 'ses-eu', recipients: [1], counts: tomorrow }))
       assert.deepEqual(await store.usage('2026-11-25'), { 'postmark-main': 2 })
       assert.deepEqual(await store.usage('2026-11-26'), { 'ses-eu': 1 })
       assert.deepEqual(await store.usage('2026-11-27'), {})
@@ -345,15 +346,19 @@ export function queueContract(fresh: Fresh): void {
       assert.equal(await store.nextDue(), null)
     })
 
-    it('counts by the minute, too, where asked', async (test) => {
+    it('counts what it is told to in each span, gives back, and keeps minutes for a day only', async (test) => {
       const store = await fresh(test)
       await accepted(store)
-      await store.record(attempt(await claimOne(store), { byMinute: true }))
-      const minuteOf = new Date(start).toISOString().slice(0, 16)
-      assert.deepEqual(await store.usage(minuteOf), { 'postmark-main': 1 })
+      const claim = await claimOne(store)
+      const [month, day, minuteOf] = ['2026-11', '2026-11-25', new Date(start).toISOString().slice(0, 16)]
+      const counts = [month, day, minuteOf].map((span) => ({ span, what: 'spent', amount: 5 }))
+      await store.record(attempt(claim, { counts }))
+      await store.record(attempt(claim, { counts: counts.slice(0, 1) }))
+      assert.deepEqual(await store.usage(minuteOf), { spent: 5 })
+      await store.settle({ ...settlement(claim, 'sent'), counts: [{ span: month, what: 'spent', amount: -3 }] })
       await store.sweep({ messages: 0, keys: start + 2 * minute, limit: 10 })
       assert.deepEqual(await store.usage(minuteOf), {})
-      assert.deepEqual(await store.usage(minuteOf.slice(0, 10)), { 'postmark-main': 1 })
+      assert.deepEqual([await store.usage(day), await store.usage(month)], [{ spent: 5 }, { spent: 7 }])
     })
   })
 }

@@ -85,6 +85,7 @@ export function attempt(claim: Claim, more: Partial<AttemptStart> = {}): Attempt
       rejected: [{ provider: 'ses-eu', reason: 'its breaker is open' }],
     },
     leaseUntil: start + 2 * minute,
+    counts: [{ span: '2026-11-25', what: 'postmark-main', amount: claim.recipients.length }],
     ...more,
   }
 }
