@@ -1,4 +1,5 @@
 /** Which mailbox provider is behind a domain: by a table for the well-known, by what was looked up for the others. */
+import { domainOf } from './mail/address.ts'
 import { hostOfDomain } from './mail/hosts.ts'
 
 /** The mailbox provider that a domain's MX name; null: nobody we know; undefined: no answer. */
@@ -29,6 +30,12 @@ export class Hosts {
   /** What is known already; null when nothing is. Asks nobody. */
   known(domain: string): string | null {
     return hostOfDomain(domain) ?? this.#found.get(domain)?.host ?? null
+  }
+
+  /** Whose mailbox an address is, as far as that is known: the provider, or its own domain. Asks nobody. */
+  of(email: string): string {
+    const domain = domainOf(email)
+    return this.known(domain) ?? domain
   }
 
   /** Looks it up where that was not done lately. */

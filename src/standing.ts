@@ -1,53 +1,40 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
-import type { Hosts } from './hosts.ts'
-import { closedTo, type Live, mayTell, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
+import { hostsKey, Learnt, type LearntParts, type SavedHosts } from './learnt.ts'
+import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
-import { cutShort, type Outcomes } from './mail/outcome.ts'
+import type { Outcomes } from './mail/outcome.ts'
 import type { Provider, ProviderView } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
-import { type Became, Cells, type SavedCells } from './route/cells.ts'
+import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
-import { observe, unmeasured } from './route/health.ts'
+import { unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
-import type { Store } from './store/store.ts'
 import type { News } from './track/inbound.ts'
-import type { Turn } from './turns.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
-/** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
-const identityMemory = 10 * 60_000
 /** Our own network gets this long to come back before anything is tried again. */
 const networkPause = 5_000
 /** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
 const probeTime = 2 * 60_000
-/** Mail whose deferral was told, remembered for each provider. */
-const mostDeferred = 1_000
-
-export interface StandingParts {
-  store: Store
-  clock: () => number
-  /** In [0, 1). */
-  dice: () => number
-  hosts: Hosts
-  turned: Turn
-}
 
 export class Standings {
-  readonly #parts: StandingParts
+  readonly #parts: LearntParts
+  readonly #learnt: Learnt
   #live = new Map<string, Live>()
   #networkDownUntil = 0
 
-  private constructor(parts: StandingParts) {
+  private constructor(parts: LearntParts) {
     this.#parts = parts
+    this.#learnt = new Learnt(parts)
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
-  static async open(parts: StandingParts, providers: readonly Provider[]): Promise<Standings> {
+  static async open(parts: LearntParts, providers: readonly Provider[]): Promise<Standings> {
     const standings = new Standings(parts)
     await standings.configure(providers)
     return standings
@@ -90,7 +77,7 @@ export class Standings {
   ): Promise<Live> {
     const { store, clock, dice } = this.#parts
     const { name } = provider
-    const keys = { breaker: `breaker:${name}`, cells: cellsKey(name) }
+    const keys = { breaker: `breaker:${name}`, cells: hostsKey(name) }
     if (changed) for (const key of Object.values(keys)) await store.setState(key, null)
     const saved = (await store.state(keys.breaker)) as SavedBreaker | null
     const told = (await store.state(keys.cells)) as SavedHosts | null
@@ -195,7 +182,7 @@ export class Standings {
     const refused = live.allowance.refusal(count, now)
     if (refused) return refused.reason
     if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return 'its breaker opened'
-    const hosts = new Set(to.map((email) => this.#hostOf(email)))
+    const hosts = new Set(to.map((email) => this.#parts.hosts.of(email)))
     const passed = lastResort || live.provider.breaker.observe
     if (!passed) {
       const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
@@ -204,11 +191,6 @@ export class Standings {
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     live.allowance.take(count, now)
     return null
-  }
-
-  #hostOf(email: string): string {
-    const domain = domainOf(email)
-    return this.#parts.hosts.known(domain) ?? domain
   }
 
   /**
@@ -246,7 +228,9 @@ export class Standings {
       })
       if (!called) return null
       const { outcomes, verdict } = called
-      this.#learn(live, verdict, message, outcomes, this.#parts.clock() - began)
+      const ended = this.#parts.clock()
+      if (verdict.kind === 'network') this.#networkDownUntil = ended + networkPause
+      else this.#learnt.answered(live, verdict, message, outcomes, ended - began)
       return outcomes
     } finally {
       live.inFlight--
@@ -285,94 +269,10 @@ export class Standings {
     return live !== undefined && tellsDeliveries(live)
   }
 
-  #learn(
-    live: Live,
-    verdict: Verdict,
-    message: Pick<Message, 'id' | 'type' | 'from'>,
-    outcomes: Outcomes,
-    latencyMs: number,
-  ): void {
-    const now = this.#parts.clock()
-    if (verdict.kind === 'network') {
-      this.#networkDownUntil = now + networkPause
-      return
-    }
-    if (verdict.kind === 'throttled') live.throttledUntil = now + verdict.wait
-    // Its answers are what is measured here: one that accepts and does not deliver is still better than none.
-    const answered = verdict.kind === 'fault' ? judge(outcomes).kind : verdict.kind
-    const good = answered === 'good' || answered === 'throttled'
-    live.health = observe(live.health, { good, latencyMs: good ? latencyMs : null })
-    live.unusable = verdict.kind === 'account' || (live.unusable && !good)
-    for (const [email, outcome] of outcomes) {
-      if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
-      if ('cause' in outcome && outcome.cause === 'identity') {
-        live.notReady.set(domainOf(message.from.email), now + identityMemory)
-      }
-      if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
-        live.overdue.accepted(keyOf(message.id, email), now)
-      if (mayTell(live.provider)) live.delivered.answered(keyOf(message.id, email), this.#hostOf(email), outcome, now)
-      // A vendor that tells of deliveries says nothing of the host by taking mail.
-      if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
-        this.#delivered(live, keyOf(message.id, email), email, message.type)
-      } else if ('cause' in outcome && outcome.cause === 'host') {
-        remember(live.deferred, keyOf(message.id, email))
-        this.#note(live, email, message.type, 'bad')
-      }
-    }
-  }
-
   /** What a vendor told of mail that it had taken. */
-  heard(name: string, { messageId, recipient, mailType, type, bounce }: News): void {
+  heard(name: string, news: News): void {
     const live = this.#live.get(name)
-    if (!live) return
-    const key = keyOf(messageId, recipient)
-    live.delivered.heard(key, this.#hostOf(recipient), { type, bounce }, this.#parts.clock())
-    // Of one that tells of no deliveries, that it took the mail was counted as good.
-    const bad = live.overdue.tells ? 'bad' : 'spoiled'
-    if (type === 'deferred') {
-      // However often it tries in vain, it is one mail.
-      if (live.deferred.has(key)) return
-      remember(live.deferred, key)
-      this.#note(live, recipient, mailType, bad)
-      return
-    }
-    if (type === 'accepted' || type === 'opened' || type === 'clicked') return
-    if (type === 'delivered') this.#delivered(live, key, recipient, mailType)
-    else if (!live.deferred.delete(key) && bounce === 'block') this.#note(live, recipient, mailType, bad)
-    const { tells } = live.overdue
-    live.overdue.ended(key, this.#parts.clock(), type === 'delivered')
-    if (live.overdue.tells !== tells) this.#save(live)
-  }
-
-  /** What was deferred first and then went well, as by greylisting, is not held against anybody. */
-  #delivered(live: Live, key: string, recipient: string, type: string): void {
-    this.#note(live, recipient, type, live.deferred.delete(key) ? 'undone' : 'good')
-  }
-
-  #save({ provider, cells, overdue }: Live): void {
-    const state: SavedHosts = { tells: overdue.tells, cells: cells.saved() }
-    this.#parts.store.setState(cellsKey(provider.name), state).catch(() => {})
-  }
-
-  /** Counts what became of mail at the host of a recipient. Only for bad news is it worth finding out whose the domain is. */
-  #note(live: Live, recipient: string, type: string, what: Became): void {
-    const { hosts, clock, dice, turned } = this.#parts
-    const domain = domainOf(recipient)
-    const count = (host: string) => {
-      const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
-      if (turn === null) return
-      const { name } = live.provider
-      const sick = live.cells.at(host, clock())
-      turned(name, turn, { reason: sick?.words ?? `well again at ${host}`, until: sick?.until ?? null })
-      this.#save(live)
-    }
-    const known = hosts.known(domain)
-    if (known !== null || what === 'good' || what === 'undone') count(known ?? domain)
-    else
-      hosts.find(domain).then(
-        (host) => count(host ?? domain),
-        () => {},
-      )
+    if (live) this.#learnt.heard(live, news)
   }
 
   /** False for no such provider. */
@@ -395,23 +295,7 @@ export class Standings {
   }
 }
 
-/** What is worth keeping over a restart of how it does at hosts. */
-interface SavedHosts {
-  /** It has told of deliveries. */
-  tells: boolean
-  cells: SavedCells
-}
-
 const deliveredKey = (provider: string) => `delivered:${provider}`
-const cellsKey = (provider: string) => `cells:${provider}`
-
-function remember(deferred: Set<string>, key: string): void {
-  deferred.add(key)
-  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
-}
-
-/** One mail to one recipient. */
-const keyOf = (messageId: string, recipient: string) => `${messageId} ${recipient}`
 
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
 function sameSettings(a: Provider, b: Provider): boolean {

@@ -1,0 +1,140 @@
+/** What is learnt of providers: from their answers, and from what they tell later of mail that they took. */
+import type { Hosts } from './hosts.ts'
+import { type Live, mayTell } from './live.ts'
+import { domainOf } from './mail/address.ts'
+import type { Message } from './mail/message.ts'
+import { cutShort, type Outcomes } from './mail/outcome.ts'
+import type { Became, SavedCells } from './route/cells.ts'
+import { observe } from './route/health.ts'
+import { judge, type Verdict } from './send/breaker.ts'
+import type { Store } from './store/store.ts'
+import type { News } from './track/inbound.ts'
+import type { Turn } from './turns.ts'
+
+/** A vendor's word that a From domain is not verified there holds this long; then it is asked again. */
+const identityMemory = 10 * 60_000
+/** Mail whose deferral was told, remembered for each provider. */
+const mostDeferred = 1_000
+
+export interface LearntParts {
+  store: Store
+  clock: () => number
+  /** In [0, 1). */
+  dice: () => number
+  hosts: Hosts
+  turned: Turn
+}
+
+/** What is worth keeping over a restart of how a provider does at hosts. */
+export interface SavedHosts {
+  /** It has told of deliveries. */
+  tells: boolean
+  cells: SavedCells
+}
+
+/** Where the store keeps it. */
+export const hostsKey = (provider: string) => `cells:${provider}`
+
+export class Learnt {
+  readonly #parts: LearntParts
+
+  constructor(parts: LearntParts) {
+    this.#parts = parts
+  }
+
+  /** What a call says that has ended. @param latencyMs how long it took */
+  answered(
+    live: Live,
+    verdict: Verdict,
+    message: Pick<Message, 'id' | 'type' | 'from'>,
+    outcomes: Outcomes,
+    latencyMs: number,
+  ): void {
+    const now = this.#parts.clock()
+    if (verdict.kind === 'throttled') live.throttledUntil = now + verdict.wait
+    // Its answers are what is measured here: one that accepts and does not deliver is still better than none.
+    const answered = verdict.kind === 'fault' ? judge(outcomes).kind : verdict.kind
+    const good = answered === 'good' || answered === 'throttled'
+    live.health = observe(live.health, { good, latencyMs: good ? latencyMs : null })
+    live.unusable = verdict.kind === 'account' || (live.unusable && !good)
+    for (const [email, outcome] of outcomes) {
+      if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
+      if ('cause' in outcome && outcome.cause === 'identity') {
+        live.notReady.set(domainOf(message.from.email), now + identityMemory)
+      }
+      if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
+        live.overdue.accepted(keyOf(message.id, email), now)
+      if (mayTell(live.provider)) {
+        live.delivered.answered(keyOf(message.id, email), this.#parts.hosts.of(email), outcome, now)
+      }
+      // A vendor that tells of deliveries says nothing of the host by taking mail.
+      if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
+        this.#delivered(live, keyOf(message.id, email), email, message.type)
+      } else if ('cause' in outcome && outcome.cause === 'host') {
+        remember(live.deferred, keyOf(message.id, email))
+        this.#note(live, email, message.type, 'bad')
+      }
+    }
+  }
+
+  /** What a vendor told of mail that it had taken. */
+  heard(live: Live, { messageId, recipient, mailType, type, bounce }: News): void {
+    const { clock, hosts } = this.#parts
+    const key = keyOf(messageId, recipient)
+    live.delivered.heard(key, hosts.of(recipient), { type, bounce }, clock())
+    // Of one that tells of no deliveries, that it took the mail was counted as good.
+    const bad = live.overdue.tells ? 'bad' : 'spoiled'
+    if (type === 'deferred') {
+      // However often it tries in vain, it is one mail.
+      if (live.deferred.has(key)) return
+      remember(live.deferred, key)
+      this.#note(live, recipient, mailType, bad)
+      return
+    }
+    if (type === 'accepted' || type === 'opened' || type === 'clicked') return
+    if (type === 'delivered') this.#delivered(live, key, recipient, mailType)
+    else if (!live.deferred.delete(key) && bounce === 'block') this.#note(live, recipient, mailType, bad)
+    const { tells } = live.overdue
+    live.overdue.ended(key, clock(), type === 'delivered')
+    if (live.overdue.tells !== tells) this.#save(live)
+  }
+
+  /** What was deferred first and then went well, as by greylisting, is not held against anybody. */
+  #delivered(live: Live, key: string, recipient: string, type: string): void {
+    this.#note(live, recipient, type, live.deferred.delete(key) ? 'undone' : 'good')
+  }
+
+  #save({ provider, cells, overdue }: Live): void {
+    const state: SavedHosts = { tells: overdue.tells, cells: cells.saved() }
+    this.#parts.store.setState(hostsKey(provider.name), state).catch(() => {})
+  }
+
+  /** Counts what became of mail at the host of a recipient. Only for bad news is it worth finding out whose the domain is. */
+  #note(live: Live, recipient: string, type: string, what: Became): void {
+    const { hosts, clock, dice, turned } = this.#parts
+    const domain = domainOf(recipient)
+    const count = (host: string) => {
+      const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
+      if (turn === null) return
+      const { name } = live.provider
+      const sick = live.cells.at(host, clock())
+      turned(name, turn, { reason: sick?.words ?? `well again at ${host}`, until: sick?.until ?? null })
+      this.#save(live)
+    }
+    const known = hosts.known(domain)
+    if (known !== null || what === 'good' || what === 'undone') count(known ?? domain)
+    else
+      hosts.find(domain).then(
+        (host) => count(host ?? domain),
+        () => {},
+      )
+  }
+}
+
+function remember(deferred: Set<string>, key: string): void {
+  deferred.add(key)
+  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
+}
+
+/** One mail to one recipient. */
+const keyOf = (messageId: string, recipient: string) => `${messageId} ${recipient}`
