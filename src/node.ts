@@ -15,9 +15,8 @@ import { openDoor } from './accept/submit.ts'
 import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
-import { loadConfig, problemLine } from './config/file.ts'
-import { watchFile } from './config/watch.ts'
-import type { Config, ConfigProblem } from './config.ts'
+import { loadConfig } from './config/file.ts'
+import type { Config } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { mailHeaders } from './dialects/mail-headers.ts'
 import { createGateway } from './gateway.ts'
@@ -39,6 +38,7 @@ import { smtpCarrier } from './send/smtp.ts'
 import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
+import { openTakeover, warn } from './takeover.ts'
 import { createInbound } from './track/inbound.ts'
 import { type Turn, turnsIn } from './turns.ts'
 import { startUpkeep, type Upkeep } from './upkeep.ts'
@@ -109,9 +109,6 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       'the wall clock was set while we run: our time follows it slowly, so that nothing expires or waits by that; a restart takes it over at once',
     ),
   )
-  const warn = (warnings: readonly ConfigProblem[]) => {
-    for (const warning of warnings) log.warn({ problem: problemLine(warning) }, 'the config may not be as it was meant')
-  }
   const loaded = await loadConfig(configFile)
   let { config } = loaded
   const path = resolve(config.store.path)
@@ -162,15 +159,26 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (found.kind === 'unanswered') return undefined
     return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
   }, clock)
-  /** Why the config file could not be taken over, while that is so. */
-  let configProblem: string | null = null
+  const takeover = openTakeover({
+    file: configFile,
+    started: config,
+    log,
+    async use(next, by) {
+      await standings.configure(next.providers)
+      gateway.hasten()
+      config = next
+      await remember(config, by)
+      await out.configure()
+      pump?.wake()
+    },
+  })
   const metrics = createMetrics({
     depth: () => store.depth(),
     oldest: () => store.oldest(),
     unknowns: () => store.unknowns(),
     clock,
     providers: () => standings.views(),
-    configCurrent: () => configProblem === null,
+    configCurrent: () => takeover.problem() === null,
   })
   const alarm = openAlarm({
     log,
@@ -201,8 +209,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   }
 
   /** Mail is routed also where the policy cannot be kept. */
-  const remember = ({ policy, rulesText }: Config) =>
-    keepPolicy(store, { version: policy.version, at: clock(), by: configFile, rules: rulesText }).catch((error) =>
+  const remember = ({ policy, rulesText }: Config, by: string) =>
+    keepPolicy(store, { version: policy.version, at: clock(), by, rules: rulesText }).catch((error) =>
       log.error({ err: error, policy: policy.version }, 'the policy could not be kept'),
     )
   const report = (message: Pick<Message, 'id' | 'tenant'>, events: readonly NewEvent[]) => {
@@ -283,6 +291,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     door,
     store,
     operations: gateway,
+    activate: takeover.activate,
     metrics: metrics.text,
     webhookRefusal: out.refusal,
     notReady: () => closed()?.message ?? null,
@@ -295,7 +304,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       clock,
       authenticate: (key) => authenticate(config.keys, key),
       smtp: () => smtpAddress,
-      configProblem: () => configProblem,
+      configProblem: takeover.problem,
     }),
   })
 
@@ -332,7 +341,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     await close()
     throw error
   }
-  await remember(config)
+  await remember(config, configFile)
   // Last, so that a gateway that cannot start has sent nothing.
   pump = startPump({
     store,
@@ -351,42 +360,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
 
   upkeep = await startUpkeep({ store, inbound, alarm, path, config: () => config, clock, log })
   await out.start()
-  warn(loaded.warnings)
-
-  const reload = async () => {
-    const kept = (problem: string) => {
-      configProblem = problem
-      log.error({ problem }, 'config not taken over; the old one stays')
-    }
-    let next: Awaited<ReturnType<typeof loadConfig>>
-    try {
-      next = await loadConfig(configFile)
-    } catch (error) {
-      return kept(error instanceof Error ? error.message : String(error))
-    }
-    // Without keys it may listen on loopback only, and what was checked is where the file says, not where we do.
-    if (next.config.keys.length === 0 && addresses(next.config) !== addresses(loaded.config))
-      return kept('other addresses to listen on, and no keys: this needs a restart')
-    if (onlyAtStart(next.config) !== onlyAtStart(loaded.config))
-      log.warn('addresses, the certificate of http and the store change only with a restart; the rest is taken over')
-    warn(next.warnings)
-    const { policy, providers } = next.config
-    await standings.configure(providers)
-    gateway.hasten()
-    config = next.config
-    await remember(config)
-    await out.configure()
-    configProblem = null
-    log.info({ policy: policy.version, providers: providers.map(({ name }) => name) }, 'config taken over')
-    pump?.wake()
-  }
-  // One after the other: SIGHUP and the change of the file often come together, and the newest must win.
-  let reloaded = Promise.resolve()
-  const reloadNext = () => {
-    reloaded = reloaded.then(reload).catch((error) => log.error({ err: error }, 'reload failed; the old config stays'))
-  }
-  const watched = watchFile(configFile, reloadNext)
-  process.on('SIGHUP', reloadNext)
+  warn(log, loaded.warnings)
+  takeover.watch()
 
   const scheme = config.http.tls ? 'https' : 'http'
   const address = httpServer.address() as AddressInfo
@@ -396,15 +371,9 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     broken: broken.promise,
     async stop() {
       stopping = true
-      watched.close()
-      process.off('SIGHUP', reloadNext)
+      takeover.close()
       upkeep?.stop()
       await close()
     },
   }
 }
-
-const addresses = ({ http, smtp }: Config) => JSON.stringify([http.listen, smtp.listen, smtp.tlsListen])
-
-/** What a reload cannot change. */
-const onlyAtStart = (config: Config) => JSON.stringify([addresses(config), config.http.tls, config.store])

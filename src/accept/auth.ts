@@ -16,7 +16,12 @@ export interface Key {
 }
 
 /** Who submits. On a gateway without keys that is `anyone`. */
-export type Sender = Pick<Key, 'tenant' | 'scopes' | 'from'>
+export type Sender = Pick<Key, 'tenant' | 'scopes' | 'from'> & Partial<Pick<Key, 'hash'>>
+
+/** Who did something, for the record: the key by the beginning of its hash, as `waypost keys list` shows it. */
+export function nameOf({ hash, tenant }: Sender): string {
+  return hash === undefined ? 'anyone, for there are no keys' : `key ${hash.slice(0, 12)} of ${tenant}`
+}
 
 export const anyone: Sender = { tenant: '', scopes, from: [] }
 

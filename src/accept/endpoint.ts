@@ -31,6 +31,11 @@ export interface HttpParts {
     resume(name: string): Promise<boolean>
     wake(): void
   }
+  /**
+   * Puts other rules (YAML: `routes:`) into the config file and takes them over; answers their version, or what is wrong with them.
+   * @throws Error, in words for people, when the file cannot be read or written
+   */
+  activate: (rules: string, by: string) => Promise<{ version: string } | { problems: string[] }>
   /** The vendors' APIs that are spoken to applications. */
   dialects: () => Promise<readonly Dialect[]>
   /** The headers of vendors' relays, where raw mail is read for them. */

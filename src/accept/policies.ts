@@ -1,6 +1,8 @@
 /** The policies that were in force: each is kept when it is taken over, and can be read again. */
 import { z } from '@hono/zod-openapi'
 import type { Store } from '../store/store.ts'
+import { nameOf, type Sender } from './auth.ts'
+import { mediaType, readBody } from './body.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'
 import { Refusal } from './refusals.ts'
@@ -10,7 +12,7 @@ interface PolicyRecord {
   version: string
   /** Epoch milliseconds. */
   at: number
-  /** Where it came from: the config's file. */
+  /** Who made it so: the config's file, or the key that activated it. */
   by: string
   /** The rules in YAML, as they were written. */
   rules: string
@@ -51,7 +53,7 @@ const listed = z
   .object({
     version: z.string().openapi({ description: 'The same as `policy` in the explanation of a message.' }),
     at: z.iso.datetime().openapi({ description: 'When it was taken over.' }),
-    by: z.string().openapi({ description: 'Where it came from.' }),
+    by: z.string().openapi({ description: 'Who made it so: the config file, when that was changed, or a key.' }),
     current: z.boolean(),
   })
   .openapi('ListedPolicy')
@@ -61,7 +63,18 @@ const shown = listed
 const list = z.object({ policies: z.array(listed) }).openapi('PolicyList')
 
 /** Adds the endpoints of policies. */
-export function remembering(api: Api, { store }: HttpParts): void {
+export function remembering(api: Api, { store, config, activate }: HttpParts): void {
+  /** Into the config file, so that a restart finds them there. */
+  async function activated(rules: string, sender: Sender): Promise<Response> {
+    const done = await activate(rules, nameOf(sender)).catch((error: Error) => ({ problems: [error.message] }))
+    if ('problems' in done) {
+      throw new Refusal('invalid', `The policy in force stays:\n${done.problems.join('\n')}`)
+    }
+    const found = await findPolicy(store, done.version)
+    if (!found) throw new Refusal('unavailable', 'The policy is in force, and could not be kept.')
+    return answer(200, listedPolicy(found, found.current))
+  }
+
   api.on(
     {
       method: 'get',
@@ -87,11 +100,49 @@ export function remembering(api: Api, { store }: HttpParts): void {
       refusals: ['not_found'],
     },
     async ({ c }) => {
-      const found = await findPolicy(store, c.req.param('version') ?? '')
-      if (!found) throw new Refusal('not_found', 'There is no such policy, or it is not kept any more.')
+      const found = await find(c.req.param('version'))
       return answer(200, { ...listedPolicy(found, found.current), rules: found.rules })
     },
   )
+
+  const taken = { 200: { description: 'It is in force', content: { 'application/json': { schema: listed } } } }
+  api.on(
+    {
+      method: 'post',
+      path: '/v1/policies',
+      scope: 'manage',
+      summary: 'Put other rules into force',
+      description:
+        'The body is YAML: `routes:` with the rules, as in the config, and nothing else. They take the place of those in the config file, of which all else stays, and are in force when this is answered. With a mistake in them nothing changes. Who did it is kept with the policy.',
+      body: { 'application/yaml': { schema: z.string(), example: 'routes:\n  - name: default\n    use: inbox\n' } },
+      answers: taken,
+      refusals: ['malformed', 'too_large', 'media_type'],
+    },
+    async ({ c, sender }) => {
+      mediaType(c.req.raw.headers, ['application/yaml'])
+      const body = await readBody(c.req.raw, Math.min(mostText, config().http.maxSize))
+      return activated(new TextDecoder().decode(body), sender)
+    },
+  )
+
+  api.on(
+    {
+      method: 'post',
+      path: '/v1/policies/{version}/activate',
+      scope: 'manage',
+      summary: 'Put a policy of earlier into force again',
+      description: 'As a post of its rules.',
+      answers: taken,
+      refusals: ['not_found'],
+    },
+    async ({ c, sender }) => activated((await find(c.req.param('version'))).rules, sender),
+  )
+
+  async function find(version = '') {
+    const found = await findPolicy(store, version)
+    if (!found) throw new Refusal('not_found', 'There is no such policy, or it is not kept any more.')
+    return found
+  }
 }
 
 function listedPolicy({ version, at, by }: PolicyRecord, current: boolean): z.infer<typeof listed> {

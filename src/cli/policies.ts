@@ -1,13 +1,11 @@
 /** `waypost policies`: which rules were in force and when, what changed between them, and going back to some. */
-import { isDeepStrictEqual } from 'node:util'
 import type { Command } from 'commander'
-import { isMap, parse, parseDocument } from 'yaml'
-import { checkText, configText, problemLine } from '../config/file.ts'
-import { get } from './api.ts'
-import { Failure } from './failure.ts'
-import { examples, type GatewayFlags, withConfig, withGateway } from './flags.ts'
+import { configText } from '../config/file.ts'
+import { rulesIn } from '../config/rules.ts'
+import { get, post } from './api.ts'
+import { Failure, WrongUsage } from './failure.ts'
+import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { difference } from './line-diff.ts'
-import { replaceFile } from './replace-file.ts'
 import { json, plain, styled, type Terminal, table } from './terminal.ts'
 
 interface ListedPolicy {
@@ -17,7 +15,7 @@ interface ListedPolicy {
   current: boolean
 }
 type ShownPolicy = ListedPolicy & { rules: string }
-type RollbackFlags = GatewayFlags & { config: string; write?: true }
+type ActivateFlags = GatewayFlags & { file?: string }
 
 export function addPolicies(waypost: Command, terminal: Terminal): void {
   const policies = waypost
@@ -37,7 +35,7 @@ export function addPolicies(waypost: Command, terminal: Terminal): void {
         by,
         current ? { text: 'in force', style: 'green' as const } : null,
       ])
-      table(terminal, ['VERSION', 'SINCE', 'FROM', 'NOTE'], rows)
+      table(terminal, ['VERSION', 'SINCE', 'BY', 'NOTE'], rows)
     })
 
   withGateway(policies.command('show <version>'))
@@ -65,13 +63,42 @@ export function addPolicies(waypost: Command, terminal: Terminal): void {
       }
     })
 
-  withConfig(withGateway(policies.command('rollback <version>')))
+  withGateway(policies.command('activate [version]'))
     .description(
-      'Prints the rules of a policy, to be put into the config. With --write they take the place of those in it, and the rest of the file stays; a running gateway takes that over as any change. Needs a key with scope manage.',
+      'Puts a policy of earlier into force again, or with --file the rules of a file. They take the place of those in the config file of the gateway, of which all else stays. Needs a key with scope manage, which is kept with the policy.',
     )
-    .option('--write', 'replace the rules in the config file')
-    .addHelpText('after', examples('policies rollback 3f9c0a11b2d4', 'policies rollback 3f9c0a11b2d4 --write'))
-    .action((version: string, flags: RollbackFlags) => rollback(version, flags, terminal))
+    .option('--file <file>', 'a config, of which the rules are taken, or a file with "routes:" alone')
+    .addHelpText('after', examples('policies activate 3f9c0a11b2d4', 'policies activate --file new.yaml'))
+    .action(async (version: string | undefined, flags: ActivateFlags) => {
+      if ((version === undefined) === (flags.file === undefined))
+        throw new WrongUsage('Name a version, as "waypost policies" lists them, or a --file.')
+      const taken = flags.file === undefined ? again(version!, flags) : anew(flags.file, flags)
+      tell(await taken, flags, terminal)
+    })
+
+  withGateway(policies.command('rollback'))
+    .description('Puts the policy that was in force before into force again. Needs a key with scope manage.')
+    .addHelpText('after', examples('policies rollback'))
+    .action(async (flags: GatewayFlags) => {
+      const { policies } = await get<{ policies: ListedPolicy[] }>(flags, '/v1/policies')
+      const before = policies.find(({ current }) => !current)
+      if (!before) throw new Failure('There was no other policy before.')
+      tell(await again(before.version, flags), flags, terminal)
+    })
+}
+
+function again(version: string, flags: GatewayFlags): Promise<ListedPolicy> {
+  return post<ListedPolicy>(flags, `/v1/policies/${encodeURIComponent(version)}/activate`)
+}
+
+function anew(file: string, flags: GatewayFlags): Promise<ListedPolicy> {
+  const rules = rulesIn(configText(file))
+  if (rules === null) throw new Failure(`${file} has no rules: expected "routes:" with a list`)
+  return post<ListedPolicy>(flags, '/v1/policies', { body: rules, contentType: 'application/yaml' })
+}
+
+function tell(policy: ListedPolicy, flags: GatewayFlags, terminal: Terminal): void {
+  terminal.out(flags.json ? json(policy) : `The policy ${plain(policy.version)} is in force.`)
 }
 
 async function fetchPolicy(version: string, flags: GatewayFlags): Promise<ShownPolicy> {
@@ -79,45 +106,3 @@ async function fetchPolicy(version: string, flags: GatewayFlags): Promise<ShownP
 }
 
 const linesOf = (rules: string) => rules.trimEnd().split('\n')
-
-async function rollback(version: string, flags: RollbackFlags, terminal: Terminal): Promise<void> {
-  const policy = await fetchPolicy(version, flags)
-  if (!flags.write) {
-    if (flags.json) return terminal.out(json(policy))
-    for (const line of linesOf(policy.rules)) terminal.out(plain(line))
-    return
-  }
-  const text = withRules(configText(flags.config), policy.rules)
-  if (text === null)
-    throw new Failure(
-      `${flags.config} is written in a way in which the rules cannot be replaced by themselves. Put them in by hand: leave --write out.`,
-    )
-  const parsed = await checkText(text, flags.config)
-  if ('problems' in parsed) {
-    const problems = parsed.problems.map((problem) => plain(problemLine(problem))).join('\n')
-    throw new Failure(`${flags.config} would not be right with these rules, and stays as it is:\n${problems}`)
-  }
-  replaceFile(flags.config, text)
-  if (flags.json) terminal.out(json({ written: flags.config, policy: parsed.config.policy.version }))
-  else terminal.out(`${flags.config} has the rules of ${plain(version)} now.`)
-}
-
-/** The text with other rules in place of its own and all else as it was, byte for byte; null where that cannot be. */
-export function withRules(text: string, rules: string): string | null {
-  const { contents, errors } = parseDocument(text)
-  if (errors.length > 0 || !isMap(contents) || contents.flow) return null
-  const pair = contents.items.find(({ key }) => String(key) === 'routes')
-  const [start] = (pair?.key as { range?: number[] } | undefined)?.range ?? []
-  const [, end] = (pair?.value as { range?: number[] } | null | undefined)?.range ?? []
-  if (start === undefined || end === undefined) return null
-  // A list's own end may lie behind the blank lines that follow it.
-  const after = text.slice(text.slice(0, end).trimEnd().length)
-  const replaced = text.slice(0, start) + rules.trimEnd() + after
-  try {
-    const [before, now] = [parse(text), parse(replaced)]
-    return isDeepStrictEqual({ ...before, ...parse(rules) }, now) ? replaced : null
-  } catch {
-    // An alias to what stood among the rules.
-    return null
-  }
-}

@@ -170,6 +170,7 @@ export function inMemory(
       drop: async (spool) => void spools.delete(spool),
     },
     store: store as Store,
+    activate: async () => ({ problems: ['there is no config file here'] }),
     operations: {
       explain: async ({ recipients }): Promise<Explanation> => ({
         plans: [{ ...plan, recipients: recipients.map(({ email }) => email) }],

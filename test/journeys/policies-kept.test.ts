@@ -1,6 +1,7 @@
 /** The rules change, and it turns out that they should not have: what was in force is known, and comes back. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { waypost } from '../cli/running.ts'
@@ -22,7 +23,7 @@ const second = '  - { name: codes, when: { type: otp }, use: a }\n  - { name: de
 test('every policy is kept, a message knows which routed it, and an earlier one comes back', () =>
   withWaypost(config(first), async (gateway) => {
     const policies = async (...args: string[]) => waypost(['policies', ...args, '--url', gateway.url])
-    const versions = async (): Promise<{ version: string; current: boolean }[]> =>
+    const versions = async (): Promise<{ version: string; current: boolean; by: string }[]> =>
       (await gateway.get('/v1/policies')).body.policies
     const takeover = (count: number) =>
       eventually(async () => (await versions()).length === count, `there are ${count} policies`)
@@ -52,26 +53,52 @@ test('every policy is kept, a message knows which routed it, and an earlier one 
 
     const file = join(gateway.folder, 'waypost.yaml')
     const before = readFileSync(file, 'utf8')
-    const { out: printed } = await policies('rollback', old.version, '--config', file)
-    assert.equal(`${printed}\n`, body.rules)
-    assert.equal(readFileSync(file, 'utf8'), before)
-
-    const { code, out } = await policies('rollback', old.version, '--config', file, '--write')
-    assert.deepEqual([code, out], [0, `${file} has the rules of ${old.version} now.`])
+    const { code, out } = await policies('activate', old.version)
+    assert.deepEqual([code, out], [0, `The policy ${old.version} is in force.`])
     assert.equal(readFileSync(file, 'utf8'), before.replace(`routes:\n${second}`, body.rules))
-    await takeover(3)
+    assert.equal((await policies('rollback')).out, `The policy ${now.version} is in force.`)
     assert.deepEqual(
-      (await versions()).map(({ version, current }) => [version, current]),
+      (await versions()).map(({ version, current, by }) => [version, current, by]),
       [
-        [old.version, true],
-        [now.version, false],
-        [old.version, false],
+        [now.version, true, 'anyone, for there are no keys'],
+        [old.version, false, 'anyone, for there are no keys'],
+        [now.version, false, file],
+        [old.version, false, file],
       ],
     )
-
-    gateway.configure(config('  - { name: default, use: b }').replace('a: { adapter: inbox }, ', ''))
-    await takeover(4)
-    const { code: failed, err } = await policies('rollback', old.version, '--config', file, '--write')
-    assert.equal(failed, 1)
-    assert.match(err, /would not be right with these rules, and stays as it is:\n.*there is no provider "a"/)
   }))
+
+test('rules of a file come into force, with the key that did it; wrong ones change nothing', () => {
+  const key = 'wp_live_manager'
+  const hash = createHash('sha256').update(key).digest('hex')
+  const keys = `keys: [{ hash: "sha256:${hash}", tenant: acme, scopes: [send, manage] }]\n`
+  return withWaypost(keys + config(first), async (gateway) => {
+    const policies = async (...args: string[]) => waypost(['policies', ...args, '--url', gateway.url, '--key', key])
+    const file = join(gateway.folder, 'waypost.yaml')
+    const draft = join(gateway.folder, 'draft.yaml')
+
+    writeFileSync(draft, `routes:\n${second}`)
+    const { out } = await policies('activate', '--file', draft)
+    const version = /^The policy (\w+) is in force\.$/.exec(out)?.[1]
+    assert.ok(version, out)
+    const listed = JSON.parse((await policies('--json')).out).policies[0]
+    assert.deepEqual(listed, { version, at: listed.at, by: `key ${hash.slice(0, 12)} of acme`, current: true })
+
+    const good = readFileSync(file, 'utf8')
+    writeFileSync(draft, 'routes: [{ name: default, use: c }]')
+    const { code, err } = await policies('activate', '--file', draft)
+    assert.equal(code, 1)
+    assert.match(err, /The policy in force stays: .*routes\[0\]\.use: there is no provider "c"/)
+    assert.equal(readFileSync(file, 'utf8'), good)
+
+    const more = { body: `routes: [{ name: default, use: a }]\nalerts: {}\n`, key, type: 'application/yaml' }
+    const refused = await fetch(`${gateway.url}/v1/policies`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${more.key}`, 'content-type': more.type },
+      body: more.body,
+    })
+    assert.equal(refused.status, 422)
+    assert.match((await refused.json()).detail, /and nothing else/)
+    assert.equal((await policies('activate')).code, 2)
+  })
+})

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { difference } from '../../src/cli/line-diff.ts'
-import { withRules } from '../../src/cli/policies.ts'
+import { areRules, rulesIn, withRules } from '../../src/config/rules.ts'
 
 const rules = 'routes:\n  - name: default\n    use: b\n'
 
@@ -26,21 +25,14 @@ describe('putting rules into a config', () => {
   })
 })
 
-describe('a difference', () => {
-  const shown = (from: string, to: string) =>
-    difference([...from], [...to])
-      .map(({ sign, text }) => sign + text)
-      .join(' ')
-
-  it('is the shortest', () => {
-    assert.equal(shown('abc', 'abc'), ' a  b  c')
-    assert.equal(shown('abc', 'axc'), ' a -b +x  c')
-    assert.equal(shown('abcd', 'acde'), ' a -b  c  d +e')
-    assert.equal(shown('', 'ab'), '+a +b')
-    assert.equal(shown('ab', ''), '-a -b')
+describe('taking rules out of a config', () => {
+  it('leaves behind all else, and answers null where there are none', () => {
+    assert.equal(rulesIn(`# One.\nkeep: 3d\nroutes: [{ name: default, use: b }]\n`), rules)
+    for (const text of ['keep: 3d', 'routes: all', 'routes: [', '', '- 1']) assert.equal(rulesIn(text), null)
   })
 
-  it('leaves out what is far from every change', () => {
-    assert.equal(shown('0123456789', '012345678x'), '…  6  7  8 -9 +x')
+  it('knows rules that bring something else along', () => {
+    assert.equal(areRules(rules), true)
+    for (const text of [`${rules}keys: []\n`, 'routes: 1', 'routes: [', '', '[]']) assert.equal(areRules(text), false)
   })
 })

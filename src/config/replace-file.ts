@@ -10,9 +10,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { Failure } from './failure.ts'
+import { ConfigInvalid } from './file.ts'
 
-/** @throws Failure when the file or its folder cannot be written; the file is then as it was */
+/** @throws ConfigInvalid when the file or its folder cannot be written; the file is then as it was */
 export function replaceFile(file: string, text: string): void {
   let beside: string | undefined
   try {
@@ -31,6 +31,6 @@ export function replaceFile(file: string, text: string): void {
     renameSync(beside, real)
   } catch (error) {
     if (beside !== undefined) rmSync(beside, { force: true })
-    throw new Failure(`${file} cannot be written (${(error as NodeJS.ErrnoException).code})`)
+    throw new ConfigInvalid(`${file} cannot be written (${(error as NodeJS.ErrnoException).code})`)
   }
 }
