@@ -46,7 +46,7 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
 }
 
 /** What became of it so far, as far as a plan must know. */
-type Tried = Pick<Claim, 'avoid' | 'phase'>
+type Tried = Pick<Claim, 'avoid' | 'phase' | 'tries'>
 
 export interface Gateway extends Operations {
   /** Delivers one claim and settles it. @throws only when the store does, or for a bug */
@@ -73,7 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     return types[message.type] ?? types.transactional!
   }
 
-  async function planFor(message: Message, recipient: string, { avoid, phase }: Tried): Promise<Planned> {
+  async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
     const rules = policy()
     const now = clock()
     const { labels, explore } = typeOf(message)
@@ -83,6 +83,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         message,
         recipient,
         host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
+        tries,
         now,
       },
       labels,
@@ -205,7 +206,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       for (const { email } of submission.recipients) {
         const planned = suppressed.has(email)
           ? suppressedPlan(policy().version)
-          : await planFor(message, email, { avoid: [], phase: 'send' })
+          : await planFor(message, email, { avoid: [], phase: 'send', tries: 0 })
         const key = planKey(planned)
         const { route, policy: version, candidates, rejected } = planned
         const known = shared.get(key)

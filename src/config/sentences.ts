@@ -63,6 +63,8 @@ const subjects: Record<string, string> = {
   attachments: 'with',
   hour: 'at',
   day: 'on',
+  tries: 'tried',
+  age: 'that waits for',
 }
 
 function fieldTest(field: string, test: Test): string {
@@ -94,6 +96,8 @@ const clock = (hour: number) => `${String(hour).padStart(2, '0')}:00`
 function valueWords(field: string, value: string | number): string {
   if (field === 'hour') return `${clock(Number(value))} to ${clock(Number(value) + 1)}`
   if (field === 'attachments') return value === 1 ? '1 attachment' : `${value} attachments`
+  if (field === 'tries') return value === 1 ? 'once' : `${value} times`
+  if (field === 'age') return durationWords(Number(value))
   if (field === 'size') return Number(value) % 1024 === 0 ? sizeWords(Number(value)) : `${value} bytes`
   return field in subjects && field !== 'subject' && field !== 'tag' ? String(value) : JSON.stringify(String(value))
 }

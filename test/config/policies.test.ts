@@ -19,6 +19,7 @@ type How = Partial<Pick<Standing, 'closed' | 'share'>>
 interface Mail extends Partial<Message> {
   to?: string
   host?: string
+  tries?: number
 }
 
 /** A policy, and how its planner answers: `closed` and the like by provider, `avoid` those whose answer never came. */
@@ -37,10 +38,14 @@ async function policy(name: string) {
   })
   return {
     config,
-    plan({ to = 'bob@example.net', host, ...mail }: Mail = {}, how: Record<string, How> = {}, avoid: string[] = []) {
+    plan(
+      { to = 'bob@example.net', host, tries = 0, ...mail }: Mail = {},
+      how: Record<string, How> = {},
+      avoid: string[] = [],
+    ) {
       return plan({
         policy: compiled,
-        facts: { message: message(mail), recipient: to, host: host ?? null, now },
+        facts: { message: message(mail), recipient: to, host: host ?? null, tries, now },
         labels: config.types[mail.type ?? 'transactional']!.labels,
         avoid: new Map(avoid.map((name) => [name, 'its answer never came'])),
         standing: standings(config, how),
@@ -176,6 +181,18 @@ test('13: mail of Europe leaves through Europe or waits', async () => {
   }
   assert.deepEqual(names(plan()), ['us', 'eu-1'])
   assert.deepEqual(names(plan({ type: 'records', provider: 'us' })), [], 'not even where it is pinned')
+})
+
+test('17: directly first, and after two failures or 10 minutes by the relay', async () => {
+  const { plan } = await policy('17')
+  const waited = (minutes: number, tries: number) =>
+    names(plan({ tries, acceptedAt: now - minutes * 60_000, sendAt: null }))
+  assert.deepEqual(waited(0, 0), ['own-mta'])
+  assert.deepEqual(waited(10, 1), ['own-mta'])
+  assert.deepEqual(waited(3, 2), ['relay', 'own-mta'])
+  assert.deepEqual(waited(11, 0), ['relay', 'own-mta'])
+  const later = plan({ acceptedAt: now - 86_400_000, sendAt: now })
+  assert.deepEqual(names(later), ['own-mta'], 'what was to be sent now is not old')
 })
 
 test('21: B gets no more than it is used to, codes first', async () => {

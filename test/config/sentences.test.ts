@@ -20,6 +20,10 @@ test('says whom a rule matches', async () => {
       'Mail (from the domain x.org and of more than 10 MB) or with more than 2 attachments.',
     ],
     ['{ hour: { gt: 21, zone: Europe/Berlin } }', 'Mail at 22:00 to 24:00 (in Europe/Berlin).'],
+    [
+      '{ any: [{ tries: { gt: 1 } }, { age: { gt: 10m } }] }',
+      'Mail tried more than once or that waits for more than 10m.',
+    ],
     ['{ day: [saturday, sunday] }', 'Mail on saturday or sunday (UTC).'],
     [
       '{ hour: { in: [3], zone: metadata.zone }, header.X-List: { glob: "n*" } }',
