@@ -15,10 +15,12 @@ import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
-import { timeOver } from './track/owed.ts'
+import { quietHours, timeOver } from './track/owed.ts'
 
 /** Which providers for which recipients, and why: what `POST /v1/explain` answers and what a send would do. */
 export interface Explanation {
+  /** Quiet hours of its type: until when it would wait (epoch milliseconds), and why; null when it would not. */
+  waits: { until: number; why: string } | null
   plans: (Plan & { recipients: string[] })[]
 }
 
@@ -213,7 +215,8 @@ export function createGateway(parts: GatewayParts): Gateway {
         if (known) known.recipients.push(email)
         else shared.set(key, { recipients: [email], route, policy: version, candidates, rejected })
       }
-      return { plans: [...shared.values()] }
+      const at = Math.max(message.sendAt ?? 0, message.acceptedAt)
+      return { waits: quietHours(typeOf(message), message, at), plans: [...shared.values()] }
     },
     providers: () => standings.views(),
     async drain(name) {

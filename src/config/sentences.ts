@@ -188,11 +188,20 @@ function otherwise(use: Use, types: readonly MailType[]): string {
     `Mail whose answer is lost: ${grouped(types, ({ onUnknown }) => lost[onUnknown])}.`,
   ]
   const bound = types.filter(({ labels }) => labels.length > 0)
+  const held = types.filter(({ quiet }) => quiet !== null)
+  if (held.length > 0) said.push(`Not sent at all hours: ${grouped(held, quietWords)}.`)
   if (bound.length > 0)
     said.push(
       `Only providers with these labels may carry it: ${grouped(bound, ({ labels }) => listed(labels, 'and'))}.`,
     )
   return said.join(' ')
+}
+
+function quietWords({ quiet }: MailType): string {
+  const { from, to, zones } = quiet!
+  const time = (minutes: number) =>
+    `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+  return `waits from ${time(from)} to ${time(to)} (${zones.map(zoneWords).join(', else ')})`
 }
 
 /** `otp for 10m; transactional and invoices for 24h` */

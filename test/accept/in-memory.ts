@@ -172,6 +172,7 @@ export function inMemory(
     store: store as Store,
     operations: {
       explain: async ({ recipients }): Promise<Explanation> => ({
+        waits: null,
         plans: [{ ...plan, recipients: recipients.map(({ email }) => email) }],
       }),
       providers: () => [{ ...provider, state: drained.has('inbox') ? 'draining' : 'ready' }],

@@ -9,13 +9,14 @@ import type { Message } from '../../src/mail/message.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { quietHours } from '../../src/track/owed.ts'
 import { message } from '../support/examples.ts'
 
 const folder = new URL('../../config/examples/policies/', import.meta.url)
 const now = Date.UTC(2026, 10, 26, 12)
 const shown = new Set<string>()
 
-type How = Partial<Pick<Standing, 'closed' | 'share'>>
+type How = Partial<Pick<Standing, 'closed' | 'share' | 'delivered'>>
 interface Mail extends Partial<Message> {
   to?: string
   host?: string
@@ -160,6 +161,17 @@ test('9: free tiers first, each until its day is spent', async () => {
   assert.deepEqual(names(plan({}, used({ 'free-200': 200, 'free-300': 300 }))), ['paid'])
 })
 
+test('10: the cheapest within one point of the best', async () => {
+  const { plan } = await policy('10')
+  const told = (permille: Record<string, number>) =>
+    Object.fromEntries(
+      Object.entries(permille).map(([name, good]) => [name, { delivered: { good, bad: 1_000 - good, complaints: 0 } }]),
+    )
+  assert.deepEqual(names(plan({}, told({ cheap: 981, middle: 985, dear: 990 }))), ['cheap', 'middle', 'dear'])
+  assert.deepEqual(names(plan({}, told({ cheap: 960, middle: 985, dear: 990 }))), ['middle', 'dear', 'cheap'])
+  assert.deepEqual(names(plan({}, told({ cheap: 960, middle: 975, dear: 990 })))[0], 'dear')
+})
+
 test('11: a tenth to the alternative, but no codes and no invoices', async () => {
   const { plan } = await policy('11')
   const first = (type: string) =>
@@ -193,6 +205,17 @@ test('17: directly first, and after two failures or 10 minutes by the relay', as
   assert.deepEqual(waited(11, 0), ['relay', 'own-mta'])
   const later = plan({ acceptedAt: now - 86_400_000, sendAt: now })
   assert.deepEqual(names(later), ['own-mta'], 'what was to be sent now is not old')
+})
+
+test('18: marketing waits for the morning of its recipient, everything else does not', async () => {
+  const { config } = await policy('18')
+  const waits = (type: string, hour: number, metadata: Record<string, string> = {}) =>
+    quietHours(config.types[type]!, message({ type, metadata }), Date.UTC(2026, 10, 26, hour))?.until ?? null
+  const zone = 'America/New_York'
+  assert.equal(waits('marketing', 4, { zone }), Date.UTC(2026, 10, 26, 12), 'at 23:00 in New York')
+  assert.equal(waits('marketing', 22, { zone }), null)
+  assert.equal(waits('marketing', 22), Date.UTC(2026, 10, 27, 6))
+  assert.deepEqual([waits('transactional', 4, { zone }), waits('otp', 4, { zone })], [null, null])
 })
 
 test('21: B gets no more than it is used to, codes first', async () => {

@@ -71,6 +71,16 @@ test('says what becomes of mail that nobody can take', async () => {
   )
 })
 
+test('says when a type is not sent', async () => {
+  const types = 'types: { news: { quiet: { from: "22:00", to: "07:30", zone: [metadata.zone, Asia/Tokyo] } } }\n'
+  const rules =
+    'routes:\n  - { name: one, when: { type: [otp, news] }, use: a }\n  - { name: rest, use: { first: [a, b, c] } }'
+  assert.match(
+    inWords(await accepted(types + providers + rules))[0]!.otherwise,
+    / Not sent at all hours: news waits from 22:00 to 07:30 \(in the time zone that its metadata zone names, else in Asia\/Tokyo\)\.$/,
+  )
+})
+
 test('says that a rule never matches', async () => {
   const text = `${providers}routes:\n  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp, tag: x }, use: b }\n  - { name: rest, use: { first: [a, b, c] } }`
   assert.deepEqual(inWords(await accepted(text))[1], {
