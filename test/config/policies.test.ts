@@ -6,10 +6,13 @@ import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
+import type { Outcome } from '../../src/mail/outcome.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { Rejections } from '../../src/send/rejections.ts'
 import { quietHours } from '../../src/track/owed.ts'
+import { fate } from '../../src/track/settle.ts'
 import { message } from '../support/examples.ts'
 
 const folder = new URL('../../config/examples/policies/', import.meta.url)
@@ -216,6 +219,20 @@ test('18: marketing waits for the morning of its recipient, everything else does
   assert.equal(waits('marketing', 22, { zone }), null)
   assert.equal(waits('marketing', 22), Date.UTC(2026, 10, 27, 6))
   assert.deepEqual([waits('transactional', 4, { zone }), waits('otp', 4, { zone })], [null, null])
+})
+
+test('20: who refuses everybody is no reason to suppress anybody', async () => {
+  const { plan } = await policy('20')
+  assert.deepEqual(names(plan()), ['a', 'b'])
+  const rejections = new Rejections()
+  const no: Outcome = { kind: 'rejected', cause: 'recipient', diagnostic: { code: '550', reason: 'no such user' } }
+  const read = ['x', 'y', 'z'].map((email, minute) => rejections.read('', new Map([[email, no]]), minute * 60_000))
+  assert.deepEqual(
+    read.at(-1)!.absolved.map(({ email }) => email),
+    ['x', 'y'],
+  )
+  // What is deferred for the provider's sake goes to the next; `test/journeys/vendor-in-trouble.test.ts` shows it all.
+  assert.deepEqual(fate(read.at(-1)!.outcomes.get('z')!, true), { kind: 'elsewhere', refusal: false })
 })
 
 test('21: B gets no more than it is used to, codes first', async () => {
