@@ -150,7 +150,7 @@ export class Delivery {
       changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
       return changes
     }
-    const quiet = quietHours(this.#parts.contract, this.#message.type, this.#parts.clock())
+    const quiet = quietHours(this.#parts.contract, this.#message, this.#parts.clock())
     if (quiet === null) return null
     const changes = this.#changes()
     changes.rest(recipients, quiet.until, avoid, quiet.why)

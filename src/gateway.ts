@@ -15,10 +15,12 @@ import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
-import { timeOver } from './track/owed.ts'
+import { quietHours, timeOver } from './track/owed.ts'
 
 /** Which providers for which recipients, and why: what `POST /v1/explain` answers and what a send would do. */
 export interface Explanation {
+  /** Quiet hours of its type: until when it would wait (epoch milliseconds), and why; null when it would not. */
+  waits: { until: number; why: string } | null
   plans: (Plan & { recipients: string[] })[]
 }
 
@@ -46,7 +48,7 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
 }
 
 /** What became of it so far, as far as a plan must know. */
-type Tried = Pick<Claim, 'avoid' | 'phase'>
+type Tried = Pick<Claim, 'avoid' | 'phase' | 'tries'>
 
 export interface Gateway extends Operations {
   /** Delivers one claim and settles it. @throws only when the store does, or for a bug */
@@ -73,7 +75,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     return types[message.type] ?? types.transactional!
   }
 
-  async function planFor(message: Message, recipient: string, { avoid, phase }: Tried): Promise<Planned> {
+  async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
     const rules = policy()
     const now = clock()
     const { labels, explore } = typeOf(message)
@@ -83,6 +85,7 @@ export function createGateway(parts: GatewayParts): Gateway {
         message,
         recipient,
         host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
+        tries,
         now,
       },
       labels,
@@ -205,14 +208,15 @@ export function createGateway(parts: GatewayParts): Gateway {
       for (const { email } of submission.recipients) {
         const planned = suppressed.has(email)
           ? suppressedPlan(policy().version)
-          : await planFor(message, email, { avoid: [], phase: 'send' })
+          : await planFor(message, email, { avoid: [], phase: 'send', tries: 0 })
         const key = planKey(planned)
         const { route, policy: version, candidates, rejected } = planned
         const known = shared.get(key)
         if (known) known.recipients.push(email)
         else shared.set(key, { recipients: [email], route, policy: version, candidates, rejected })
       }
-      return { plans: [...shared.values()] }
+      const at = Math.max(message.sendAt ?? 0, message.acceptedAt)
+      return { waits: quietHours(typeOf(message), message, at), plans: [...shared.values()] }
     },
     providers: () => standings.views(),
     async drain(name) {

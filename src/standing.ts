@@ -250,7 +250,7 @@ export class Standings {
   #understood({ provider, rejections }: Live, { tenant }: Pick<Message, 'tenant'>, outcomes: Outcomes): Outcomes {
     if (!rejections) return outcomes
     const doubted = rejections.doubted
-    const read = rejections.read(tenant, outcomes)
+    const read = rejections.read(tenant, outcomes, this.#parts.clock())
     if (rejections.doubted !== doubted) this.#parts.turned(provider.name, doubted ? 'believed' : 'doubted', null)
     for (const { tenant, email } of read.absolved) {
       this.#parts.store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})

@@ -177,7 +177,7 @@ describe('types', () => {
     )
     assert.deepEqual(types.otp?.deadline, { taken: 3_000, delivered: minute })
     assert.equal(types.news?.attempts, 5)
-    assert.deepEqual(types.news?.quiet, { from: 22 * 60, to: 7 * 60 + 30, zone: 'Europe/Berlin' })
+    assert.deepEqual(types.news?.quiet, { from: 22 * 60, to: 7 * 60 + 30, zones: ['Europe/Berlin'] })
     const wrong = async (keys: string) => (await refused(`${least}types: { news: { ${keys} } }`))[0]!
     assert.match(
       await wrong('deadline: { delivered: 1m }'),
@@ -186,6 +186,7 @@ describe('types', () => {
     assert.match(await wrong('quiet: { from: "22:00", to: "22:00" }'), /begins and ends at the same time/)
     assert.match(await wrong('quiet: { from: "24:00", to: "7:00" }'), /expected a time of day in quotes/)
     assert.match(await wrong('quiet: { from: "22:00", to: "07:00", zone: Mars }'), /there is no such time zone/)
+    assert.match(await wrong('quiet: { from: "22:00", to: "07:00", zone: [metadata.] }'), /zone/)
     assert.match(await wrong('attempts: 0'), /types.news.attempts/)
   })
 

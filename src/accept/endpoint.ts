@@ -4,13 +4,14 @@ import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Dialect, Templates } from '../mail/dialect.ts'
 import type { ProviderView } from '../mail/provider.ts'
-import type { Store, StoredPlan } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
 import { answerHeaders, fieldErrors, problem, problemAnswer } from './problem.ts'
 import { Refusal, type RefusalCode, refusalOf, refusals } from './refusals.ts'
 import type { Foreign } from './steering.ts'
 import type { Door, Submission } from './submit.ts'
+import type { Explained } from './views.ts'
 
 /** What the HTTP API needs of the running gateway. */
 export interface HttpParts {
@@ -25,7 +26,7 @@ export interface HttpParts {
   door: Door
   store: Store
   operations: {
-    explain(submission: Submission): Promise<{ plans: (StoredPlan & { recipients: string[] })[] }>
+    explain(submission: Submission): Promise<Explained>
     providers(): ProviderView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>

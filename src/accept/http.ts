@@ -10,7 +10,7 @@ import { fieldErrors, fieldProblems, problem, problemOf } from './problem.ts'
 import { envelope, readRaw } from './raw-http.ts'
 import { type RefusalCode, refusalOf } from './refusals.ts'
 import type { Door } from './submit.ts'
-import { explained, explanation, receipt } from './views.ts'
+import { explainedAhead, explainedBefore, receipt } from './views.ts'
 
 const mostMessages = 1000
 
@@ -141,12 +141,12 @@ export function sending(api: Api, parts: HttpParts): void {
       description: `Takes a message as \`POST /v1/messages\` does. Nothing is sent or kept. ${rawDescription}`,
       query: envelope,
       body,
-      answers: { 200: { description: 'The plan', content: { 'application/json': { schema: explanation } } } },
+      answers: { 200: { description: 'The plan', content: { 'application/json': { schema: explainedAhead } } } },
       refusals: unfit,
     },
     async (ask) => {
       const submission = await read(ask, nowhere)
-      return answer(200, explained((await parts.operations.explain(submission)).plans))
+      return answer(200, explainedBefore(await parts.operations.explain(submission)))
     },
   )
 }

@@ -94,6 +94,15 @@ export const explanation = plan
   })
   .openapi('Explanation')
 
+export const explainedAhead = explanation
+  .extend({
+    waits: z
+      .object({ until: at, reason: z.string() })
+      .optional()
+      .openapi({ description: 'Where it would come into the quiet hours of its type: it is sent after them.' }),
+  })
+  .openapi('ExplainedAhead')
+
 export const explainedMessage = explanation
   .extend({
     attempts: z.array(plan.extend({ id: z.string(), at, provider: z.string(), recipients: z.array(z.string()) })),
@@ -155,7 +164,7 @@ export const providerState = z
 
 type Listed = z.infer<typeof listedMessage>
 type Shown = z.infer<typeof shownMessage>
-type Explained = z.infer<typeof explainedMessage>
+type ExplainedMessage = z.infer<typeof explainedMessage>
 
 export function listed({ message, status, recipients }: Omit<MessageView, 'attempts'>): Listed {
   return {
@@ -202,6 +211,12 @@ export function shownEvent(event: MailEvent): z.infer<typeof eventSchema> {
 
 const eventSchema = event
 
+/** Which providers for which recipients, and why. `waits`: until when its type keeps it from being sent (epoch milliseconds). */
+export interface Explained {
+  plans: (StoredPlan & { recipients: string[] })[]
+  waits: { until: number; why: string } | null
+}
+
 /** What would be sent: the first plan, and all of them where there are several. */
 export function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
   const { recipients: _, ...first } = plans[0] ?? {
@@ -214,8 +229,13 @@ export function explained(plans: (StoredPlan & { recipients: string[] })[]): z.i
   return { ...first, ...(plans.length > 1 ? { plans } : {}) }
 }
 
+/** The same, and until when it would wait for the quiet hours of its type. */
+export function explainedBefore({ plans, waits }: Explained): z.infer<typeof explainedAhead> {
+  return { ...explained(plans), ...(waits ? { waits: { until: formatInstant(waits.until), reason: waits.why } } : {}) }
+}
+
 /** What was tried: the plan behind each recipient's latest attempt, the latest first, and every attempt with its own. */
-export function explainedAttempts(view: MessageView): Explained {
+export function explainedAttempts(view: MessageView): ExplainedMessage {
   const email = (index: number) => view.recipients.find((recipient) => recipient.index === index)?.email ?? ''
   const attempts = [...Map.groupBy(view.attempts, (attempt) => attempt.id).values()].map((rows) => {
     const { id, at, provider, plan } = rows[0]!

@@ -13,6 +13,11 @@ interface PlanAnswer {
   recipients?: string[]
 }
 
+interface AheadAnswer extends ExplanationAnswer {
+  /** Where it would come into the quiet hours of its type. */
+  waits?: { until: string; reason: string }
+}
+
 export interface ExplanationAnswer extends PlanAnswer {
   /** Where recipients take different roads. */
   plans?: PlanAnswer[]
@@ -29,9 +34,12 @@ export function addExplain(waypost: Command, terminal: Terminal): void {
     .action((flags: MessageFlags) => {
       // What a mail says matters to no rule, so it need not be said.
       const whole = flags.file || flags.html !== undefined ? flags : { text: '', ...flags }
-      return postEach<ExplanationAnswer>(whole, terminal, '/v1/explain', (answer) => {
+      return postEach<AheadAnswer>(whole, terminal, '/v1/explain', (answer) => {
         if (flags.json) terminal.out(json(answer))
-        else showPlans(answer, terminal)
+        else {
+          showPlans(answer, terminal)
+          if (answer.waits) terminal.out(`\nNot now: ${plain(answer.waits.reason)}`)
+        }
       })
     })
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
-import { isZone } from '../mail/quiet.ts'
+import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
 import { rule } from './routes.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
@@ -58,6 +58,13 @@ const retry = {
   max: duration.describe('The longest wait; waits double from first to max, with jitter'),
 }
 
+const zone = z
+  .string()
+  .refine(
+    (zone) => isZone(zone) || (metadataKey(zone) ?? '') !== '',
+    'there is no such time zone; expected an IANA name, such as Europe/Berlin, or metadata.<key>',
+  )
+
 /** A kind of mail, as far as the config says something about it. */
 export const type = z.strictObject({
   expire: duration.optional().describe('How long after acceptance it is given up'),
@@ -99,11 +106,13 @@ export const type = z.strictObject({
       from: timeOfDay.describe('When they begin: "22:00"'),
       to: timeOfDay.describe('When they end: "07:00"'),
       zone: z
-        .string()
-        .refine(isZone, 'there is no such time zone; expected an IANA name, such as Europe/Berlin')
+        .union([zone, z.array(zone).min(1)])
         .prefault('UTC')
-        .describe("Whose clock: a time zone's IANA name"),
+        .describe(
+          'Whose clock: Europe/Berlin, or metadata.<key>, where the message names its zone; of a list the first that is one, and UTC where none is',
+        ),
     })
+    .transform(({ from, to, zone }): Quiet => ({ from, to, zones: [zone].flat() }))
     .optional()
     .describe('Hours in which it is not sent; it waits until they end'),
   unsubscribes: z

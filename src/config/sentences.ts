@@ -63,6 +63,8 @@ const subjects: Record<string, string> = {
   attachments: 'with',
   hour: 'at',
   day: 'on',
+  tries: 'tried',
+  age: 'that waits for',
 }
 
 function fieldTest(field: string, test: Test): string {
@@ -94,6 +96,8 @@ const clock = (hour: number) => `${String(hour).padStart(2, '0')}:00`
 function valueWords(field: string, value: string | number): string {
   if (field === 'hour') return `${clock(Number(value))} to ${clock(Number(value) + 1)}`
   if (field === 'attachments') return value === 1 ? '1 attachment' : `${value} attachments`
+  if (field === 'tries') return value === 1 ? 'once' : `${value} times`
+  if (field === 'age') return durationWords(Number(value))
   if (field === 'size') return Number(value) % 1024 === 0 ? sizeWords(Number(value)) : `${value} bytes`
   return field in subjects && field !== 'subject' && field !== 'tag' ? String(value) : JSON.stringify(String(value))
 }
@@ -184,11 +188,20 @@ function otherwise(use: Use, types: readonly MailType[]): string {
     `Mail whose answer is lost: ${grouped(types, ({ onUnknown }) => lost[onUnknown])}.`,
   ]
   const bound = types.filter(({ labels }) => labels.length > 0)
+  const held = types.filter(({ quiet }) => quiet !== null)
+  if (held.length > 0) said.push(`Not sent at all hours: ${grouped(held, quietWords)}.`)
   if (bound.length > 0)
     said.push(
       `Only providers with these labels may carry it: ${grouped(bound, ({ labels }) => listed(labels, 'and'))}.`,
     )
   return said.join(' ')
+}
+
+function quietWords({ quiet }: MailType): string {
+  const { from, to, zones } = quiet!
+  const time = (minutes: number) =>
+    `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+  return `waits from ${time(from)} to ${time(to)} (${zones.map(zoneWords).join(', else ')})`
 }
 
 /** `otp for 10m; transactional and invoices for 24h` */

@@ -17,11 +17,16 @@ export const duration = z
   .string(expectedDuration)
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, expectedDuration)
   .transform((text, context) => {
-    const [, count, unit] = /^([\d.]+)(\w+)$/.exec(text)!
-    const value = Math.round(Number(count) * milliseconds[unit as keyof typeof milliseconds])
+    const value = readDuration(text)!
     if (value < 1 || value > 365 * milliseconds.d) context.addIssue('must be from 1ms to 365d')
     return value
   })
+
+/** Milliseconds of `10m`, or null when it is not a duration. */
+export function readDuration(text: string): number | null {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
+  return unit === undefined ? null : Math.round(Number(count) * milliseconds[unit as keyof typeof milliseconds])
+}
 
 const expectedSize = 'expected a size with its unit: 512B, 64KB, 25MB or 1GB'
 

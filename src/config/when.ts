@@ -2,10 +2,11 @@
 import { RE2JS } from 're2js'
 import { z } from 'zod'
 import { AddressError, canonical, domainOf } from '../mail/address.ts'
-import { days, isZone } from '../route/local-time.ts'
+import { isZone } from '../mail/quiet.ts'
+import { days } from '../route/local-time.ts'
 import { type Condition, fields, type Test } from '../route/policy.ts'
 import { didYouMean } from './problems.ts'
-import { readSize } from './units.ts'
+import { readDuration, readSize } from './units.ts'
 
 const value = z.union([z.string(), z.number()])
 
@@ -22,8 +23,8 @@ const test = z
         .max(1000)
         .optional()
         .describe('Found anywhere in the value; RE2 syntax, so it always ends'),
-      gt: value.optional().describe('More than; for size (10MB), attachments and hour'),
-      lt: value.optional().describe('Less than; for size, attachments and hour'),
+      gt: value.optional().describe('More than; for size (10MB), attachments, hour, tries and age (10m)'),
+      lt: value.optional().describe('Less than; for size, attachments, hour, tries and age'),
       zone: z
         .string()
         .min(1)
@@ -57,6 +58,8 @@ const help: Record<(typeof fields)[number], string> = {
   attachments: 'How many attachments',
   hour: 'The hour of the day, 0 to 23, UTC unless it has a zone',
   day: 'The day of the week, such as sunday, UTC unless it has a zone',
+  tries: 'How often it was tried before, each time over all providers of its rule',
+  age: 'How long ago it was accepted, or was to be sent: 10m, with gt or lt',
 }
 
 /** A condition; several keys in one mapping must all match. */
@@ -162,10 +165,11 @@ function readRange(field: string, given: { gt?: Value | undefined; lt?: Value | 
   return range
 }
 
-const isNumeric = (field: string) => field === 'size' || field === 'attachments' || field === 'hour'
+const isNumeric = (field: string) => ['size', 'attachments', 'hour', 'tries', 'age'].includes(field)
 
 /** A value as the field has it: addresses and domains canonical, numbers as numbers, all else text. */
 function readValue(field: string, given: Value, path: (string | number)[], problem: Problem): string | number {
+  if (field === 'age') problem(path, 'no mail is just that old: use gt or lt')
   if (isNumeric(field)) return readNumber(field, given, path, problem) ?? 0
   const text = String(given)
   if (field === 'day') return readDay(text, path, problem)
@@ -192,10 +196,16 @@ export function canonicalDomain(text: string): string {
   return domainOf(canonical(`postmaster@${text}`))
 }
 
+const readUnit: Record<string, (text: string) => number | null> = { size: readSize, age: readDuration }
+const expected: Record<string, string> = {
+  size: 'expected bytes, or a size with its unit: 64KB, 10MB',
+  age: 'expected a duration with its unit: 30s, 10m or 1h',
+}
+
 function readNumber(field: string, given: Value, path: (string | number)[], problem: Problem): number | null {
-  const number = typeof given === 'string' && field === 'size' ? readSize(given) : given
-  if (typeof number !== 'number') {
-    problem(path, field === 'size' ? 'expected bytes, or a size with its unit: 64KB, 10MB' : 'expected a number')
+  const number = typeof given === 'string' ? (readUnit[field]?.(given) ?? null) : given
+  if (number === null || (field === 'age' && typeof given === 'number')) {
+    problem(path, expected[field] ?? 'expected a number')
     return null
   }
   if (field === 'hour' && !(Number.isInteger(number) && number >= 0 && number <= 23))

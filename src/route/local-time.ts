@@ -34,9 +34,6 @@ export function localTime(now: number, zone: string): LocalTime | undefined {
   return clock.time
 }
 
-/** Whether there is such a zone. */
-export const isZone = (zone: string): boolean => formatOf(zone) !== null
-
 function formatOf(zone: string): Intl.DateTimeFormat | null {
   try {
     return new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', hour: 'numeric', weekday: 'long' })

@@ -8,12 +8,25 @@ import type { Condition, Policy, Rule, Test, Use } from './policy.ts'
 export interface Facts {
   message: Pick<
     Message,
-    'id' | 'type' | 'tags' | 'tenant' | 'from' | 'subject' | 'headers' | 'size' | 'attachments' | 'metadata'
+    | 'id'
+    | 'type'
+    | 'tags'
+    | 'tenant'
+    | 'from'
+    | 'subject'
+    | 'headers'
+    | 'size'
+    | 'attachments'
+    | 'metadata'
+    | 'acceptedAt'
+    | 'sendAt'
   >
   /** Canonical address. */
   recipient: string
   /** The mailbox provider behind the recipient, judged by MX; null when nobody asked or nobody knows. */
   host: string | null
+  /** Rounds of trying made so far, each over all candidates. */
+  tries: number
   /** Epoch milliseconds. */
   now: number
 }
@@ -148,6 +161,9 @@ const readers: Record<string, (facts: Facts) => Value> = {
   subject: ({ message }) => message.subject,
   size: ({ message }) => message.size,
   attachments: ({ message }) => message.attachments,
+  tries: ({ tries }) => tries,
+  // What was to be sent later has not waited before.
+  age: ({ message, now }) => Math.max(0, now - (message.sendAt ?? message.acceptedAt)),
 }
 
 /** @param folded the field holds addresses or hosts, which are compared in lower case */

@@ -69,4 +69,6 @@ export const fields = [
   'attachments',
   'hour',
   'day',
+  'tries',
+  'age',
 ] as const

@@ -1,11 +1,14 @@
 /**
  * Whether a provider's *no* to recipients can be believed. A vendor that is in trouble (a blocked account, a broken check) refuses
- * everybody: three recipients refused in a row, with nobody taken in between, are the provider's fault and not theirs.
+ * everybody: three recipients refused in a row within five minutes, with nobody taken in between, are the provider's fault and not
+ * theirs. Pure: the time is handed in.
  */
 import { diagnostic, type Outcome, type Outcomes } from '../mail/outcome.ts'
 
 /** Refused in a row before a provider is doubted. */
 const believed = 2
+/** What it refused longer ago says nothing about how it is now. */
+const memory = 5 * 60_000
 
 export interface Refused {
   tenant: string
@@ -13,7 +16,7 @@ export interface Refused {
 }
 
 export class Rejections {
-  #inARow: Refused[] = []
+  #inARow: (Refused & { at: number })[] = []
 
   /** Too many were refused in a row: nobody is suppressed on this provider's word until it takes somebody. */
   get doubted(): boolean {
@@ -24,13 +27,16 @@ export class Rejections {
    * The outcomes of a call as they are to be understood: its refusals of recipients held against the provider once it is doubted.
    * @returns with it those refused before whose suppression, on this provider's word, is to be lifted
    */
-  read(tenant: string, outcomes: Outcomes): { outcomes: Outcomes; absolved: Refused[] } {
-    const before = this.#inARow
+  read(tenant: string, outcomes: Outcomes, now: number): { outcomes: Outcomes; absolved: Refused[] } {
+    // Once it is doubted, only whoever it takes ends that.
+    const before = this.doubted ? this.#inARow : this.#inARow.filter(({ at }) => at > now - memory)
     if ([...outcomes.values()].some(({ kind }) => kind === 'accepted' || kind === 'delivered')) {
       this.#inARow = []
       return { outcomes, absolved: [] }
     }
-    const refused = [...outcomes].filter(([, outcome]) => isRefusal(outcome)).map(([email]) => ({ tenant, email }))
+    const refused = [...outcomes]
+      .filter(([, outcome]) => isRefusal(outcome))
+      .map(([email]) => ({ tenant, email, at: now }))
     // The same address again is no news about the provider.
     const fresh = refused.filter(({ email }) => !before.some((one) => one.email === email))
     const wasDoubted = this.doubted
@@ -38,7 +44,7 @@ export class Rejections {
     if (!this.doubted) return { outcomes, absolved: [] }
     return {
       outcomes: new Map([...outcomes].map(([email, outcome]) => [email, heldAgainstIt(outcome)])),
-      absolved: wasDoubted ? [] : before,
+      absolved: wasDoubted ? [] : before.map(({ tenant, email }) => ({ tenant, email })),
     }
   }
 }

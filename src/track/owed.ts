@@ -1,4 +1,5 @@
 /** What a type's contract says at this moment. Pure: the time is handed in. */
+import type { Message } from '../mail/message.ts'
 import { quietUntil } from '../mail/quiet.ts'
 import type { Claim } from '../store/store.ts'
 import type { Contract } from './changes.ts'
@@ -22,10 +23,10 @@ export function timeToTake(
 /** The quiet hours that hold now: until when, and in words; null when it may be sent. */
 export function quietHours(
   { quiet }: Pick<Contract, 'quiet'>,
-  type: string,
+  { type, metadata }: Pick<Message, 'type' | 'metadata'>,
   now: number,
 ): { until: number; why: string } | null {
-  const until = quiet && quietUntil(quiet, now)
+  const until = quiet && quietUntil(quiet, metadata, now)
   if (until === null) return null
   return { until, why: `type ${type} is not sent at this hour: waits until ${new Date(until).toISOString()}` }
 }

@@ -173,6 +173,7 @@ export function inMemory(
     activate: async () => ({ problems: ['there is no config file here'] }),
     operations: {
       explain: async ({ recipients }): Promise<Explanation> => ({
+        waits: null,
         plans: [{ ...plan, recipients: recipients.map(({ email }) => email) }],
       }),
       providers: () => [{ ...provider, state: drained.has('inbox') ? 'draining' : 'ready' }],

@@ -52,6 +52,7 @@ export const routing: Road = {
         message: message({ subject: 'Your order' }),
         recipient: 'bob@example.org',
         host: null,
+        tries: 0,
         now: 12 * 3_600_000,
       }
       const decide = (times: number) => {

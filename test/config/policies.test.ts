@@ -6,19 +6,24 @@ import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
+import type { Outcome } from '../../src/mail/outcome.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { Rejections } from '../../src/send/rejections.ts'
+import { quietHours } from '../../src/track/owed.ts'
+import { fate } from '../../src/track/settle.ts'
 import { message } from '../support/examples.ts'
 
 const folder = new URL('../../config/examples/policies/', import.meta.url)
 const now = Date.UTC(2026, 10, 26, 12)
 const shown = new Set<string>()
 
-type How = Partial<Pick<Standing, 'closed' | 'share'>>
+type How = Partial<Pick<Standing, 'closed' | 'share' | 'delivered'>>
 interface Mail extends Partial<Message> {
   to?: string
   host?: string
+  tries?: number
 }
 
 /** A policy, and how its planner answers: `closed` and the like by provider, `avoid` those whose answer never came. */
@@ -37,10 +42,14 @@ async function policy(name: string) {
   })
   return {
     config,
-    plan({ to = 'bob@example.net', host, ...mail }: Mail = {}, how: Record<string, How> = {}, avoid: string[] = []) {
+    plan(
+      { to = 'bob@example.net', host, tries = 0, ...mail }: Mail = {},
+      how: Record<string, How> = {},
+      avoid: string[] = [],
+    ) {
       return plan({
         policy: compiled,
-        facts: { message: message(mail), recipient: to, host: host ?? null, now },
+        facts: { message: message(mail), recipient: to, host: host ?? null, tries, now },
         labels: config.types[mail.type ?? 'transactional']!.labels,
         avoid: new Map(avoid.map((name) => [name, 'its answer never came'])),
         standing: standings(config, how),
@@ -155,6 +164,17 @@ test('9: free tiers first, each until its day is spent', async () => {
   assert.deepEqual(names(plan({}, used({ 'free-200': 200, 'free-300': 300 }))), ['paid'])
 })
 
+test('10: the cheapest within one point of the best', async () => {
+  const { plan } = await policy('10')
+  const told = (permille: Record<string, number>) =>
+    Object.fromEntries(
+      Object.entries(permille).map(([name, good]) => [name, { delivered: { good, bad: 1_000 - good, complaints: 0 } }]),
+    )
+  assert.deepEqual(names(plan({}, told({ cheap: 981, middle: 985, dear: 990 }))), ['cheap', 'middle', 'dear'])
+  assert.deepEqual(names(plan({}, told({ cheap: 960, middle: 985, dear: 990 }))), ['middle', 'dear', 'cheap'])
+  assert.deepEqual(names(plan({}, told({ cheap: 960, middle: 975, dear: 990 })))[0], 'dear')
+})
+
 test('11: a tenth to the alternative, but no codes and no invoices', async () => {
   const { plan } = await policy('11')
   const first = (type: string) =>
@@ -176,6 +196,43 @@ test('13: mail of Europe leaves through Europe or waits', async () => {
   }
   assert.deepEqual(names(plan()), ['us', 'eu-1'])
   assert.deepEqual(names(plan({ type: 'records', provider: 'us' })), [], 'not even where it is pinned')
+})
+
+test('17: directly first, and after two failures or 10 minutes by the relay', async () => {
+  const { plan } = await policy('17')
+  const waited = (minutes: number, tries: number) =>
+    names(plan({ tries, acceptedAt: now - minutes * 60_000, sendAt: null }))
+  assert.deepEqual(waited(0, 0), ['own-mta'])
+  assert.deepEqual(waited(10, 1), ['own-mta'])
+  assert.deepEqual(waited(3, 2), ['relay', 'own-mta'])
+  assert.deepEqual(waited(11, 0), ['relay', 'own-mta'])
+  const later = plan({ acceptedAt: now - 86_400_000, sendAt: now })
+  assert.deepEqual(names(later), ['own-mta'], 'what was to be sent now is not old')
+})
+
+test('18: marketing waits for the morning of its recipient, everything else does not', async () => {
+  const { config } = await policy('18')
+  const waits = (type: string, hour: number, metadata: Record<string, string> = {}) =>
+    quietHours(config.types[type]!, message({ type, metadata }), Date.UTC(2026, 10, 26, hour))?.until ?? null
+  const zone = 'America/New_York'
+  assert.equal(waits('marketing', 4, { zone }), Date.UTC(2026, 10, 26, 12), 'at 23:00 in New York')
+  assert.equal(waits('marketing', 22, { zone }), null)
+  assert.equal(waits('marketing', 22), Date.UTC(2026, 10, 27, 6))
+  assert.deepEqual([waits('transactional', 4, { zone }), waits('otp', 4, { zone })], [null, null])
+})
+
+test('20: who refuses everybody is no reason to suppress anybody', async () => {
+  const { plan } = await policy('20')
+  assert.deepEqual(names(plan()), ['a', 'b'])
+  const rejections = new Rejections()
+  const no: Outcome = { kind: 'rejected', cause: 'recipient', diagnostic: { code: '550', reason: 'no such user' } }
+  const read = ['x', 'y', 'z'].map((email, minute) => rejections.read('', new Map([[email, no]]), minute * 60_000))
+  assert.deepEqual(
+    read.at(-1)!.absolved.map(({ email }) => email),
+    ['x', 'y'],
+  )
+  // What is deferred for the provider's sake goes to the next; `test/journeys/vendor-in-trouble.test.ts` shows it all.
+  assert.deepEqual(fate(read.at(-1)!.outcomes.get('z')!, true), { kind: 'elsewhere', refusal: false })
 })
 
 test('21: B gets no more than it is used to, codes first', async () => {

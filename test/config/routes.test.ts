@@ -38,6 +38,12 @@ describe('when', () => {
     )
   })
 
+  it('takes tries and ages', async () => {
+    assert.deepEqual(await when('{ any: [{ tries: { gt: 1 } }, { age: { gt: 10m, lt: 1h } }] }'), {
+      any: [{ fields: { tries: { gt: 1 } } }, { fields: { age: { gt: 600_000, lt: 3_600_000 } } }],
+    })
+  })
+
   it('takes hours and days of a zone', async () => {
     assert.deepEqual(await when('{ hour: { in: [22, 23], zone: Europe/Berlin }, day: Sunday }'), {
       fields: { hour: { in: [22, 23], zone: 'Europe/Berlin' }, day: { is: 'sunday' } },
@@ -79,6 +85,9 @@ describe('when', () => {
     ['{ size: { gt: 5, lt: 5 } }', /never matches/],
     ['{ size: big }', /^3:32 routes\[0\].when.size: expected bytes, or a size/],
     ['{ hour: 24 }', /an hour is 0 to 23/],
+    ['{ age: 10m }', /no mail is just that old: use gt or lt/],
+    ['{ age: { gt: 600 } }', /when.age.gt: expected a duration with its unit: 30s, 10m or 1h/],
+    ['{ tries: { gt: 1h } }', /when.tries.gt: expected a number/],
     ['{ hour: { in: [1], zone: Europe/Berlyn } }', /^3:49 routes\[0\].when.hour.zone: is no time zone/],
     ['{ hour: { zone: UTC } }', /expected just one of in, glob and regex/],
     ['{ subject: { in: [x], zone: UTC } }', /only hour and day have a zone/],

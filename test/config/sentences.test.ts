@@ -20,6 +20,10 @@ test('says whom a rule matches', async () => {
       'Mail (from the domain x.org and of more than 10 MB) or with more than 2 attachments.',
     ],
     ['{ hour: { gt: 21, zone: Europe/Berlin } }', 'Mail at 22:00 to 24:00 (in Europe/Berlin).'],
+    [
+      '{ any: [{ tries: { gt: 1 } }, { age: { gt: 10m } }] }',
+      'Mail tried more than once or that waits for more than 10m.',
+    ],
     ['{ day: [saturday, sunday] }', 'Mail on saturday or sunday (UTC).'],
     [
       '{ hour: { in: [3], zone: metadata.zone }, header.X-List: { glob: "n*" } }',
@@ -64,6 +68,16 @@ test('says what becomes of mail that nobody can take', async () => {
   assert.equal(
     (await words('{ type: [otp, marketing] }')).otherwise,
     'When it cannot take it now, mail waits and is tried again: otp for 10m; marketing for 3d. Mail whose answer is lost: otp sent again elsewhere, perhaps twice; marketing held until an operator decides.',
+  )
+})
+
+test('says when a type is not sent', async () => {
+  const types = 'types: { news: { quiet: { from: "22:00", to: "07:30", zone: [metadata.zone, Asia/Tokyo] } } }\n'
+  const rules =
+    'routes:\n  - { name: one, when: { type: [otp, news] }, use: a }\n  - { name: rest, use: { first: [a, b, c] } }'
+  assert.match(
+    inWords(await accepted(types + providers + rules))[0]!.otherwise,
+    / Not sent at all hours: news waits from 22:00 to 07:30 \(in the time zone that its metadata zone names, else in Asia\/Tokyo\)\.$/,
   )
 })
 

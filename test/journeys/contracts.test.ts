@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
+import { waypost as command } from '../cli/running.ts'
 import { type FakePostmark, fakePostmark, postmarkToken } from '../support/fake-vendors/postmark.ts'
 import { fakeResend, resendKey } from '../support/fake-vendors/resend.ts'
 import { type FakeVendor, json } from '../support/fake-vendors/vendor.ts'
@@ -167,6 +168,29 @@ test('not sent in quiet hours, and given up by its own time alone', () =>
       assert.equal((await gateway.send({ ...mail }).then((id) => gateway.until(id, 'sent'))).status, 'sent')
     },
   ))
+
+test('quiet hours are those of the zone that the mail names, and an explanation tells of them', () => {
+  const quiet = thisHour().replace('}', ', zone: [metadata.zone, UTC] }')
+  return withWaypost(config(`{ news: { quiet: ${quiet} } }`, 'inbox'), async (gateway) => {
+    const news = { ...mail, type: 'news' }
+    const { waits, candidates } = (await gateway.post('/v1/explain', news)).body
+    assert.match(waits.reason, /^type news is not sent at this hour: waits until 20/)
+    assert.ok(Date.parse(waits.until) > Date.now() + 3_600_000)
+    assert.deepEqual(
+      candidates.map(({ provider }: { provider: string }) => provider),
+      ['inbox'],
+    )
+    const flags = ['--from', mail.from, '--to', mail.to, '--type', 'news']
+    const told = await command(['explain', '--url', gateway.url, ...flags])
+    assert.match(told.out, /Not now: type news is not sent at this hour: waits until 20/)
+    await gateway.until(await gateway.send(news), 'deferred')
+
+    // It is another time of day there.
+    const far = { ...news, metadata: { zone: 'Pacific/Kiritimati' } }
+    assert.equal((await gateway.post('/v1/explain', far)).body.waits, undefined)
+    await gateway.until(await gateway.send(far), 'sent')
+  })
+})
 
 test('its time is kept between two providers, too', () =>
   withWaypost(config('{ otp: { expire: 1s, deadline: { taken: 1500ms } } }'), async (gateway) => {

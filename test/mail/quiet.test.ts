@@ -5,7 +5,7 @@ import { isZone, quietUntil } from '../../src/mail/quiet.ts'
 const at = (text: string) => Date.parse(text)
 const until = (quiet: { from: string; to: string; zone: string }, now: string) => {
   const minutes = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3))
-  const found = quietUntil({ from: minutes(quiet.from), to: minutes(quiet.to), zone: quiet.zone }, at(now))
+  const found = quietUntil({ from: minutes(quiet.from), to: minutes(quiet.to), zones: [quiet.zone] }, {}, at(now))
   return found === null ? null : new Date(found).toISOString()
 }
 const night = { from: '22:00', to: '07:00', zone: 'Europe/Berlin' }
@@ -33,11 +33,28 @@ test('hours that end at a time that is skipped end when the clock has skipped it
 })
 
 test('what was found once holds for the same hours only', () => {
-  const quiet = { from: 22 * 60, to: 7 * 60, zone: 'UTC' }
-  const first = quietUntil(quiet, at('2026-11-26T22:00:00Z'))
-  assert.equal(quietUntil(quiet, at('2026-11-27T06:59:00Z')), first)
-  assert.equal(quietUntil(quiet, at('2026-11-27T07:00:00Z')), null)
-  assert.equal(quietUntil(quiet, at('2026-11-27T23:00:00Z')), at('2026-11-28T07:00:00Z'))
+  const quiet = { from: 22 * 60, to: 7 * 60, zones: ['UTC'] }
+  const first = quietUntil(quiet, {}, at('2026-11-26T22:00:00Z'))
+  assert.equal(quietUntil(quiet, {}, at('2026-11-27T06:59:00Z')), first)
+  assert.equal(quietUntil(quiet, {}, at('2026-11-27T07:00:00Z')), null)
+  assert.equal(quietUntil(quiet, {}, at('2026-11-27T23:00:00Z')), at('2026-11-28T07:00:00Z'))
+})
+
+test('by the clock of the zone that the mail names, else by the next in the list, else by UTC', () => {
+  const quiet = { from: 22 * 60, to: 7 * 60, zones: ['metadata.zone', 'Asia/Tokyo'] }
+  const ends = (metadata: Record<string, string>, zones = quiet.zones) => {
+    const until = quietUntil({ ...quiet, zones }, metadata, at('2026-11-26T21:30:00Z'))
+    return until && new Date(until).toISOString()
+  }
+  assert.equal(ends({ zone: 'Europe/Berlin' }), '2026-11-27T06:00:00.000Z')
+  assert.equal(ends({ zone: 'America/New_York' }), null)
+  assert.equal(ends({}), '2026-11-26T22:00:00.000Z')
+  assert.equal(ends({ zone: 'Mars/Olympus' }), '2026-11-26T22:00:00.000Z')
+  assert.equal(ends({}, ['metadata.zone']), null)
+  const cached = ['Europe/Berlin', 'Asia/Tokyo', 'Europe/Berlin'].map((zone) =>
+    quietUntil(quiet, { zone }, at('2026-11-26T21:30:00Z')),
+  )
+  assert.deepEqual(cached, [at('2026-11-27T06:00:00Z'), at('2026-11-26T22:00:00Z'), at('2026-11-27T06:00:00Z')])
 })
 
 test('zones are those that exist', () => {

@@ -58,6 +58,7 @@ test('what is said is never wrong', () => {
               message: message({ type, tags, size }),
               recipient: 'x@example.org',
               host,
+              tries: 0,
               now: now * 3_600_000,
             })
 

@@ -39,7 +39,7 @@ function planned(
 ) {
   return plan({
     policy: compilePolicy({ version: 'v1', rules }, engine),
-    facts: { message: message(changes), recipient: 'bob@example.org', host: null, now: 12 * 3_600_000 },
+    facts: { message: message(changes), recipient: 'bob@example.org', host: null, tries: 0, now: 12 * 3_600_000 },
     labels: [],
     avoid: new Map(),
     standing: new Map(standings),
@@ -269,7 +269,7 @@ test('a split follows its weights, sticks to the recipient, and taking a provide
         Object.keys(weights).map((name) => standing(name)),
         {},
         {
-          facts: { message: message(), recipient, host: null, now: 0 },
+          facts: { message: message(), recipient, host: null, tries: 0, now: 0 },
         },
       ),
     )[0]!
@@ -295,6 +295,7 @@ test('conditions: fields, lists, globs, linear-time patterns, comparisons, all, 
       message: message(changes),
       recipient: 'Bob@Example.org'.replace('Example', 'example'),
       host,
+      tries: 0,
       // A Thursday, 23:00 UTC.
       now: Date.UTC(2026, 10, 26, 23),
     })
@@ -325,7 +326,7 @@ test('conditions: fields, lists, globs, linear-time patterns, comparisons, all, 
 test('the hour and the day are UTC, or those of a zone, or of the zone that the message names', () => {
   const matches = (when: Rule['when'], now: number, metadata: Record<string, string> = {}) => {
     const [rule] = compilePolicy({ version: '', rules: [{ name: 'r', when, use: { provider: 'a' } }] }, engine).rules
-    return rule!.matches({ message: message({ metadata }), recipient: 'bob@example.org', host: null, now })
+    return rule!.matches({ message: message({ metadata }), recipient: 'bob@example.org', host: null, tries: 0, now })
   }
   const night = { in: [22, 23, 0, 1, 2, 3, 4, 5, 6] }
   const summer = Date.UTC(2026, 6, 4, 21)
@@ -364,7 +365,9 @@ test('every field is read, by every test that it has', () => {
     },
   })
   // A Thursday, noon.
-  const facts = { message: mail, recipient: 'bob@mail.example.org', host: 'gmail', now: Date.UTC(2026, 10, 26, 12) }
+  const noon = Date.UTC(2026, 10, 26, 12)
+  mail.acceptedAt = noon - 600_000
+  const facts = { message: mail, recipient: 'bob@mail.example.org', host: 'gmail', tries: 3, now: noon }
   const holds = (field: string, test: Test) => {
     const rules = [{ name: 'r', when: { fields: { [field]: test } }, use: { provider: 'a' } }]
     return compilePolicy({ version: '', rules }, engine).rules[0]!.matches(facts)
@@ -393,6 +396,8 @@ test('every field is read, by every test that it has', () => {
     ['size', 5_000],
     ['attachments', 2],
     ['hour', 12],
+    ['tries', 3],
+    ['age', 600_000],
   ] as const) {
     const yes: Test[] = [
       { is: value },

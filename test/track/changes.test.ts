@@ -114,8 +114,8 @@ test('the time to take it: what is left of it, a third at least, and all of it f
 test('in words', () => {
   assert.equal(timeOver({ unknown: null, avoid: [] }), 'its time is over')
   assert.match(timeOver({ unknown: null, avoid: ['a'] }), /its fate was never known/)
-  const quiet = { from: 0, to: 23 * 60, zone: 'UTC' }
-  const { until, why } = quietHours(contract({ quiet }), 'news', start)!
+  const quiet = { from: 0, to: 23 * 60, zones: ['UTC'] }
+  const { until, why } = quietHours(contract({ quiet }), { ...message, type: 'news' }, start)!
   assert.equal(why, `type news is not sent at this hour: waits until ${new Date(until).toISOString()}`)
-  assert.equal(quietHours(contract(), 'news', start), null)
+  assert.equal(quietHours(contract(), { ...message, type: 'news' }, start), null)
 })
