@@ -1,6 +1,7 @@
 /** The configuration: its type, and the check that says what is wrong and where. Pure: text in, Config or problems out. */
 import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
+import { checkDemands, type Offer } from './config/demands.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
@@ -11,6 +12,7 @@ import { readProvider } from './config/providers.ts'
 import { checkRules } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
+import { readTenants, type Tenant } from './config/tenants.ts'
 import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
 import type { Listen } from './config/units.ts'
@@ -18,6 +20,7 @@ import type { Adapters } from './mail/adapter.ts'
 import type { Dialect, Templates } from './mail/dialect.ts'
 import type { Exporter, Exporters } from './mail/exporter.ts'
 import type { Provider } from './mail/provider.ts'
+import type { ConditionalDemand } from './route/demands.ts'
 import type { Policy, Rule } from './route/policy.ts'
 
 export type { Listen, MailType, Tls }
@@ -39,6 +42,9 @@ export interface Config extends Listeners {
   templates: ReadonlyMap<string, Templates>
   /** By name; without a prototype. */
   types: Record<string, MailType>
+  /** By name; without a prototype. */
+  tenants: Record<string, Tenant>
+  demands: ConditionalDemand[]
   providers: Provider[]
   policy: Policy
   /** The rules as the file has them, in YAML. */
@@ -116,10 +122,15 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
     type.safeParse(value).data ?? {},
   ])
   const types = mailTypes(Object.fromEntries(typesGiven), part('retry') ?? configSchema.shape.retry.parse({}))
-  const labels = providersGiven.map(([, value]) => provider.shape.labels.safeParse(mapping(value).labels).data ?? [])
-  for (const finding of checkTypes(types, labels)) problem(finding)
+  const offers = providersGiven.map(([, value]) => offerOf(mapping(value)))
+  for (const finding of checkTypes(types, offers)) problem(finding)
 
-  const rules = Array.isArray(given.routes) ? given.routes.map(mapping) : []
+  const tenants = readTenants(part('tenants') ?? {})
+  const demands = part('demands') ?? []
+  const demanded = { given: listOf(given.demands), types: Object.keys(types), offers }
+  for (const finding of checkDemands({ tenants, demands }, demanded)) problem(finding)
+
+  const rules = listOf(given.routes).map(mapping)
   for (const finding of checkRules(rules, { providers: names, types: Object.keys(types) })) problem(finding)
 
   const templates = await readTemplates(part('templates') ?? {}, sources, problem)
@@ -131,7 +142,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
 
   if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
-  for (const finding of lint({ rules: shape.data.routes, providers, types, given: asGiven }))
+  for (const finding of lint({ rules: shape.data.routes, providers, types, keys, tenants, given: asGiven }))
     warnings.push(place(finding))
   return {
     config: {
@@ -145,6 +156,8 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       templates,
       types,
+      tenants,
+      demands,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
       rulesText: document.written('routes'),
@@ -160,6 +173,16 @@ function mapping(value: unknown): Readonly<Record<string, unknown>> {
 
 const mappings = (entries: readonly [string, unknown][]) =>
   entries.map(([name, value]): [string, Readonly<Record<string, unknown>>] => [name, mapping(value)])
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** What a provider offers to demands, as far as it is right. */
+function offerOf(given: Readonly<Record<string, unknown>>): Offer {
+  const { labels, tenants } = provider.shape
+  return { labels: labels.safeParse(given.labels).data ?? [], tenants: tenants.safeParse(given.tenants).data ?? null }
+}
 
 function sorted(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.toSorted((a, b) => a.line - b.line || a.column - b.column)

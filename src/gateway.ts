@@ -10,6 +10,7 @@ import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { ProviderView } from './mail/provider.ts'
+import { type CompiledDemands, compileDemands } from './route/demands.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
@@ -60,13 +61,16 @@ const hastenAtOnce = 500
 
 export function createGateway(parts: GatewayParts): Gateway {
   const { store, standings, clock, config } = parts
-  let compiled: { from: Config; policy: CompiledPolicy } | null = null
+  let compiled: { from: Config; policy: CompiledPolicy; demands: CompiledDemands } | null = null
 
-  /** The live policy, compiled when the config changes. */
-  function policy(): CompiledPolicy {
+  /** The live policy and what is demanded before it, compiled when the config changes. */
+  function live() {
     const from = config()
-    compiled = compiled?.from === from ? compiled : { from, policy: compilePolicy(from.policy, parts.regex) }
-    return compiled.policy
+    if (compiled?.from !== from) {
+      const policy = compilePolicy(from.policy, parts.regex)
+      compiled = { from, policy, demands: compileDemands(from, parts.regex) }
+    }
+    return compiled
   }
 
   /** The contract of a message's type; a type that a reload took away leaves its mail to `transactional`. */
@@ -76,19 +80,16 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 
   async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
-    const rules = policy()
+    const { policy, demands } = live()
     const now = clock()
-    const { labels, explore } = typeOf(message)
+    const { name: type, explore } = typeOf(message)
+    const needsHost = policy.needsHost || demands.needsHost
+    const host = needsHost ? await parts.hostOf(domainOf(recipient)) : null
+    const facts = { message, recipient, host, tries, now }
     const input = {
-      policy: rules,
-      facts: {
-        message,
-        recipient,
-        host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
-        tries,
-        now,
-      },
-      labels,
+      policy,
+      facts,
+      demands: demands.on(facts, type),
       explore,
       standing: standings.forMessage(message, recipient, now),
       now,
@@ -207,7 +208,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       const shared = new Map<string, Explanation['plans'][number]>()
       for (const { email } of submission.recipients) {
         const planned = suppressed.has(email)
-          ? suppressedPlan(policy().version)
+          ? suppressedPlan(live().policy.version)
           : await planFor(message, email, { avoid: [], phase: 'send', tries: 0 })
         const key = planKey(planned)
         const { route, policy: version, candidates, rejected } = planned

@@ -1,5 +1,6 @@
 /** `waypost check`: is this config right, and if not, what is wrong and where. */
 import type { Command } from 'commander'
+import { beforeRules } from '../config/before-rules.ts'
 import { checkText, configText, problemLine } from '../config/file.ts'
 import { inWords } from '../config/sentences.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
@@ -44,12 +45,22 @@ async function check(flags: CheckFlags, terminal: Terminal): Promise<void> {
 }
 
 function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }, explain = false) {
-  return { ok: true, warnings, ...summary(config), ...(explain ? { rules: inWords(config) } : {}) }
+  return {
+    ok: true,
+    warnings,
+    ...summary(config),
+    ...(explain ? { before: beforeRules(config), rules: inWords(config) } : {}),
+  }
 }
 
-/** A paragraph for each rule. */
+/** What holds before any rule, and a paragraph for each. */
 function explain(config: Config, terminal: Terminal): void {
   terminal.out(`Policy ${config.policy.version}. The first rule that matches a recipient decides.`)
+  const before = beforeRules(config)
+  if (before.length > 0) {
+    terminal.out('')
+    terminal.out(`${styled(terminal, 'bold', 'Before any rule')}, and past no pin. ${plain(before.join(' '))}`)
+  }
   for (const [index, { rule, matches, tried, otherwise }] of inWords(config).entries()) {
     terminal.out('')
     terminal.out(`${index + 1}. ${styled(terminal, 'bold', plain(rule))}. ${plain(`${matches} ${tried} ${otherwise}`)}`)

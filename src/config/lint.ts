@@ -3,6 +3,7 @@ import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
 import { Reach } from '../route/implied.ts'
 import type { Rule } from '../route/policy.ts'
+import { lintTenants, strandedTenants, type Tenancy } from './lint-tenants.ts'
 import type { Finding } from './problems.ts'
 import type { MailType } from './types.ts'
 import { leaves } from './use.ts'
@@ -10,7 +11,7 @@ import { typesNamed } from './when.ts'
 
 type Mapping = Readonly<Record<string, unknown>>
 
-export interface Linted {
+export interface Linted extends Tenancy {
   rules: readonly Rule[]
   providers: readonly Provider[]
   types: Readonly<Record<string, MailType>>
@@ -38,7 +39,7 @@ export function lint(linted: Linted): Finding[] {
     }
     found.push(...lintUse(linted, reach, index, used), ...sameAccount(rule, index, given.providers))
   }
-  return [...found, ...unreached(linted, used), ...forgottenTypes(given)]
+  return [...found, ...unreached(linted, used), ...forgottenTypes(given), ...lintTenants(linted)]
 }
 
 function neverMatches(takers: readonly string[]): string {
@@ -51,7 +52,7 @@ function neverMatches(takers: readonly string[]): string {
 
 /** Whether mail that comes to a rule finds a way out there. */
 function lintUse(
-  { rules, providers, types, given }: Linted,
+  { rules, providers, types, keys, tenants, given }: Linted,
   reach: Reach | null,
   index: number,
   used: Set<string>,
@@ -85,6 +86,14 @@ function lintUse(
     else if (stuck.length < coming.length)
       add(leaf.path, leaf.at, 'is never used here: it lacks the labels that all mail which comes here asks for')
   }
+
+  const stranded = strandedTenants(
+    { keys, tenants },
+    reach,
+    index,
+    named.map(({ provider }) => provider),
+  )
+  for (const message of stranded) add([], 'value', message)
 
   const can = (what: (provider: Provider) => boolean) => named.some(({ provider }) => what(provider))
   // A code with an attachment is nobody's.

@@ -42,7 +42,7 @@ export async function readProvider(
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
-  const { cost, limits, timeout, breaker, labels } = common.data
+  const { cost, limits, timeout, breaker, labels, tenants, domains } = common.data
   return {
     name,
     adapter,
@@ -58,6 +58,8 @@ export async function readProvider(
     timeout,
     breaker,
     labels,
+    tenants: tenants ?? null,
+    domains: domains ?? null,
   }
 }
 

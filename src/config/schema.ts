@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
+import { demand } from './demands.ts'
+import { domainPattern } from './domains.ts'
 import { rule } from './routes.ts'
+import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
 const tls = z
@@ -175,7 +178,13 @@ export const provider = z.looseObject({
     })
     .prefault({})
     .describe('Stops using a provider that fails'),
-  labels: z.array(name).prefault([]).describe('Marks that a type can ask for, such as eu'),
+  labels: z.array(name).prefault([]).describe('Marks that a type, a tenant or a demand can ask for, such as eu'),
+  tenants: z.array(name).min(1).optional().describe('Whose own account it is; mail of others never goes there'),
+  domains: z
+    .array(domainPattern)
+    .min(1)
+    .optional()
+    .describe('From domains that it is for, such as example.com or *.example.com; mail from others never goes there'),
 })
 
 const template = z
@@ -265,6 +274,11 @@ export const configSchema = z
       .record(name, type)
       .prefault({})
       .describe('Kinds of mail and what they are owed; otp, transactional and marketing exist'),
+    tenants: z.record(name, tenant).prefault({}).describe('What is asked for the mail of a tenant'),
+    demands: z
+      .array(demand)
+      .prefault([])
+      .describe('Labels that mail asks of every provider for what it is; no rule can pass them, and no pin'),
     routes: z.array(rule).min(1).describe('First match wins; the last must match everything'),
   })
   .describe('Waypost configuration')

@@ -35,8 +35,11 @@ function matches({ when }: Rule, index: number, { rules }: Policy): string {
   return rules.length === 1 ? 'All mail.' : 'Everything else: all mail that no rule before this one takes.'
 }
 
-/** @param inside it stands in another one, and needs brackets when it is long */
-function condition(given: Condition, inside: boolean): string {
+/**
+ * What a condition matches, to follow "Mail".
+ * @param inside it stands in another one, and needs brackets when it is long
+ */
+export function condition(given: Condition, inside: boolean): string {
   if ('not' in given) return `not ${condition(given.not, true)}`
   const [parts, word] =
     'fields' in given
@@ -229,7 +232,7 @@ function durationWords(milliseconds: number): string {
   return `${milliseconds / length}${unit}`
 }
 
-function listed(parts: readonly string[], word: string): string {
+export function listed(parts: readonly string[], word: string): string {
   return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1)}`
 }
 

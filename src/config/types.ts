@@ -87,8 +87,11 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
   return types
 }
 
-/** Types that could never be sent or retried as they say. @param labels those of each provider */
-export function checkTypes(types: Record<string, MailType>, labels: readonly (readonly string[])[]): Finding[] {
+/** Types that could never be sent or retried as they say. @param offers what each provider offers */
+export function checkTypes(
+  types: Record<string, MailType>,
+  offers: readonly { labels: readonly string[] }[],
+): Finding[] {
   const found: Finding[] = []
   for (const type of Object.values(types)) {
     const add = (key: string, message: string) => found.push({ path: ['types', type.name, key], at: 'value', message })
@@ -103,7 +106,7 @@ export function checkTypes(types: Record<string, MailType>, labels: readonly (re
         'delivered does nothing unless the type says onUnknown: failover, for what is sent once more may arrive twice',
       )
     }
-    if (type.labels.length > 0 && !labels.some((borne) => type.labels.every((label) => borne.includes(label)))) {
+    if (type.labels.length > 0 && !offers.some(({ labels }) => type.labels.every((label) => labels.includes(label)))) {
       add('labels', `no provider bears ${type.labels.join(' and ')}, so this type could never be sent`)
     }
   }

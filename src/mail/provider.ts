@@ -25,6 +25,10 @@ export interface Provider {
    */
   breaker: { failures: number; open: number; probes: number; observe: boolean }
   labels: string[]
+  /** Whose own account it is, and then nobody else's. Null: everybody's. */
+  tenants: string[] | null
+  /** From domains that it is for: each itself or, as `*.example.com`, all below it. Null: any. */
+  domains: string[] | null
 }
 
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const

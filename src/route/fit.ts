@@ -1,22 +1,23 @@
-/** Hard constraints: what no rule can pass. Capability, labels, pinning. */
+/** Hard constraints: what no rule can pass, and no pin. Capability, labels, whose account it is and for which From domains. */
 import { formFor } from '../mail/adapter.ts'
-import { needsSmtpUtf8 } from '../mail/address.ts'
+import { domainOf, needsSmtpUtf8 } from '../mail/address.ts'
 import { isCarried } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
+import type { Demand } from './demands.ts'
 
 /** What is asked of every provider, and the same for all: found once, when the first needs it. */
 export class Needs {
   readonly message: Message
-  /** Labels that the message's type asks for. */
-  readonly labels: readonly string[]
+  readonly demands: readonly Demand[]
   readonly #recipient: string
   #utf8: boolean | undefined
   #headers: string[] | undefined
+  #from: string | undefined
 
-  constructor(message: Message, recipient: string, labels: readonly string[]) {
+  constructor(message: Message, recipient: string, demands: readonly Demand[]) {
     this.message = message
-    this.labels = labels
+    this.demands = demands
     this.#recipient = recipient
   }
 
@@ -30,15 +31,26 @@ export class Needs {
     this.#headers ??= this.message.headers.map(([name]) => name).filter(isCarried)
     return this.#headers
   }
+
+  /** The domain of the header From. */
+  get from(): string {
+    this.#from ??= domainOf(this.message.from.email)
+    return this.#from
+  }
 }
 
 /** Why this provider can never carry a message that needs this, or null when it can. */
 export function unfit(needs: Needs, provider: Provider): string | null {
-  const { message, labels } = needs
+  const { message, demands } = needs
   const { features } = provider.adapter
-  if (!labels.every((label) => provider.labels.includes(label))) {
+  // Whose it is instead is none of this tenant's business.
+  if (provider.tenants !== null && !provider.tenants.includes(message.tenant)) return "is another tenant's own account"
+  for (const { by, labels } of demands) {
     const missing = labels.filter((label) => !provider.labels.includes(label))
-    return `lacks the label ${missing.join(', ')} that type ${message.type} asks for`
+    if (missing.length > 0) return `lacks the label ${missing.join(', ')} that ${by} asks for`
+  }
+  if (provider.domains !== null && !provider.domains.some((domain) => isOf(domain, needs.from))) {
+    return `is set up for ${provider.domains.join(', ')}, and this mail is from ${needs.from}`
   }
   if (message.size > features.maxBytes) {
     return `takes ${features.maxBytes} bytes at most, the message has ${message.size}`
@@ -74,6 +86,11 @@ export function leftOut({ tags, metadata }: Pick<Message, 'tags' | 'metadata'>, 
   }
   if (!features.metadata && Object.keys(metadata).length > 0) wishes.push('metadata')
   return wishes.length === 0 ? null : `leaves out ${wishes.join(' and ')}, which it cannot carry`
+}
+
+/** Whether a domain is the one named or, with `*.` in front, below it. */
+export function isOf(named: string, domain: string): boolean {
+  return named.startsWith('*.') ? domain.endsWith(named.slice(1)) : domain === named
 }
 
 function refuses(refused: readonly (string | RegExp)[], name: string): boolean {

@@ -69,7 +69,8 @@ function draws(use: Use): boolean {
   return 'best' in use && use.best.of.some(draws)
 }
 
-function looksAtHost(condition: Condition): boolean {
+/** Whether a condition needs the mailbox provider behind the recipient. */
+export function looksAtHost(condition: Condition): boolean {
   if ('all' in condition) return condition.all.some(looksAtHost)
   if ('any' in condition) return condition.any.some(looksAtHost)
   if ('not' in condition) return looksAtHost(condition.not)
@@ -78,7 +79,8 @@ function looksAtHost(condition: Condition): boolean {
 
 type Matcher = (facts: Facts) => boolean
 
-function compile(condition: Condition, regex: RegexEngine): Matcher {
+/** @throws what `regex` throws for a pattern it cannot read */
+export function compile(condition: Condition, regex: RegexEngine): Matcher {
   if ('all' in condition) return all(condition.all.map((part) => compile(part, regex)))
   if ('any' in condition) {
     const parts = condition.any.map((part) => compile(part, regex))

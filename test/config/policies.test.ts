@@ -8,6 +8,7 @@ import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
+import { compileDemands } from '../../src/route/demands.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
 import { Rejections } from '../../src/send/rejections.ts'
@@ -36,10 +37,12 @@ async function policy(name: string) {
   assert.ok('config' in parsed, JSON.stringify(parsed))
   assert.deepEqual(parsed.warnings, [])
   const { config } = parsed
-  const compiled = compilePolicy(config.policy, (source) => {
+  const engine = (source: string) => {
     const pattern = RE2JS.compile(source)
-    return (text) => pattern.test(text)
-  })
+    return (text: string) => pattern.test(text)
+  }
+  const compiled = compilePolicy(config.policy, engine)
+  const demands = compileDemands(config, engine)
   return {
     config,
     plan(
@@ -47,10 +50,11 @@ async function policy(name: string) {
       how: Record<string, How> = {},
       avoid: string[] = [],
     ) {
+      const facts = { message: message(mail), recipient: to, host: host ?? null, tries, now }
       return plan({
         policy: compiled,
-        facts: { message: message(mail), recipient: to, host: host ?? null, tries, now },
-        labels: config.types[mail.type ?? 'transactional']!.labels,
+        facts,
+        demands: demands.on(facts, facts.message.type),
         avoid: new Map(avoid.map((name) => [name, 'its answer never came'])),
         standing: standings(config, how),
         now,
@@ -123,17 +127,21 @@ test('4: Microsoft by MX through the relay, all others directly', async () => {
 
 test('5: a client’s campaigns use its account or wait', async () => {
   const { plan } = await policy('05')
-  const mail = { type: 'marketing', tags: ['client-a'] }
+  const mail = { type: 'marketing', tenant: 'client-a' }
   assert.deepEqual(names(plan(mail)), ['client-a'])
   const waiting = plan(mail, { 'client-a': down })
   assert.deepEqual([names(waiting), waiting.waitUntil], [[], now + 30_000])
   assert.deepEqual(names(plan({ type: 'marketing' })), ['ours', 'relay'])
+  assert.deepEqual(names(plan({ provider: 'client-a' })), [], 'nobody else may pin it')
 })
 
 test('6: a domain uses the providers on which it is verified', async () => {
   const { plan } = await policy('06')
   assert.deepEqual(names(plan({ from: { email: 'ann@example.org' } })), ['a', 'c'])
   assert.deepEqual(names(plan({ from: { email: 'ann@example.com' } })), ['b'])
+  const pinned = plan({ from: { email: 'ann@example.com' }, provider: 'a' })
+  assert.deepEqual(names(pinned), [])
+  assert.equal(pinned.rejected[0]!.reason, 'is set up for example.org, and this mail is from example.com')
 })
 
 test('7: marketing in shares of 70, 20 and 10, always the same for one recipient', async () => {
@@ -188,14 +196,20 @@ test('11: a tenth to the alternative, but no codes and no invoices', async () =>
 
 test('13: mail of Europe leaves through Europe or waits', async () => {
   const { plan } = await policy('13')
-  const mails: Mail[] = [{ tenant: 'acme-gmbh' }, { metadata: { region: 'eu' } }, { type: 'records' }]
+  const mails: Mail[] = [
+    { tenant: 'acme-gmbh' },
+    { metadata: { region: 'eu' } },
+    { to: 'bob@example.de' },
+    { type: 'records' },
+  ]
   for (const mail of mails) {
     assert.deepEqual(names(plan(mail)), ['eu-1', 'eu-2'])
     const waiting = plan(mail, { 'eu-1': down, 'eu-2': down })
     assert.deepEqual([names(waiting), waiting.waitUntil], [[], now + 30_000])
   }
-  assert.deepEqual(names(plan()), ['us', 'eu-1'])
-  assert.deepEqual(names(plan({ type: 'records', provider: 'us' })), [], 'not even where it is pinned')
+  assert.deepEqual(names(plan()), ['us', 'eu-1', 'eu-2'])
+  for (const mail of mails)
+    assert.deepEqual(names(plan({ ...mail, provider: 'us' })), [], 'not even where it is pinned')
 })
 
 test('17: directly first, and after two failures or 10 minutes by the relay', async () => {

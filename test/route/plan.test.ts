@@ -40,7 +40,7 @@ function planned(
   return plan({
     policy: compilePolicy({ version: 'v1', rules }, engine),
     facts: { message: message(changes), recipient: 'bob@example.org', host: null, tries: 0, now: 12 * 3_600_000 },
-    labels: [],
+    demands: [],
     avoid: new Map(),
     standing: new Map(standings),
     now,
@@ -139,10 +139,36 @@ test('a header that structure or transport wrote is no reason against a JSON ven
   assert.deepEqual(names(result), ['a'])
 })
 
-test('labels of the type are a wall', () => {
-  const result = planned(first('a', 'b'), [standing('a'), standing('b', { labels: ['eu'] })], {}, { labels: ['eu'] })
+test('labels that are demanded are a wall, and it says who demands them', () => {
+  const demands = [
+    { by: 'type invoice', labels: ['eu'] },
+    { by: 'tenant acme', labels: ['eu', 'audited'] },
+  ]
+  const standings = [standing('a'), standing('b', { labels: ['eu'] }), standing('c', { labels: ['eu', 'audited'] })]
+  const result = planned(first('a', 'b', 'c'), standings, {}, { demands })
+  assert.deepEqual(names(result), ['c'])
+  assert.deepEqual(
+    result.rejected.map(({ reason }) => reason),
+    ['lacks the label eu that type invoice asks for', 'lacks the label audited that tenant acme asks for'],
+  )
+})
+
+test("a tenant's own account carries nobody else's mail, and names no tenant to others", () => {
+  const both = [standing('a', { tenants: ['acme'] }), standing('b')]
+  assert.deepEqual(names(planned(first('a', 'b'), both, { tenant: 'acme' })), ['a', 'b'])
+  const result = planned(first('a', 'b'), both, { tenant: 'globex' })
   assert.deepEqual(names(result), ['b'])
-  assert.match(result.rejected[0]!.reason, /lacks the label eu/)
+  assert.deepEqual(result.rejected, [{ provider: 'a', reason: "is another tenant's own account" }])
+})
+
+test('an account carries mail from the domains that it is set up for', () => {
+  const both = [standing('a', { domains: ['example.com', '*.example.net'] }), standing('b')]
+  const from = (email: string) => names(planned(first('a', 'b'), both, { from: { email } }))
+  assert.deepEqual(from('ann@example.com'), ['a', 'b'])
+  assert.deepEqual(from('ann@news.example.net'), ['a', 'b'])
+  for (const other of ['ann@news.example.com', 'ann@example.net', 'ann@notexample.net', 'ann@notexample.com']) {
+    assert.deepEqual(from(other), ['b'], other)
+  }
 })
 
 test('a pinned provider is the only candidate, and no wall lets it through', () => {
