@@ -23,6 +23,7 @@ import { createGateway } from './gateway.ts'
 import { Hosts } from './hosts.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
 import { createLog } from './log.ts'
+import type { Fetch } from './mail/fetch.ts'
 import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
@@ -101,8 +102,15 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   process.on('SIGINT', stop)
 }
 
+interface Start {
+  configFile: string
+  log: Logger
+  /** What vendors' certificates are fetched by, instead of the carrier. */
+  fetch?: Fetch
+}
+
 /** Starts everything and answers once it takes mail. @throws ConfigInvalid, Unready */
-export async function start({ configFile, log }: { configFile: string; log: Logger }): Promise<Running> {
+export async function start({ configFile, log, fetch }: Start): Promise<Running> {
   const clock = openClock({ wall: () => Date.now(), monotonic: () => performance.now(), uptime }, (by) =>
     log.warn(
       { seconds: Math.round(by / 1000) },
@@ -274,7 +282,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     clock,
     provider: (name) => standings.provider(name),
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
-    fetch: http.fetch(10_000),
+    fetch: fetch ?? http.fetch(10_000),
     heard: report,
     news: (provider, news) => standings.heard(provider, news),
     duplicate: (provider) => metrics.twice('confirmed', provider),

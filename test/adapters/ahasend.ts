@@ -130,15 +130,16 @@ const failed = (status: string, error: string | null) => ({ id: null, status, er
 
 const secret = 'aha-whsec-fake-secret'
 
-function call(body: unknown, with_ = secret): HookCall {
+function call(body: unknown, { at = hookTime, with_ = secret } = {}): HookCall {
   const unsigned = jsonCall(body)
-  const signed = `wh_1.${hookTime / 1000}.${Buffer.from(unsigned.body)}`
+  const time = String(Math.floor(at / 1000))
+  const signed = `wh_1.${time}.${Buffer.from(unsigned.body)}`
   return {
     ...unsigned,
     headers: {
       ...unsigned.headers,
       'webhook-id': 'wh_1',
-      'webhook-timestamp': String(hookTime / 1000),
+      'webhook-timestamp': time,
       'webhook-signature': `v1,${createHmac('sha256', with_).update(signed).digest('base64')}`,
     },
   }
@@ -311,11 +312,11 @@ export default {
   },
   hooks: {
     options: { webhookSecret: secret },
-    call: (body) => call(body),
+    call: (body, at) => call(body, { at }),
     forgeries: (genuine) => [
       ...tampered(genuine),
-      { how: 'another secret', forged: call(event('message.delivered'), 'aha-whsec-another') },
-      { how: 'the secret without its prefix', forged: call(event('message.delivered'), 'fake-secret') },
+      { how: 'another secret', forged: call(event('message.delivered'), { with_: 'aha-whsec-another' }) },
+      { how: 'the secret without its prefix', forged: call(event('message.delivered'), { with_: 'fake-secret' }) },
     ],
     cases: [
       { says: 'reception', body: event('message.reception'), events: [told({ type: 'accepted', ...about })] },

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
 import { EmailClient } from '@azure/communication-email'
 import azureAcs from '../../adapters/azure-acs.ts'
-import { type Asked, fakeVendor, json, type Reply } from '../support/fake-vendors/vendor.ts'
+import { type Asked, type FakeVendor, fakeVendor, json, type Reply } from '../support/fake-vendors/vendor.ts'
 import { addressHooks, hookTime, letter, message, says, told, type VendorData } from './fixture.ts'
 
 const accessKey = Buffer.from('a key of the resource in Azure').toString('base64')
 
-function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
-  return (asked) => {
+/** Azure's desk: it tells of its operations, and takes each once. */
+function fakeAzure(): Promise<FakeVendor> {
+  const ids = new Set<string>()
+  const operations = new Map<string, Reply>()
+  const desk = (asked: Asked): Reply => {
     const problem = signatureProblem(asked)
     if (problem !== null) return refuse(401, 'Denied', problem)
     if (asked.query.get('api-version') !== '2025-09-01') return refuse(400, 'UnsupportedApiVersion', 'No such version')
@@ -22,7 +25,7 @@ function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
     const mail = JSON.parse(asked.body.toString())
     const id = asked.headers['operation-id'] ?? crypto.randomUUID()
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return refuse(400, 'InvalidOperationId', 'No UUID')
-    if (operations.has(id)) return refuse(409, 'Conflict', 'The operation is there already')
+    if (ids.has(id)) return refuse(409, 'Conflict', 'The operation is there already')
     const wrong = problemOf(mail)
     if (wrong !== null) return wrong
     const { to = [], cc = [], bcc = [] } = mail.recipients
@@ -36,7 +39,7 @@ function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
           'retry-after': '0',
         },
       ),
-      kept: () => void operations.set(id, json(200, { id, status: 'Succeeded', error: null })),
+      kept: () => void ids.add(id),
       takes: {
         id,
         recipients: addresses([...to, ...cc, ...bcc]),
@@ -46,6 +49,7 @@ function desk(operations: Map<string, Reply>): (asked: Asked) => Reply {
       },
     }
   }
+  return fakeVendor(desk, ({ id }) => operations.set(id, json(200, { id, status: 'Succeeded', error: null })))
 }
 
 function problemOf(mail: ReturnType<typeof JSON.parse>): Reply | null {
@@ -133,7 +137,7 @@ const bounced = (kind: 'hard' | 'soft' | 'block', detail: string) => [
 
 export default {
   adapter: azureAcs,
-  vendor: () => fakeVendor(desk(new Map())),
+  vendor: fakeAzure,
   options: (baseUrl) => ({ endpoint: 'https://mail.communication.azure.com', accessKey, baseUrl }),
   secret: accessKey,
   cases: [

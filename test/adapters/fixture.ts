@@ -73,8 +73,8 @@ export interface SmtpData {
 export interface HookData {
   /** Options beside those for sending, with secrets under which `call` is genuine. */
   options: Record<string, unknown>
-  /** A call as the vendor makes it. `body` is one of the cases'. */
-  call(body: unknown): HookCall | Promise<HookCall>
+  /** A call as the vendor makes it. `body` is one of the cases'. `at`: when it is made and signed; around `hookTime` unless said. */
+  call(body: unknown, at?: number): HookCall | Promise<HookCall>
   /** The same call as others would make it: each must be refused. */
   forgeries(genuine: HookCall): { how: string; forged: HookCall }[] | Promise<{ how: string; forged: HookCall }[]>
   /** What proves it stands in the body, so that it is genuine without any header. */

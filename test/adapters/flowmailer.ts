@@ -67,7 +67,7 @@ function list({ headers, query }: Asked, vendor: FakeVendor): Reply {
   const from = Number(/^items=(\d*):\d+$/.exec(headers.range ?? '')?.[1] ?? Number.NaN)
   if (Number.isNaN(from)) return refuse(400, 'Range', 'Required')
   const tagged = query.get('addtags') === 'true'
-  const all = vendor.taken.toReversed().map(({ id, fields }) => ({
+  const all = vendor.found.toReversed().map(({ id, fields }) => ({
     id,
     recipientAddress: fields.recipientAddress,
     submitted: new Date().toISOString(),

@@ -12,11 +12,15 @@ const sign = (key: string, timestamp: string, token: string) =>
     .update(timestamp + token)
     .digest('hex')
 
+const signature = (at: number) => {
+  const [timestamp, token] = [String(Math.floor(at / 1000) - 30), 'a50-characters-token']
+  return { timestamp, token, signature: sign(signingKey, timestamp, token) }
+}
+
 /** What Mailgun posts. */
 const posted = (event: string, more: object = {}) => {
-  const [timestamp, token] = [String(hookTime / 1000 - 30), 'a50-characters-token']
   return {
-    signature: { timestamp, token, signature: sign(signingKey, timestamp, token) },
+    signature: signature(hookTime),
     'event-data': {
       id: `id-${event}`,
       timestamp: hookTime / 1000 - 60 + 0.25,
@@ -159,7 +163,7 @@ export default {
   },
   hooks: {
     options: { webhookSigningKey: signingKey },
-    call: (body) => jsonCall(body),
+    call: (body, at = hookTime) => jsonCall({ ...(body as object), signature: signature(at) }),
     signedInBody: true,
     forgeries: (genuine) => {
       const body = JSON.parse(new TextDecoder().decode(genuine.body))

@@ -145,10 +145,11 @@ export default {
   hooks: {
     options: { webhookSecret: signingSecret },
     // Signed by the standard's own library.
-    call: (body) => {
+    call: (body, at = hookTime) => {
       const payload = JSON.stringify(body)
-      const signature = new Webhook(signingSecret).sign('msg_2abc', new Date(hookTime), payload)
-      const headers = { 'svix-id': 'msg_2abc', 'svix-timestamp': String(hookTime / 1000), 'svix-signature': signature }
+      const signature = new Webhook(signingSecret).sign('msg_2abc', new Date(at), payload)
+      const time = String(Math.floor(at / 1000))
+      const headers = { 'svix-id': 'msg_2abc', 'svix-timestamp': time, 'svix-signature': signature }
       return jsonCall(payload, headers)
     },
     forgeries: (genuine) => [

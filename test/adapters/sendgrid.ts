@@ -8,11 +8,13 @@ const errors = (...list: [message: string, field?: string][]) =>
   says({ errors: list.map(([message, field]) => ({ message, field: field ?? null, help: null })) })
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const seconds = String(hookTime / 1000 - 60)
-const signed = (body: string, key = pair.privateKey) => ({
-  'x-twilio-email-event-webhook-timestamp': seconds,
-  'x-twilio-email-event-webhook-signature': sign('sha256', Buffer.from(seconds + body), key).toString('base64'),
-})
+const signed = (body: string, { at = hookTime, key = pair.privateKey } = {}) => {
+  const seconds = String(Math.floor(at / 1000) - 60)
+  return {
+    'x-twilio-email-event-webhook-timestamp': seconds,
+    'x-twilio-email-event-webhook-signature': sign('sha256', Buffer.from(seconds + body), key).toString('base64'),
+  }
+}
 
 const event = (name: string, more: object = {}) => ({
   email: 'ann@example.com',
@@ -162,20 +164,20 @@ export default {
   },
   hooks: {
     options: { webhookPublicKey: pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64') },
-    call: (body) => jsonCall(body, signed(JSON.stringify(body))),
+    call: (body, at) => jsonCall(body, signed(JSON.stringify(body), { at })),
     forgeries: (genuine) => {
       const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
       return [
         ...tampered(genuine, 2 * 24 * 3_600_000),
         {
           how: 'another key',
-          forged: { ...genuine, headers: { ...genuine.headers, ...signed(genuine.body.toString(), other) } },
+          forged: { ...genuine, headers: { ...genuine.headers, ...signed(genuine.body.toString(), { key: other }) } },
         },
         {
           how: 'another time',
           forged: {
             ...genuine,
-            headers: { ...genuine.headers, 'x-twilio-email-event-webhook-timestamp': `${Number(seconds) + 1}` },
+            headers: { ...genuine.headers, 'x-twilio-email-event-webhook-timestamp': `${hookTime / 1000 - 59}` },
           },
         },
       ]

@@ -57,7 +57,7 @@ function log({ query }: Asked, vendor: FakeVendor): Reply {
   for (const field of ['channel', 'start', 'limit', 'offset']) {
     if (!query.get(field)) return fail(400, { [field]: 'Required' })
   }
-  const all = vendor.taken.toReversed().flatMap(({ id, recipients, subject, fields }) =>
+  const all = vendor.found.toReversed().flatMap(({ id, recipients, subject, fields }) =>
     recipients.map((rcpt_to) => ({
       msg_id: id,
       channel: 'main',

@@ -103,7 +103,7 @@ export function topicHooks(vendor: TopicVendor): Pick<HookData, 'call' | 'forger
   })
   return {
     signedInBody: true,
-    call: (body) => topicCall(vendor, body),
+    call: (body, at = hookTime) => topicCall(vendor, body, { Timestamp: new Date(at - 60_000).toISOString() }),
     // The certificate is everywhere: where it may come from is what counts.
     fetch: async () => new Response(certificate),
     forgeries: (genuine) => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pino } from 'pino'
+import type { Fetch } from '../../src/mail/fetch.ts'
 import { start } from '../../src/node.ts'
 
 export interface Answer {
@@ -58,11 +59,19 @@ function write(folder: string, yaml: string): string {
   return file
 }
 
-/** Starts a gateway in this process. `folder`: of an earlier one, to go on where that was. */
-export async function waypost(yaml: string, folder = newFolder()): Promise<Waypost> {
+/**
+ * Starts a gateway in this process.
+ * @param folder of an earlier one, to go on where that was
+ * @param fetch gives it vendors' certificates
+ */
+export async function waypost(yaml: string, folder = newFolder(), fetch?: Fetch): Promise<Waypost> {
   const log: string[] = []
   const configFile = write(folder, yaml)
-  const running = await start({ configFile, log: pino({}, { write: (line: string) => void log.push(line) }) })
+  const running = await start({
+    configFile,
+    log: pino({}, { write: (line: string) => void log.push(line) }),
+    ...(fetch ? { fetch } : {}),
+  })
   return {
     ...client(running.http, folder),
     smtpPort: Number(running.smtp.split(':').at(-1)),
@@ -186,8 +195,12 @@ function client(url: string, folder: string): Pick<Waypost, 'url' | 'folder' | '
 }
 
 /** Runs a story with a gateway and cleans up behind it, however the story ends. */
-export async function withWaypost(yaml: string, story: (gateway: Waypost) => Promise<void>): Promise<void> {
-  const gateway = await waypost(yaml)
+export async function withWaypost(
+  yaml: string,
+  story: (gateway: Waypost) => Promise<void>,
+  fetch?: Fetch,
+): Promise<void> {
+  const gateway = await waypost(yaml, undefined, fetch)
   try {
     await story(gateway)
   } finally {

@@ -124,7 +124,7 @@ function shape(form: FormData): Record<string, unknown> {
 
 function events(asked: Asked, vendor: FakeVendor): Reply {
   const wanted = asked.query.get('message-id')
-  const items = vendor.taken
+  const items = vendor.found
     .filter((mail) => wanted === null || mail.id === wanted)
     .flatMap((mail) =>
       mail.recipients.map((recipient) => ({

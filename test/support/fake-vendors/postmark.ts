@@ -123,7 +123,7 @@ function fieldProblem(mail: any): Reply | null {
 function search(asked: Asked, vendor: FakeVendor): Reply {
   if (!asked.query.has('count') || !asked.query.has('offset')) return refuse(422, 300, 'count and offset are required')
   const recipient = asked.query.get('recipient')
-  const messages = vendor.taken
+  const messages = vendor.found
     .filter((mail) => recipient === null || mail.recipients.includes(recipient))
     .map((mail) => ({ MessageID: mail.id, Recipients: mail.recipients, Metadata: mail.fields.Metadata ?? {} }))
   return json(200, { TotalCount: messages.length, Messages: messages })

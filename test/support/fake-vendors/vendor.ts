@@ -59,6 +59,8 @@ export interface FakeVendor {
   /** For `baseUrl`. */
   url: string
   taken: Taken[]
+  /** Those of them that its own searches find. */
+  found: Taken[]
   /** How many requests came, whatever became of them. */
   calls: number
   /** Queues what goes wrong, one a call; after that calls go well again. */
@@ -70,12 +72,14 @@ export interface FakeVendor {
    * the vendor take: null for a question, a token, or a call that the vendor recognises.
    */
   depending(choose: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null): void
+  /** How far its searches are behind: what it takes is found once that is resolved, at once where it is null. */
+  lagging(until: (taken: Taken) => Promise<void> | null): void
   close(): Promise<void>
 }
 
 /**
  * Starts a fake vendor on a free port of the loopback. `desk` reads a request and says what the vendor would; `took` is told of
- * what the vendor took, before it answers. Paths that are `aside` (where a token is fetched) always go well, and count for nothing.
+ * what the vendor's searches find, which is all that it took, before it answers, unless they lag. Paths that are `aside` (where a token is fetched) always go well, and count for nothing.
  */
 export async function fakeVendor(
   desk: (asked: Asked) => Reply | Promise<Reply>,
@@ -85,6 +89,7 @@ export async function fakeVendor(
   const script: Behaviour[] = []
   let always: Behaviour | null = null
   let depends: (asked: Asked, mail: Reply['takes'] | null) => Behaviour | null = () => null
+  let lag: (taken: Taken) => Promise<void> | null = () => null
   const server = createServer((request, response) => {
     const scripted = !aside(new URL(request.url ?? '/', 'http://vendor.test').pathname)
     if (scripted) vendor.calls++
@@ -100,7 +105,13 @@ export async function fakeVendor(
       const taken = { ...reply.takes, asked }
       vendor.taken.push(taken)
       reply.kept?.()
-      took(taken)
+      const find = () => {
+        vendor.found.push(taken)
+        took(taken)
+      }
+      const later = lag(taken)
+      if (later) void later.then(find)
+      else find()
     }
     if (wrong === null) return answer(response, reply)
     if ('reply' in wrong) return answer(response, wrong.reply)
@@ -125,6 +136,7 @@ export async function fakeVendor(
   const vendor: FakeVendor = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     taken: [],
+    found: [],
     calls: 0,
     next: (...behaviours) => void script.push(...behaviours),
     always: (behaviour) => {
@@ -132,6 +144,9 @@ export async function fakeVendor(
     },
     depending: (choose) => {
       depends = choose
+    },
+    lagging: (until) => {
+      lag = until
     },
     async close() {
       server.closeAllConnections()
