@@ -29,7 +29,7 @@ const probeTime = 2 * 60_000
 const mostDeferred = 1_000
 
 export interface StandingParts {
-  store: Store
+  store: Pick<Store, 'setState' | 'state' | 'unsuppress' | 'usage'>
   clock: () => number
   /** In [0, 1). */
   dice: () => number
