@@ -22,22 +22,26 @@ import { quietHours, timeOver, timeToTake } from './track/owed.ts'
 import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
 
 export interface DeliveryParts {
-  store: Store
+  store: Pick<Store, 'record' | 'settle'>
   standings: Standings
   carriers: Carriers
   clock: () => number
   /** In [0, 1). */
   dice: () => number
   contract: Contract
-  poison: Poison
+  poison: Pick<Poison, 'call'>
   /** Told of every event once it is committed. */
   settled: (message: Message, events: readonly NewEvent[]) => void
   /** Told of every attempt's end. */
   attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
   /** Told when mail goes on that a provider may have taken. */
   perhapsTwice: (provider: string) => void
-  /** Told when mail waits because nobody can take it, why, and until when. */
-  stranded: (why: string, until: number) => void
+  /** Told when mail waits because nobody can take it, why, until when, and which mail. */
+  stranded: (
+    why: string,
+    until: number,
+    what: { message: Message; recipients: number; rejected: StoredPlan['rejected'] },
+  ) => void
   /** Something will be due that the pump does not know of. */
   wake: () => void
   /** Told of a bug in an adapter or a carrier. */
@@ -221,7 +225,7 @@ export class Delivery {
       const providers = plan.rejected.map(({ provider }) => provider)
       const { waits } = this.#claim
       const waiter = { message: this.#message, recipients: rest.length, providers, waits, openAt }
-      stranded(why, openAt)
+      stranded(why, openAt, { message: this.#message, recipients: rest.length, rejected: plan.rejected })
       changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
     } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
     await this.#commit(changes)

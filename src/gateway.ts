@@ -10,6 +10,7 @@ import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { ProviderView } from './mail/provider.ts'
+import type { Poison } from './queue/poison.ts'
 import { type CompiledDemands, compileDemands } from './route/demands.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
@@ -39,7 +40,8 @@ interface Operations {
 }
 
 export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
-  store: Store
+  store: Pick<Store, 'content' | 'hasten' | 'record' | 'settle' | 'suppressed'>
+  poison: Pick<Poison, 'call' | 'convert' | 'forgive' | 'isDeadly'>
   standings: Standings
   /** The config of this moment; a reload takes over between two messages. */
   config: () => Config

@@ -17,7 +17,7 @@ const identityMemory = 10 * 60_000
 const mostDeferred = 1_000
 
 export interface LearntParts {
-  store: Store
+  store: Pick<Store, 'setState' | 'state' | 'unsuppress' | 'usage'>
   clock: () => number
   /** In [0, 1). */
   dice: () => number

@@ -36,6 +36,11 @@ export interface Allowance {
   pace: number
 }
 
+/** Whether these are the words of a refusal: a limit, and nothing else, keeps mail away. */
+export function isLimit(reason: string): boolean {
+  return reason.startsWith('at its limit')
+}
+
 const day = 86_400_000
 
 /** The UTC day of a time, as the store counts usage: `2026-11-25`. */
