@@ -6,7 +6,7 @@ import { note } from './sqlite-accept.ts'
 import { refreshStatus } from './sqlite-queue.ts'
 import { recipientsOf, withRecipient } from './sqlite-read.ts'
 import { suppress } from './sqlite-suppress.ts'
-import type { DeliveryPlan, Heard, Parked, Place, Reference, Told } from './store.ts'
+import type { AttemptEnd, DeliveryPlan, Heard, Parked, Place, Reference, Told } from './store.ts'
 
 interface MessageRow {
   seq: number
@@ -91,10 +91,12 @@ export function hear(db: Database, { provider, at, heard, park, unpark }: Told):
   const touched = new Map<string, number>()
   for (const one of fresh) {
     const { messageId, recipient, events, status, suppress: suppression } = one
+    const { providerMessageId } = events[0]!
     const row = db.get<MessageRow>(byId, messageId)
     if (!row) continue
-    one.duplicate = (status === 'sent' || status === 'delivered') && isDuplicate(db, row.seq, recipient, provider)
-    const advanced = status !== null && advance(db, row.seq, recipient, provider, status, events[0]!.providerMessageId)
+    one.duplicate =
+      (status === 'sent' || status === 'delivered') && isDuplicate(db, row.seq, recipient, provider, providerMessageId)
+    const advanced = status !== null && advance(db, row.seq, recipient, provider, status, providerMessageId)
     if (advanced) touched.set(messageId, row.seq)
     if (one.duplicate) events[0] = { ...events[0]!, detail: `${confirmed}: ${provider} took it too` }
     note(db, row.seq, row.tenant, status === 'sent' && !advanced && !one.duplicate ? [] : events)
@@ -119,23 +121,32 @@ export function hear(db: Database, { provider, at, heard, park, unpark }: Told):
 const confirmed = 'confirmed duplicate'
 
 /**
- * Whether a provider that was given up tells that it took what another has taken, too. Once a recipient: its events about one mail
- * are several.
+ * Whether a provider tells that it took what was given up, when it has been taken once more by now: by another, or by itself under
+ * another id. Once a recipient: its events about one mail are several.
  */
-function isDuplicate(db: Database, message: number, index: number, provider: string): boolean {
-  const now = db.get<{ email: string; status: RecipientStatus; provider: string | null }>(
-    'SELECT email, status, provider FROM recipient WHERE message = ? AND idx = ?',
+function isDuplicate(
+  db: Database,
+  message: number,
+  index: number,
+  provider: string,
+  providerMessageId: string | null,
+): boolean {
+  const now = db.get<{ email: string; status: RecipientStatus; provider: string | null; id: string | null }>(
+    'SELECT email, status, provider, provider_message_id AS id FROM recipient WHERE message = ? AND idx = ?',
     message,
     index,
   )
-  if (!now || now.provider === null || now.provider === provider || ranks[now.status] === undefined) return false
+  if (!now || now.provider === null || ranks[now.status] === undefined) return false
+  const same = now.provider === provider
+  if (same && (now.id === null || providerMessageId === null || now.id === providerMessageId)) return false
   const tried = db
-    .all<{ provider: string; recipients: string }>(
-      'SELECT provider, recipients FROM attempt WHERE message = ?',
+    .all<{ provider: string; recipients: string; outcomes: string | null }>(
+      'SELECT provider, recipients, outcomes FROM attempt WHERE message = ?',
       message,
     )
     .filter(({ recipients }) => (JSON.parse(recipients) as number[]).includes(index))
-  if (!tried.some((attempt) => attempt.provider === provider)) return false
+  const given = tried.filter((attempt) => attempt.provider === provider)
+  if (given.length === 0 || (same && !given.some((attempt) => wasUnknown(attempt, index)))) return false
   // Both must have had it: who is named may have been told of by an event, too.
   if (!tried.some((attempt) => attempt.provider === now.provider)) return false
   return !db.get(
@@ -144,6 +155,11 @@ function isDuplicate(db: Database, message: number, index: number, provider: str
     now.email,
     `${confirmed}%`,
   )
+}
+
+function wasUnknown({ outcomes }: { outcomes: string | null }, index: number): boolean {
+  const ends: AttemptEnd['outcomes'] = outcomes === null ? [] : JSON.parse(outcomes)
+  return ends.some(({ recipient, outcome }) => recipient === index && outcome === 'unknown')
 }
 
 function isNew(db: Database, provider: string, key: string, at: number): boolean {

@@ -179,6 +179,29 @@ export function hearContract(fresh: Fresh): void {
       assert.deepEqual(await statuses(store, id), ['delivered'])
     })
 
+    it('about mail that one provider took twice, under two ids, is a duplicate, too', async (test) => {
+      const store = await fresh(test)
+      const id = await accepted(store)
+      const claim = await claimOne(store)
+      const first = attempt(claim)
+      await store.record(first)
+      const outcomes = [{ recipient: 0, outcome: 'unknown' as const, cause: null, diagnostic: null }]
+      const end = { id: first.id, endedAt: start, outcomes }
+      await store.settle(settlement(claim, 'queued', { attempt: end, add: [plan([0], { dueAt: start })] }))
+      const second = await claimOne(store)
+      await store.record(attempt(second))
+      const recipients = [{ index: 0, status: 'sent' as const, provider, providerMessageId: 's-2' }]
+      await store.settle(settlement(second, 'sent', { recipients }))
+      const late = async (vendorsId: string, key: string) => {
+        const one = heard(id, 'delivered', key)
+        const events = one.events.map((event) => ({ ...event, providerMessageId: vendorsId }))
+        return (await store.hear(told({ heard: [{ ...one, events }] }))).map(({ duplicate }) => duplicate)
+      }
+      assert.deepEqual(await late('s-2', 'k2'), [false])
+      assert.deepEqual(await late('s-1', 'k3'), [true])
+      assert.deepEqual(await late('s-1', 'k4'), [false])
+    })
+
     it('suppresses in the same commit', async (test) => {
       const store = await fresh(test)
       const id = await sent(store)

@@ -126,7 +126,7 @@ retry: { first: 50ms, max: 200ms }
 types: { ${types.join(', ')} }
 providers:
   inbox: { adapter: inbox }
-${at.map((name) => `  ${name}: ${provider(name === 'late' ? '6s' : '60s')}`).join('\n')}
+${at.map((name) => `  ${name}: ${provider(name === 'late' ? '10s' : '60s')}`).join('\n')}
 routes:
 ${at.map((name) => `  - { name: ${name}, when: { recipient.domain: ${name}.example.org }, use: { first: [${name}, inbox] } }`).join('\n')}
   - { name: default, use: inbox }
