@@ -70,7 +70,12 @@ export function* made({ messages, seed, from, days }: Mix, owed: Owed): Generato
       const domain = pick(domains, dice()) ?? `company-${Math.floor(dice() * companies)}.example`
       const email = `person-${Math.floor(dice() * messages)}@${domain}`
       const acceptedAt = from + today * day + at
-      const mail = { id: `msg_made-${seed}-${number}`, type, acceptedAt, size: Math.floor(3_000 + dice() ** 4 * 60_000) }
+      const mail = {
+        id: `msg_made-${seed}-${number}`,
+        type,
+        acceptedAt,
+        size: Math.floor(3_000 + dice() ** 4 * 60_000),
+      }
       const gone = dice() < (bounces[type] ?? bouncesElse)
       yield { message: messageOf(mail, owed[type]!), recipients: [gone ? { email, bounces: true } : { email }] }
     }

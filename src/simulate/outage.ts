@@ -40,8 +40,7 @@ export function readOutage(text: string): AskedOutage {
     throw new RangeError(
       `expected <provider>@<start>+<duration>, such as relay-eu@3d+4h or "relay-eu@2026-11-20T10:00+4h slow"`,
     )
-  if (trouble === undefined)
-    throw new RangeError(`there is no trouble "${given}"; there are ${troubles.join(', ')}`)
+  if (trouble === undefined) throw new RangeError(`there is no trouble "${given}"; there are ${troubles.join(', ')}`)
   if (!/^\d+(\.\d+)?[smhd]$/.test(lasts) || span(lasts) === 0)
     throw new RangeError(`"${lasts}" is no duration; expected one such as 30s, 10m, 4h or 2d`)
   return { provider, trouble, lasts: span(lasts), start: readStart(start) }

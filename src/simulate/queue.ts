@@ -97,9 +97,7 @@ export class MemoryQueue implements Pick<Store, Used> {
     const suppressed =
       this.#suppressed.size === 0
         ? []
-        : recipients.filter((index) =>
-            this.#suppressed.has(`${message.tenant}\n${suppressionKey(all[index]!.email)}`),
-          )
+        : recipients.filter((index) => this.#suppressed.has(`${message.tenant}\n${suppressionKey(all[index]!.email)}`))
     return { ...waiting, leasedUntil, suppressed, content: noContent, open: [] }
   }
 

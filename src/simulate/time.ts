@@ -31,8 +31,10 @@ export class VirtualTime {
 
   /** Takes the place of this thread's clock and timers, for good: only for a thread that does nothing else. */
   rule(): void {
-    const set = (every: boolean) => (run: (...given: unknown[]) => void, wait?: number, ...given: unknown[]) =>
-      this.#set(() => run(...given), Math.max(1, Math.trunc(wait ?? 1)), every)
+    const set =
+      (every: boolean) =>
+      (run: (...given: unknown[]) => void, wait?: number, ...given: unknown[]) =>
+        this.#set(() => run(...given), Math.max(1, Math.trunc(wait ?? 1)), every)
     const clear = (handle: unknown) => (handle as Handle | undefined)?.clear()
     Object.assign(globalThis, {
       setTimeout: set(false),

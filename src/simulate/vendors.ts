@@ -97,9 +97,7 @@ export class Vendors {
     }
     if (outcome.kind !== 'accepted' && outcome.kind !== 'delivered') return forAll(emails, outcome)
     const gone: Outcome = { kind: 'rejected', cause: 'recipient', diagnostic: diagnostic(550, 'no such user', '5.1.1') }
-    return new Map(
-      emails.map((email) => [email, this.#parts.bounces(call.message.id, email) ? gone : outcome]),
-    )
+    return new Map(emails.map((email) => [email, this.#parts.bounces(call.message.id, email) ? gone : outcome]))
   }
 
   #drawn(name: string, { message }: Call): { outcome: Outcome; takes: number } {
@@ -128,7 +126,12 @@ export class Vendors {
   /** Asked about mail whose answer never came: nobody knows whether it took it, so it did in half of the cases. */
   async #known(name: string, { message, recipients }: Call): Promise<Outcomes | 'absent'> {
     const took = this.#luck(name, message, 'took') < 0.5
-    return took ? forAll(recipients.map(({ email }) => email), taken(message)) : 'absent'
+    return took
+      ? forAll(
+          recipients.map(({ email }) => email),
+          taken(message),
+        )
+      : 'absent'
   }
 }
 
