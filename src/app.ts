@@ -11,6 +11,7 @@ import { type Document, reference, referenceHeaders } from './accept/reference.t
 import { Refusal } from './accept/refusals.ts'
 import { speaking } from './accept/speaking.ts'
 import { suppressing } from './accept/suppressions.ts'
+import { tracing } from './accept/traffic.ts'
 import { webhooking } from './accept/webhooks.ts'
 
 export interface AppParts extends HttpParts {
@@ -33,6 +34,7 @@ export function app(parts: AppParts): Hono {
   sending(http, parts)
   reading(http, parts)
   operating(http, parts)
+  tracing(http, parts)
   remembering(http, parts)
   suppressing(http, parts)
   hooking(http, parts)

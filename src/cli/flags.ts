@@ -48,3 +48,14 @@ export function count(most: number) {
     throw new InvalidArgumentError(`Expected a number from 1 to ${most}.`)
   }
 }
+
+const ago = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Epoch milliseconds of a time: `90m`, `24h` or `3d` ago, or a date and time (RFC 3339). */
+export function readTime(text: string): number {
+  const [, number, unit] = /^(\d+)([mhd])$/.exec(text) ?? []
+  const at = unit === undefined ? Date.parse(text) : Date.now() - Number(number) * ago[unit as keyof typeof ago]
+  if (Number.isNaN(new Date(at).getTime()))
+    throw new InvalidArgumentError('Expected 90m, 24h, 3d, or 2026-01-31T09:30:00Z.')
+  return at
+}

@@ -1,9 +1,9 @@
 /** `waypost messages`: finding them, why they went the way they went, and steering those that still wait. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { messageStatuses } from '../mail/message.ts'
 import { get, post } from './api.ts'
 import { type ExplanationAnswer, showPlans } from './explain.ts'
-import { count, examples, type GatewayFlags, withGateway } from './flags.ts'
+import { count, examples, type GatewayFlags, readTime, withGateway } from './flags.ts'
 import { type Cell, json, plain, type Style, styled, type Terminal, table } from './terminal.ts'
 
 interface Attempt {
@@ -90,16 +90,8 @@ const steps = [
   ['release', 'Sends what is held.'],
 ] as const
 
-const units = { m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** `24h` or RFC 3339, as RFC 3339. */
-function readSince(text: string): string {
-  const [, number, unit] = /^(\d+)([mhd])$/.exec(text) ?? []
-  const at = unit === undefined ? Date.parse(text) : Date.now() - Number(number) * units[unit as keyof typeof units]
-  if (Number.isNaN(new Date(at).getTime()))
-    throw new InvalidArgumentError('Expected 90m, 24h, 3d, or 2026-01-31T09:30:00Z.')
-  return new Date(at).toISOString()
-}
+const readSince = (text: string) => new Date(readTime(text)).toISOString()
 
 async function list(flags: ListFlags, terminal: Terminal): Promise<void> {
   const query = new URLSearchParams()

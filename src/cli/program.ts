@@ -12,6 +12,7 @@ import { addPolicies } from './policies.ts'
 import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
 import { addServe } from './serve.ts'
+import { addSimulate } from './simulate.ts'
 import { addSuppressions } from './suppressions.ts'
 import { styled, type Terminal } from './terminal.ts'
 
@@ -79,6 +80,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addExplain,
     addProviders,
     addPolicies,
+    addSimulate,
     addMessages,
     addSuppressions,
     addKeys,

@@ -17,8 +17,8 @@ export function progressBar(terminal: Pick<Terminal, 'progress'>, total: number)
     terminal.progress(`${'█'.repeat(full)}${'░'.repeat(width - full)} ${done}/${total} ${share}%${what}`)
   }
   return {
-    step(): void {
-      done++
+    step(count = 1): void {
+      done += count
       if (performance.now() - drawn >= pause) draw()
     },
     /** Names what the next steps are, where each takes long. */

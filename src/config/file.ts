@@ -18,8 +18,12 @@ export function configText(file: string): string {
   }
 }
 
-/** Checks a text with this process's environment, every adapter, and the files that it names. */
-export async function checkText(text: string, file: string): Promise<ParsedConfig> {
+/** Checks a text with an environment (this process's own), every adapter, and the files that it names. */
+export async function checkText(
+  text: string,
+  file: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<ParsedConfig> {
   // Only here: adapters bring every vendor's library with them, and who lists keys needs none.
   const [{ parseConfig }, { adapters, exporters }] = await Promise.all([
     import('../config.ts'),
@@ -27,7 +31,7 @@ export async function checkText(text: string, file: string): Promise<ParsedConfi
   ])
   return parseConfig(text, {
     file,
-    env: process.env,
+    env,
     adapters,
     exporters,
     dialects: async () => (await import('../dialects/index.ts')).dialects,

@@ -114,11 +114,11 @@ export class Vendors {
       if (open > now) return { outcome: throttled, takes: faultTime }
       this.#open.set(name, now + throttledPace)
     }
-    let luck = this.#luck(name, message, 'what')
-    if ((luck -= model.fault) < 0) return { outcome: fault, takes: faultTime }
-    if ((luck -= model.unknown) < 0) return { outcome: taken(message), takes: Number.POSITIVE_INFINITY }
-    if ((luck -= model.throttled) < 0) return { outcome: throttled, takes: faultTime }
-    if ((luck -= model.host) < 0) return { outcome: deferred, takes: usual }
+    const ending = drawnOf(model, this.#luck(name, message, 'what'))
+    if (ending === 'fault') return { outcome: fault, takes: faultTime }
+    if (ending === 'unknown') return { outcome: taken(message), takes: Number.POSITIVE_INFINITY }
+    if (ending === 'throttled') return { outcome: throttled, takes: faultTime }
+    if (ending === 'host') return { outcome: deferred, takes: usual }
     const takes = trouble === 'slow' ? Math.max(usual * slow.times, slow.least) : usual
     return { outcome: taken(message), takes }
   }
@@ -133,6 +133,18 @@ export class Vendors {
         )
       : 'absent'
   }
+}
+
+const bad = ['fault', 'unknown', 'throttled', 'host'] as const
+
+/** How a call ends, by a number in (0, 1); null: well. */
+function drawnOf(model: Model, luck: number): (typeof bad)[number] | null {
+  let upTo = 0
+  for (const ending of bad) {
+    upTo += model[ending]
+    if (luck < upTo) return ending
+  }
+  return null
 }
 
 /** Relays and MX settings come behind the call. */

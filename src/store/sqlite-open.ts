@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { migrate, version } from './sql.ts'
+import { migrate, migrations, version } from './sql.ts'
 import { codeOf, codes, SqliteFile } from './sqlite-file.ts'
 import { voidNoticeLeases } from './sqlite-notices.ts'
 import { voidLeases } from './sqlite-queue.ts'
@@ -40,6 +40,37 @@ export function openFile({ path, maxPages }: FileOptions): SqliteFile {
     db?.close()
     throw new Error(`cannot open the store ${path}: ${explain(error, path)}`, { cause: error })
   }
+}
+
+/**
+ * Opens a store that no gateway has open, to look at it. It is locked until it is closed, so that no gateway starts meanwhile, and
+ * nothing is written but what a crashed one had left in its log.
+ * @returns null while a gateway, or somebody else, has it
+ * @throws Error as `openFile` does; when there is no such file, too
+ */
+export function openToRead(path: string): SqliteFile | null {
+  checkVersion(process.versions.sqlite ?? '0')
+  let db: DatabaseSync | undefined
+  try {
+    if (!existsSync(path)) throw new Error('there is no such file')
+    db = new DatabaseSync(path, { timeout: 0 })
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    const file = new SqliteFile(db, path)
+    checkSchema(version(file))
+    db.exec('PRAGMA query_only = ON')
+    return file
+  } catch (error) {
+    db?.close()
+    if (codeOf(error) === codes.busy || codeOf((error as Error).cause) === codes.busy) return null
+    throw new Error(`cannot read the store ${path}: ${explain(error, path)}`, { cause: error })
+  }
+}
+
+function checkSchema(found: number): void {
+  if (found === migrations.length) return
+  const what =
+    found < migrations.length ? 'an older Waypost left it; start this one on it once' : 'run the newer Waypost'
+  throw new Error(`its schema is version ${found}, and this Waypost reads version ${migrations.length}: ${what}`)
 }
 
 /** Not `recursive: true`: where a parent exists and nothing can be made in it, as in /proc, Node then tries for ever. */

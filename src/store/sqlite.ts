@@ -9,6 +9,7 @@ import { events, message, messages, piece, state, usage } from './sqlite-read.ts
 import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
+import { traffic } from './sqlite-traffic.ts'
 import { addWebhook, forgetWebhooks, removeWebhook, webhook, webhooks, webhookTenants } from './sqlite-webhooks.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
@@ -63,6 +64,7 @@ const reading = {
   webhooks,
   webhookTenants,
   records,
+  traffic,
 }
 const verbs = { ...writing, ...reading }
 
@@ -189,6 +191,7 @@ export function storeOver({ call, close }: Caller): Store {
     settleNotice: (settlement) => call('settleNotice', settlement),
     dropNotices: (want) => call('dropNotices', want),
     records: (query) => call('records', query),
+    traffic: (query) => call('traffic', query),
     close,
   }
 }

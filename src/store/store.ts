@@ -11,9 +11,11 @@ import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } fro
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { Notice, NoticeSettlement, Webhook } from './notice.ts'
 import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
+import type { TrafficQuery, TrafficRow } from './traffic.ts'
 
 export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
+export type { TrafficQuery, TrafficRow } from './traffic.ts'
 
 import type { ProviderEvent } from '../mail/webhook.ts'
 
@@ -378,6 +380,8 @@ export interface Store {
     types: readonly EventType[]
     limit: number
   }): Promise<{ rows: DeliveryRecord[]; last: number; more: boolean }>
+  /** Mail in the order of its acceptance, with all that was tried. @throws RangeError for a cursor that is not ours */
+  traffic(query: TrafficQuery): Promise<Page<TrafficRow>>
   /** Small state that must outlive the process: breakers, drained providers, counters. JSON; null when never set. */
   state(key: string): Promise<unknown>
   setState(key: string, value: unknown): Promise<void>
