@@ -3,6 +3,8 @@ import { destination, type Logger, pino } from 'pino'
 
 /** Bytes of log lines that are kept for a reader who has stopped reading; later ones are dropped. */
 const mostUnread = 16 << 20
+/** Characters and milliseconds after which lines that leave together do. */
+const together = { length: 16_000, after: 100 }
 /** How long a process that ends waits for a slow reader. */
 const lastWords = 1000
 
@@ -16,19 +18,36 @@ export function createLog(): Logger {
   let failing = false
   let deadline = Number.POSITIVE_INFINITY
   const retryEAGAIN = () => performance.now() < deadline
-  // Where nobody sits and reads, lines leave together: a write for each was a tenth of what a message costs.
-  const together = process.stdout.isTTY ? { minLength: 0 } : { minLength: 16_000, periodicFlush: 100 }
-  const out = destination({ fd: 1, sync: false, maxLength: mostUnread, retryEAGAIN, ...together })
+  const out = destination({ fd: 1, sync: false, maxLength: mostUnread, retryEAGAIN })
   out.on('error', () => {
     failing = true
   })
   out.on('write', () => {
     failing = false
   })
+  // Where nobody sits and reads, lines leave together: a write for each was a tenth of what a message costs. We gather them, for
+  // the library measures all that it has gathered again with each line: 8 KB of memory a line.
+  let lines: string[] = []
+  let length = 0
+  const leave = () => {
+    if (length > 0) out.write(lines.join(''))
+    lines = []
+    length = 0
+  }
+  const enough = process.stdout.isTTY ? 0 : together.length
+  const gathering = {
+    write(line: string) {
+      lines.push(line)
+      length += line.length
+      if (length >= enough) leave()
+    },
+  }
+  setInterval(leave, together.after).unref()
   // Before pino's own, which waits for ever for a reader, and for a full disk to have room.
   process.prependListener('exit', () => {
     deadline = performance.now() + lastWords
     try {
+      leave()
       if (!failing) out.flushSync()
     } catch {
       // Nobody reads.
@@ -36,5 +55,5 @@ export function createLog(): Logger {
     out.destroy()
   })
   const formatters = { level: (level: string) => ({ level }) }
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, out)
+  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, gathering)
 }
