@@ -78,7 +78,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
     const rules = policy()
     const now = clock()
-    const { labels, explore } = typeOf(message)
+    const type = typeOf(message)
     const input = {
       policy: rules,
       facts: {
@@ -88,8 +88,8 @@ export function createGateway(parts: GatewayParts): Gateway {
         tries,
         now,
       },
-      labels,
-      explore,
+      asked: type,
+      explore: type.explore,
       standing: standings.forMessage(message, recipient, now),
       now,
     }

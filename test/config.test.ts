@@ -45,6 +45,7 @@ describe('a config with nothing but a provider and a route', async () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      needs: [],
       explore: true,
     }
     assert.deepEqual(
@@ -153,6 +154,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      needs: [],
       explore: false,
     })
     assert.deepEqual(types.receipts, {
@@ -167,6 +169,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      needs: [],
       explore: true,
     })
   })

@@ -5,18 +5,28 @@ import { isCarried } from '../mail/headers.ts'
 import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
 
+/** What a type may ask to be carried whole; without that it is wished for and may be left out. */
+export const wishes = ['tags', 'metadata'] as const
+export type Wish = (typeof wishes)[number]
+
+/** What a message's type asks of whoever carries it. */
+export interface Asked {
+  labels: readonly string[]
+  needs: readonly Wish[]
+}
+
 /** What is asked of every provider, and the same for all: found once, when the first needs it. */
 export class Needs {
   readonly message: Message
-  /** Labels that the message's type asks for. */
-  readonly labels: readonly string[]
+  /** By the message's type. */
+  readonly asked: Asked
   readonly #recipient: string
   #utf8: boolean | undefined
   #headers: string[] | undefined
 
-  constructor(message: Message, recipient: string, labels: readonly string[]) {
+  constructor(message: Message, recipient: string, asked: Asked) {
     this.message = message
-    this.labels = labels
+    this.asked = asked
     this.#recipient = recipient
   }
 
@@ -34,11 +44,19 @@ export class Needs {
 
 /** Why this provider can never carry a message that needs this, or null when it can. */
 export function unfit(needs: Needs, provider: Provider): string | null {
-  const { message, labels } = needs
+  const { message } = needs
+  const { labels, needs: whole } = needs.asked
   const { features } = provider.adapter
   if (!labels.every((label) => provider.labels.includes(label))) {
     const missing = labels.filter((label) => !provider.labels.includes(label))
     return `lacks the label ${missing.join(', ')} that type ${message.type} asks for`
+  }
+  if (whole.includes('tags') && message.tags.length > features.maxTags) {
+    const most = features.maxTags === 0 ? 'no tags' : `${features.maxTags} of ${message.tags.length} tags`
+    return `carries ${most}, and type ${message.type} needs all of them`
+  }
+  if (whole.includes('metadata') && !features.metadata && Object.keys(message.metadata).length > 0) {
+    return `carries no metadata, which type ${message.type} needs`
   }
   if (message.size > features.maxBytes) {
     return `takes ${features.maxBytes} bytes at most, the message has ${message.size}`
@@ -68,12 +86,12 @@ export function unfit(needs: Needs, provider: Provider): string | null {
 /** What is merely wished and will be left out at this provider, for the record; null when nothing is. */
 export function leftOut({ tags, metadata }: Pick<Message, 'tags' | 'metadata'>, { adapter }: Provider): string | null {
   const { features } = adapter
-  const wishes: string[] = []
+  const left: string[] = []
   if (tags.length > features.maxTags) {
-    wishes.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
+    left.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
   }
-  if (!features.metadata && Object.keys(metadata).length > 0) wishes.push('metadata')
-  return wishes.length === 0 ? null : `leaves out ${wishes.join(' and ')}, which it cannot carry`
+  if (!features.metadata && Object.keys(metadata).length > 0) left.push('metadata')
+  return left.length === 0 ? null : `leaves out ${left.join(' and ')}, which it cannot carry`
 }
 
 function refuses(refused: readonly (string | RegExp)[], name: string): boolean {

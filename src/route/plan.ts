@@ -4,7 +4,7 @@ import type { Provider } from '../mail/provider.ts'
 import { isDraw } from './adaptive.ts'
 import type { Sickness } from './cells.ts'
 import { drawn } from './chance.ts'
-import { leftOut, Needs, unfit } from './fit.ts'
+import { type Asked, leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import type { Figures } from './measure.ts'
 import { type Candidate, rank } from './rank.ts'
@@ -45,7 +45,8 @@ export interface Planned extends Plan {
 export interface PlanInput {
   policy: CompiledPolicy
   facts: Facts & { message: Message }
-  labels: readonly string[]
+  /** Of every provider, by the message's type. */
+  asked: Asked
   /** This type of mail may be used to find out which provider is best; absent: not. */
   explore?: boolean
   /** Providers not to use for these recipients, with the reason. */
@@ -60,10 +61,10 @@ const lookAgain = 60_000
 const aMoment = 5_000
 
 /** Decides, and says why. Pure: the same input always gives the same plan. */
-export function plan({ policy, facts, labels, explore = false, avoid, standing, now }: PlanInput): Planned {
+export function plan({ policy, facts, asked, explore = false, avoid, standing, now }: PlanInput): Planned {
   const { message, recipient } = facts
   const { route, ranked, draws } = choose(policy, facts, standing, explore)
-  const needs = new Needs(message, recipient, labels)
+  const needs = new Needs(message, recipient, asked)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
   const returning: Candidate[] = []

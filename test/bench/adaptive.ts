@@ -71,7 +71,7 @@ export function simulate(world: Record<string, Arm>, use: Use, seed: number): Ca
       })
     }
     const facts = { message: message({ id }), recipient: 'bob@gmail.com', host: 'gmail', tries: 0, now: 0 }
-    const input = { policy, facts, labels: [], explore: true, avoid: new Map(), standing, now }
+    const input = { policy, facts, asked: { labels: [], needs: [] }, explore: true, avoid: new Map(), standing, now }
     const chosen = plan(input).candidates[0]!.provider
     count[chosen]!++
     const chances = names.map((name) => well(world[name]!(now / hour)))

@@ -59,7 +59,14 @@ export const routing: Road = {
         // Of processor, not of the wall: a decision waits for nothing.
         const before = process.threadCpuUsage()
         for (let left = times; left > 0; left--) {
-          const { candidates } = plan({ policy, facts, labels: [], avoid: new Map(), standing, now: 1_000_000 })
+          const { candidates } = plan({
+            policy,
+            facts,
+            asked: { labels: [], needs: [] },
+            avoid: new Map(),
+            standing,
+            now: 1_000_000,
+          })
           if (candidates.length !== 16) throw new Error('the plan is wrong')
         }
         const { user, system } = process.threadCpuUsage(before)

@@ -97,7 +97,7 @@ test('an arm that cannot be tried is told with what it drew', () => {
   const { candidates, rejected } = plan({
     policy: compilePolicy({ version: '', rules: [{ name: 'all', when: null, use }] }, () => () => false),
     facts: { message: message(), recipient: 'bob@example.org', host: null, tries: 0, now: 0 },
-    ...{ labels: [], explore: true, avoid: new Map(), now: 0 },
+    ...{ asked: { labels: [], needs: [] }, explore: true, avoid: new Map(), now: 0 },
     standing: new Map<string, Standing>([
       [
         'a',

@@ -76,7 +76,7 @@ const input: fc.Arbitrary<PlanInput> = fc
   .map(({ rules, id, type, recipient, figures }) => ({
     policy: compilePolicy({ version: 'v1', rules }, () => () => false),
     facts: { message: message({ id, type }), recipient, host: null, tries: 0, now: 12 },
-    labels: [],
+    asked: { labels: [], needs: [] },
     explore: type !== 'otp',
     avoid: new Map(),
     standing: new Map(
