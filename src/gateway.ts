@@ -84,7 +84,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
     const { policy, demands } = live()
     const now = clock()
-    const { name: type, explore } = typeOf(message)
+    const { name: type, explore, needs } = typeOf(message)
     const needsHost = policy.needsHost || demands.needsHost
     const host = needsHost ? await parts.hostOf(domainOf(recipient)) : null
     const facts = { message, recipient, host, tries, now }
@@ -92,6 +92,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       policy,
       facts,
       demands: demands.on(facts, type),
+      needs,
       explore,
       standing: standings.forMessage(message, recipient, now),
       now,

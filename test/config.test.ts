@@ -45,8 +45,7 @@ describe('a config with nothing but a provider and a route', async () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
-      tenants: null,
-      domains: null,
+      needs: [],
       explore: true,
     }
     assert.deepEqual(
@@ -90,6 +89,8 @@ describe('a config with nothing but a provider and a route', async () => {
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
       labels: [],
+      tenants: null,
+      domains: null,
     })
   })
 
@@ -155,6 +156,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      needs: [],
       explore: false,
     })
     assert.deepEqual(types.receipts, {
@@ -169,6 +171,7 @@ describe('types', () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
+      needs: [],
       explore: true,
     })
   })

@@ -1,6 +1,7 @@
 /** What a config that is right may still not have meant: rules that nothing comes to, providers that nothing can reach. */
 import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
+import { type Wish, wishes } from '../route/fit.ts'
 import { Reach } from '../route/implied.ts'
 import type { Rule } from '../route/policy.ts'
 import { lintTenants, strandedTenants, type Tenancy } from './lint-tenants.ts'
@@ -96,6 +97,18 @@ function lintUse(
   for (const message of stranded) add([], 'value', message)
 
   const can = (what: (provider: Provider) => boolean) => named.some(({ provider }) => what(provider))
+  for (const wish of wishes) {
+    const type = can((provider) => carries(wish, provider))
+      ? undefined
+      : coming.find(({ needs }) => needs.includes(wish))
+    if (type) {
+      add(
+        [],
+        'value',
+        `mail of type ${type.name} with ${wish} has no way out here: no provider of this rule carries any`,
+      )
+    }
+  }
   // A code with an attachment is nobody's.
   const onlyCodes = coming.every(({ priority }) => priority === 'high')
   const takesAttachments = ({ adapter }: Provider) => adapter.features.attachments
@@ -113,6 +126,9 @@ function lintUse(
   }
   return found
 }
+
+const carries = (wish: Wish, { adapter: { features } }: Provider) =>
+  wish === 'tags' ? features.maxTags > 0 : features.metadata
 
 /** A split that splits nothing: all of its parts are one account with one vendor. */
 function sameAccount(rule: Rule, index: number, providers: Linted['given']['providers']): Finding[] {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
+import { wishes } from '../route/fit.ts'
 import { demand } from './demands.ts'
 import { domainPattern } from './domains.ts'
 import { rule } from './routes.ts'
@@ -129,6 +130,11 @@ export const type = z.strictObject({
     .optional()
     .describe('Whether "adaptive" may use it to find out which provider is best; false for otp'),
   labels: z.array(name).optional().describe('Only providers that bear all of these labels may carry it'),
+  needs: z
+    .array(z.enum(wishes))
+    .min(1)
+    .optional()
+    .describe('What of it must be carried whole, tags and metadata; else a provider that cannot leaves them out'),
 })
 
 /** What every provider may say, whatever its adapter; the rest are the adapter's own settings. */

@@ -197,6 +197,9 @@ function otherwise(use: Use, types: readonly MailType[]): string {
     said.push(
       `Only providers with these labels may carry it: ${grouped(bound, ({ labels }) => listed(labels, 'and'))}.`,
     )
+  const whole = types.filter(({ needs }) => needs.length > 0)
+  if (whole.length > 0)
+    said.push(`Only providers that carry all of these: ${grouped(whole, ({ needs }) => listed(needs, 'and'))}.`)
   return said.join(' ')
 }
 

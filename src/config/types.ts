@@ -2,6 +2,7 @@
 import type { Priority } from '../mail/message.ts'
 import type { Quiet } from '../mail/quiet.ts'
 import type { RetrySchedule } from '../mail/retry.ts'
+import type { Wish } from '../route/fit.ts'
 import type { Finding } from './problems.ts'
 import type { TypeShape } from './schema.ts'
 
@@ -26,6 +27,8 @@ export interface MailType {
   unsubscribes: boolean
   /** Only providers that bear all of these labels may carry it. */
   labels: string[]
+  /** Only providers that carry all of these that a message has. */
+  needs: Wish[]
   /** `adaptive` may use it to find out which provider is best. */
   explore: boolean
 }
@@ -81,6 +84,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       quiet: own.quiet ?? null,
       unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
+      needs: own.needs ?? [],
       explore: own.explore ?? base.explore,
     }
   }

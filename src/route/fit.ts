@@ -6,18 +6,25 @@ import type { Message } from '../mail/message.ts'
 import type { Provider } from '../mail/provider.ts'
 import type { Demand } from './demands.ts'
 
+/** What a type may ask to be carried whole; without that it is wished for and may be left out. */
+export const wishes = ['tags', 'metadata'] as const
+export type Wish = (typeof wishes)[number]
+
 /** What is asked of every provider, and the same for all: found once, when the first needs it. */
 export class Needs {
   readonly message: Message
   readonly demands: readonly Demand[]
+  /** What the message's type will not have left out. */
+  readonly whole: readonly Wish[]
   readonly #recipient: string
   #utf8: boolean | undefined
   #headers: string[] | undefined
   #from: string | undefined
 
-  constructor(message: Message, recipient: string, demands: readonly Demand[]) {
+  constructor(message: Message, recipient: string, demands: readonly Demand[], whole: readonly Wish[]) {
     this.message = message
     this.demands = demands
+    this.whole = whole
     this.#recipient = recipient
   }
 
@@ -41,7 +48,7 @@ export class Needs {
 
 /** Why this provider can never carry a message that needs this, or null when it can. */
 export function unfit(needs: Needs, provider: Provider): string | null {
-  const { message, demands } = needs
+  const { message, demands, whole } = needs
   const { features } = provider.adapter
   // Whose it is instead is none of this tenant's business.
   if (provider.tenants !== null && !provider.tenants.includes(message.tenant)) return "is another tenant's own account"
@@ -51,6 +58,13 @@ export function unfit(needs: Needs, provider: Provider): string | null {
   }
   if (provider.domains !== null && !provider.domains.some((domain) => isOf(domain, needs.from))) {
     return `is set up for ${provider.domains.join(', ')}, and this mail is from ${needs.from}`
+  }
+  if (whole.includes('tags') && message.tags.length > features.maxTags) {
+    const most = features.maxTags === 0 ? 'no tags' : `${features.maxTags} of ${message.tags.length} tags`
+    return `carries ${most}, and type ${message.type} needs all of them`
+  }
+  if (whole.includes('metadata') && !features.metadata && Object.keys(message.metadata).length > 0) {
+    return `carries no metadata, which type ${message.type} needs`
   }
   if (message.size > features.maxBytes) {
     return `takes ${features.maxBytes} bytes at most, the message has ${message.size}`
@@ -80,12 +94,12 @@ export function unfit(needs: Needs, provider: Provider): string | null {
 /** What is merely wished and will be left out at this provider, for the record; null when nothing is. */
 export function leftOut({ tags, metadata }: Pick<Message, 'tags' | 'metadata'>, { adapter }: Provider): string | null {
   const { features } = adapter
-  const wishes: string[] = []
+  const left: string[] = []
   if (tags.length > features.maxTags) {
-    wishes.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
+    left.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
   }
-  if (!features.metadata && Object.keys(metadata).length > 0) wishes.push('metadata')
-  return wishes.length === 0 ? null : `leaves out ${wishes.join(' and ')}, which it cannot carry`
+  if (!features.metadata && Object.keys(metadata).length > 0) left.push('metadata')
+  return left.length === 0 ? null : `leaves out ${left.join(' and ')}, which it cannot carry`
 }
 
 /** Whether a domain is the one named or, with `*.` in front, below it. */

@@ -5,7 +5,7 @@ import { isDraw } from './adaptive.ts'
 import type { Sickness } from './cells.ts'
 import { drawn } from './chance.ts'
 import type { Demand } from './demands.ts'
-import { leftOut, Needs, unfit } from './fit.ts'
+import { leftOut, Needs, unfit, type Wish } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import type { Figures } from './measure.ts'
 import { type Candidate, rank } from './rank.ts'
@@ -47,6 +47,8 @@ export interface PlanInput {
   policy: CompiledPolicy
   facts: Facts & { message: Message }
   demands: readonly Demand[]
+  /** What the message's type will not have left out; absent: anything may be. */
+  needs?: readonly Wish[]
   /** This type of mail may be used to find out which provider is best; absent: not. */
   explore?: boolean
   /** Providers not to use for these recipients, with the reason. */
@@ -60,11 +62,14 @@ const lookAgain = 60_000
 /** Mail rather waits this long than to go to a provider that is shut or sick. */
 const aMoment = 5_000
 
+const nothing: readonly Wish[] = []
+
 /** Decides, and says why. Pure: the same input always gives the same plan. */
-export function plan({ policy, facts, demands, explore = false, avoid, standing, now }: PlanInput): Planned {
+export function plan(input: PlanInput): Planned {
+  const { policy, facts, demands, explore = false, avoid, standing, now } = input
   const { message, recipient } = facts
   const { route, ranked, draws } = choose(policy, facts, standing, explore)
-  const needs = new Needs(message, recipient, demands)
+  const needs = new Needs(message, recipient, demands, input.needs ?? nothing)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
   const returning: Candidate[] = []

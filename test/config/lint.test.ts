@@ -2,19 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import inbox from '../../adapters/inbox.ts'
 import { parseConfig } from '../../src/config.ts'
-import { type Adapter, adapter } from '../../src/mail/adapter.ts'
+import { type Adapter, adapter, type Features } from '../../src/mail/adapter.ts'
 import { adapters, warned } from './reading.ts'
 
 const providers = 'providers: { a: { adapter: inbox }, b: { adapter: inbox } }\nroutes:\n'
 const last = '\n  - { name: rest, use: { first: [a, b] } }'
 
 /** What is warned of where `bare` is a vendor that carries neither attachments nor raw MIME. */
-async function withBare(text: string): Promise<string[]> {
+async function withBare(text: string, features: Partial<Features> = {}): Promise<string[]> {
   const bare = adapter({
     ...inbox,
     name: 'bare',
     title: 'Bare',
-    features: { ...inbox.features, attachments: false, forms: ['parts'] },
+    features: { ...inbox.features, attachments: false, forms: ['parts'], ...features },
   })
   const known = new Map([...adapters, ['bare', async () => bare as unknown as Adapter]])
   const parsed = await parseConfig(text, { file: '', env: {}, adapters: known })
@@ -67,6 +67,18 @@ describe('warnings', () => {
     assert.deepEqual(
       await labelled('  - { name: one, when: { type: invoice }, use: { first: [eu, a] } }\n  - { name: rest, use: a }'),
       ['4:62 routes[0].use.first[1]: is never used here: it lacks the labels that all mail which comes here asks for'],
+    )
+  })
+
+  it('tell of mail that needs what nobody of a rule carries', async () => {
+    const text =
+      'types: { news: { needs: [tags, metadata] } }\nproviders: { bare: { adapter: bare } }\nroutes: [{ name: rest, use: bare }]'
+    assert.deepEqual(
+      await withBare(text, { maxTags: 0 }),
+      [
+        '3:29 routes[0].use: mail with an attachment that comes here has no way out: no provider of this rule takes any',
+        '3:29 routes[0].use: mail of type news with tags has no way out here: no provider of this rule carries any',
+      ].toReversed(),
     )
   })
 

@@ -55,6 +55,7 @@ async function policy(name: string) {
         policy: compiled,
         facts,
         demands: demands.on(facts, facts.message.type),
+        needs: config.types[facts.message.type]!.needs,
         avoid: new Map(avoid.map((name) => [name, 'its answer never came'])),
         standing: standings(config, how),
         now,
@@ -210,6 +211,17 @@ test('13: mail of Europe leaves through Europe or waits', async () => {
   assert.deepEqual(names(plan()), ['us', 'eu-1', 'eu-2'])
   for (const mail of mails)
     assert.deepEqual(names(plan({ ...mail, provider: 'us' })), [], 'not even where it is pinned')
+})
+
+test('16: only who can carry it, and no failing for what is only wished', async () => {
+  const { plan } = await policy('16')
+  assert.deepEqual(names(plan({ tags: ['a'] })), ['one-tag', 'many-tags'])
+  assert.deepEqual(names(plan({ tags: ['a', 'b'] })), ['many-tags'])
+  assert.deepEqual(names(plan({ size: 11_000_000 })), ['many-tags'])
+  assert.deepEqual(names(plan({ sendAt: now + 60_000 })), ['one-tag', 'many-tags'])
+  const [first] = plan({ type: 'otp', tags: ['a', 'b'], metadata: { campaign: '7' } }).candidates
+  assert.equal(first!.provider, 'one-tag')
+  assert.equal(first!.reasons.at(-1), 'leaves out 1 of 2 tags, which it cannot carry')
 })
 
 test('17: directly first, and after two failures or 10 minutes by the relay', async () => {

@@ -81,6 +81,15 @@ test('says when a type is not sent', async () => {
   )
 })
 
+test('says what a type needs', async () => {
+  const rules =
+    'routes:\n  - { name: one, when: { type: news }, use: a }\n  - { name: rest, use: { first: [a, b, c] } }'
+  assert.match(
+    inWords(await accepted(`types: { news: { needs: [tags, metadata] } }\n${providers}${rules}`))[0]!.otherwise,
+    / Only providers that carry all of these: news tags and metadata\.$/,
+  )
+})
+
 test('says that a rule never matches', async () => {
   const text = `${providers}routes:\n  - { name: one, when: { type: otp }, use: a }\n  - { name: two, when: { type: otp, tag: x }, use: b }\n  - { name: rest, use: { first: [a, b, c] } }`
   assert.deepEqual(inWords(await accepted(text))[1], {

@@ -33,6 +33,7 @@ providers:
   mailgun: { adapter: mailgun, apiKey: ${mailgunKey}, domain: ${mailgunDomain}, baseUrl: "${vendors.mailgun!.url}" }
   resend: { adapter: resend, apiKey: ${resendKey}, baseUrl: "${vendors.resend!.url}" }
   relay: { adapter: smtp, host: 127.0.0.1, port: ${relay.port}, tls: none }
+types: { tagged: { needs: [tags] } }
 routes:
   - { name: large, when: { tag: large }, use: { first: [postmark, resend] } }
   - { name: default, use: { first: [postmark, relay] } }
@@ -230,6 +231,13 @@ test('mail that is too large for the first goes to the second', async () => {
   assert.deepEqual([recipients[0].provider, recipients[0].attempts.length], ['resend', 1])
   assert.equal((vendors.resend!.taken[0]!.fields as Fields).attachments[0].content, content)
   assert.match(JSON.stringify((await gateway.get(`/v1/messages/${id}/explain`)).body), /takes 10000000 bytes at most/)
+})
+
+test('mail that needs all of its tags passes over who would leave some out', async () => {
+  const mail = { from: 'ann@example.com', to: 'bob@example.org', text: 'Hi.', tags: ['a', 'b'] }
+  const by = async (type: string) =>
+    (await gateway.until(await gateway.send({ ...mail, type }), 'sent')).recipients[0].provider
+  assert.deepEqual([await by('transactional'), await by('tagged')], ['postmark', 'relay'])
 })
 
 const withImage = `From: =?utf-8?q?Ann_=C3=96z?= <ann@example.com>

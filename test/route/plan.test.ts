@@ -100,6 +100,21 @@ test('tags and metadata are wishes: what a vendor cannot carry of them is left o
   assert.equal(result.candidates[1]!.reasons.at(-1), 'leaves out tags, which it cannot carry')
 })
 
+test('what the type needs is no wish: who cannot carry all of it is out', () => {
+  const poor = standing('a', { features: { maxTags: 1, metadata: false } })
+  const rich = standing('b', { features: { maxTags: 2 } })
+  const out = (changes: Partial<Message>, ...needs: ('tags' | 'metadata')[]) =>
+    planned(first('a', 'b'), [poor, rich], changes, { needs }).rejected
+  assert.deepEqual(out({ tags: ['x', 'y'] }, 'tags'), [
+    { provider: 'a', reason: 'carries 1 of 2 tags, and type transactional needs all of them' },
+  ])
+  assert.deepEqual(out({ tags: ['x'], metadata: { order: '17' } }, 'tags'), [])
+  assert.deepEqual(out({ metadata: { order: '17' } }, 'metadata'), [
+    { provider: 'a', reason: 'carries no metadata, which type transactional needs' },
+  ])
+  assert.deepEqual(out({ tags: ['x', 'y'] }, 'metadata'), [])
+})
+
 test('what one vendor cannot carry rules out that vendor only', () => {
   const cases: [string, Partial<Message>, Parameters<typeof provider>[1], RegExp][] = [
     ['Cc', { cc: 1 }, { features: { cc: false } }, /nobody in Cc/],
