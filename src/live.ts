@@ -1,4 +1,5 @@
 /** One configured provider with all of it that changes while the process runs, and what that says to mail and to people. */
+import type { Identity } from './identity.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { Allowance } from './queue/limits.ts'
 import { Room } from './queue/room.ts'
@@ -31,6 +32,8 @@ export interface Live {
   rejections: Rejections | null
   /** From domains that it said are not verified there, and until when to believe it. */
   notReady: Map<string, number>
+  /** What was found out about From domains; null where nobody looks after it. */
+  identity: Identity | null
   inFlight: number
   /** Calls under way that its breaker would not allow, made because nobody else was left. */
   lastResorts: number
@@ -43,8 +46,16 @@ const probePause = 1_000
 /** Calls at once to a provider that is shut and better than none; who finds no room looks again after a while. */
 const mostLastResorts = 10
 const lastResortPause = 5_000
+/** Mail whose deferral was told, remembered for each provider. */
+const mostDeferred = 1_000
 /** A provider of whose recent answers fewer were good is as good as none. */
 const leastSuccess = 0.2
+
+/** Keeps that a deferral of this mail was told, in the place of the oldest where there are many. */
+export function remember(deferred: Set<string>, key: string): void {
+  deferred.add(key)
+  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
+}
 
 /** Whether its breaker keeps mail away. One that only observes never does. */
 function shut({ provider, breaker }: Live): 'open' | 'probing' | null {
@@ -71,7 +82,7 @@ export function closedTo(live: Live, from: string | null, now: number): Standing
       ? { reason: 'asked us to slow down', until: live.throttledUntil }
       : notReady > now
         ? { reason: `says that ${from} is not verified there`, until: notReady }
-        : live.allowance.refusal(1, now)
+        : ((from === null ? null : live.identity?.refusal(from, now)) ?? live.allowance.refusal(1, now))
   const how = shut(live)
   if (how === null) return refusal
   const until = how === 'open' ? live.breaker.openUntil()! : now + probePause
@@ -123,6 +134,9 @@ export function viewOf(live: Live, now: number): ProviderView {
     repeats: breaker.repeats(),
     hosts: live.cells.sick(now),
     labels: provider.labels,
+    tenants: provider.tenants,
+    domains: provider.domains,
+    identity: live.identity?.verdicts() ?? null,
     costPerThousand: provider.cost.perThousand,
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,

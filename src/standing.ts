@@ -1,11 +1,12 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
 import type { Hosts } from './hosts.ts'
-import { closedTo, type Live, mayTell, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
+import type { Identities } from './identity.ts'
+import { closedTo, type Live, mayTell, remember, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import { cutShort, type Outcomes } from './mail/outcome.ts'
-import type { Provider, ProviderView } from './mail/provider.ts'
+import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
 import { type Became, Cells, type SavedCells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
@@ -25,8 +26,6 @@ const identityMemory = 10 * 60_000
 const networkPause = 5_000
 /** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
 const probeTime = 2 * 60_000
-/** Mail whose deferral was told, remembered for each provider. */
-const mostDeferred = 1_000
 
 export interface StandingParts {
   store: Store
@@ -34,6 +33,7 @@ export interface StandingParts {
   /** In [0, 1). */
   dice: () => number
   hosts: Hosts
+  identities?: Identities
   turned: Turn
 }
 
@@ -56,6 +56,7 @@ export class Standings {
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
     const { store, clock } = this.#parts
+    await this.#parts.identities?.configure(providers)
     const now = clock()
     const usage = await store.usage(dayOf(now))
     const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
@@ -122,6 +123,7 @@ export class Standings {
       unusable: false,
       rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
+      identity: this.#parts.identities?.of(name) ?? null,
       inFlight: 0,
       lastResorts: 0,
       room: roomAt(provider, clock),
@@ -307,6 +309,7 @@ export class Standings {
       if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
+        live.identity?.doubt(domainOf(message.from.email))
       }
       if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
         live.overdue.accepted(keyOf(message.id, email), now)
@@ -391,6 +394,7 @@ export class Standings {
   }
 
   close(): void {
+    this.#parts.identities?.close()
     for (const { breaker } of this.#live.values()) breaker.close()
   }
 }
@@ -405,15 +409,5 @@ interface SavedHosts {
 const deliveredKey = (provider: string) => `delivered:${provider}`
 const cellsKey = (provider: string) => `cells:${provider}`
 
-function remember(deferred: Set<string>, key: string): void {
-  deferred.add(key)
-  if (deferred.size > mostDeferred) deferred.delete(deferred.values().next().value!)
-}
-
 /** One mail to one recipient. */
 const keyOf = (messageId: string, recipient: string) => `${messageId} ${recipient}`
-
-/** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
-function sameSettings(a: Provider, b: Provider): boolean {
-  return a.adapter === b.adapter && JSON.stringify({ ...a, adapter: null }) === JSON.stringify({ ...b, adapter: null })
-}

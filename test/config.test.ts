@@ -45,8 +45,6 @@ describe('a config with nothing but a provider and a route', async () => {
       quiet: null,
       unsubscribes: false,
       labels: [],
-      tenants: null,
-      domains: null,
       explore: true,
     }
     assert.deepEqual(
@@ -90,6 +88,9 @@ describe('a config with nothing but a provider and a route', async () => {
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
       labels: [],
+      tenants: null,
+      domains: null,
+      identity: null,
     })
   })
 
@@ -478,7 +479,7 @@ describe('a problem is told once, and with what would be right', () => {
     assert.deepEqual(
       await refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'),
       [
-        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels, tenants, domains',
+        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels, tenants, domains, identity',
       ],
     )
   })

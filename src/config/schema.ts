@@ -5,6 +5,7 @@ import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
 import { demand } from './demands.ts'
 import { domainPattern } from './domains.ts'
+import { identity } from './identity.ts'
 import { rule } from './routes.ts'
 import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -176,6 +177,7 @@ export const provider = z.looseObject({
     .min(1)
     .optional()
     .describe('From domains that it is for, such as example.com or *.example.com; mail from others never goes there'),
+  identity: identity.optional(),
 })
 
 const template = z
