@@ -12,7 +12,7 @@ export interface Verified {
   /** Under which selectors; with the domain that signs and the key, where they are known. */
   dkim: readonly Signature[]
   /** What the domain's SPF record must include, or the name of the host that sends. Null: nothing is asked of SPF. */
-  spf: { include: string } | { host: string } | null
+  spf: Wanted | null
   /** Its MAIL FROM is of the From domain, so that SPF speaks for that. */
   ownReturnPath: boolean
   /** No key signs but these. */
@@ -25,6 +25,8 @@ interface Signature {
   domain?: string
   key?: KeyObject
 }
+
+type Wanted = { include: string } | { host: string }
 
 /** RFC 5737: nobody sends from there, so an SPF record is looked through to its end. */
 const nobody = '192.0.2.1'
@@ -51,6 +53,11 @@ export async function askDns(domain: string, verified: Verified, lookUp: LookUp)
     unsure: unsure || !verified.signsAll,
   }
   return [...keys.map(({ finding }) => finding), ...(spf ? [spf] : []), await dmarc(domain, aligned, lookUp)]
+}
+
+/** What a domain says, whoever sends for it: an SPF record in order, and a DMARC policy. Never throws. */
+export function askDomain(domain: string, lookUp: LookUp): Promise<IdentityFinding[]> {
+  return Promise.all([spfOf(domain, null, lookUp), dmarc(domain, null, lookUp)])
 }
 
 /** The key under a selector: at the domain that signs, or at the From domain and those above it, the nearest first. */
@@ -97,15 +104,17 @@ function withParents(domain: string): string[] {
   return labels.slice(0, -1).map((_, index) => labels.slice(index).join('.'))
 }
 
-async function spfOf(
-  domain: string,
-  wanted: { include: string } | { host: string },
-  lookUp: LookUp,
-): Promise<IdentityFinding> {
-  const about = 'spf'
-  const ip = 'host' in wanted ? await addressOf(wanted.host, lookUp) : nobody
-  if (ip === null)
-    return { about, state: 'unknown', detail: `${'host' in wanted && wanted.host} has no address to ask SPF about` }
+/** @param wanted null: it must be in order, where there is one */
+async function spfOf(domain: string, wanted: Wanted | null, lookUp: LookUp): Promise<IdentityFinding> {
+  const found = (state: IdentityFinding['state'], detail: string, mend?: string): IdentityFinding => ({
+    about: 'spf',
+    state,
+    detail,
+    ...(mend === undefined ? {} : { mend }),
+  })
+  const host = wanted && 'host' in wanted ? wanted.host : null
+  const ip = host === null ? nobody : await addressOf(host, lookUp)
+  if (ip === null) return found('unknown', `${host} has no address to ask SPF about`)
   const asked = new Set<string>()
   const { spf } = await loadChecks()
   const { status, rr, lookups } = await spf({
@@ -118,28 +127,30 @@ async function spfOf(
       return lookUp(name, type)
     },
   })
-  const who = 'host' in wanted ? `${wanted.host} (${ip})` : wanted.include
-  const term = 'host' in wanted ? `a:${wanted.host}` : `include:${wanted.include}`
-  if (status.result === 'temperror')
-    return { about, state: 'unknown', detail: `SPF of ${domain} could not be looked up` }
-  if (status.result === 'none') {
-    const mend = `publish the TXT record "v=spf1 ${term} ~all" at ${domain}`
-    return { about, state: 'not ready', detail: `${domain} has no SPF record`, mend }
-  }
+  const count = `${lookups?.count ?? 0} look-ups`
+  if (status.result === 'temperror') return found('unknown', `SPF of ${domain} could not be looked up`)
   if (status.result === 'permerror') {
     const why = /lookup of \S+: (.+)$/.exec(status.comment ?? '')?.[1] ?? 'it is not well formed'
     const mend = 'it may cause ten look-ups and two of them in vain (RFC 7208 section 4.6.4): take out what is not used'
-    return { about, state: 'not ready', detail: `the SPF record of ${domain} is in error: ${why}`, mend }
+    return found('not ready', `the SPF record of ${domain} is in error: ${why}`, mend)
   }
-  const passes = 'host' in wanted ? status.result === 'pass' : asked.has(wanted.include)
-  if (passes)
-    return {
-      about,
-      state: 'ready',
-      detail: `the SPF record of ${domain} lets ${who} send (${lookups?.count ?? 0} look-ups)`,
-    }
+  if (wanted === null) {
+    if (status.result === 'none') return found('unknown', `${domain} has no SPF record`)
+    return found('ready', `the SPF record of ${domain} is in order (${count})`)
+  }
+  const who = 'include' in wanted ? wanted.include : `${host} (${ip})`
+  const term = 'include' in wanted ? `include:${wanted.include}` : `a:${host}`
+  if (status.result === 'none') {
+    return found(
+      'not ready',
+      `${domain} has no SPF record`,
+      `publish the TXT record "v=spf1 ${term} ~all" at ${domain}`,
+    )
+  }
+  const passes = host === null ? asked.has(who) : status.result === 'pass'
+  if (passes) return found('ready', `the SPF record of ${domain} lets ${who} send (${count})`)
   const mend = `add ${term} to the TXT record of ${domain}, before its "all": ${rr}`
-  return { about, state: 'not ready', detail: `the SPF record of ${domain} does not name ${who}`, mend }
+  return found('not ready', `the SPF record of ${domain} does not name ${who}`, mend)
 }
 
 async function addressOf(host: string, lookUp: LookUp): Promise<string | null> {
@@ -150,25 +161,31 @@ async function addressOf(host: string, lookUp: LookUp): Promise<string | null> {
   return null
 }
 
+/** @param aligned whose domain mail is shown to be from; null: whatever is published is well */
 async function dmarc(
   domain: string,
-  aligned: { dkim: readonly string[]; spf: readonly string[]; unsure: boolean },
+  aligned: { dkim: readonly string[]; spf: readonly string[]; unsure: boolean } | null,
   lookUp: LookUp,
 ): Promise<IdentityFinding> {
   const about = 'dmarc'
   const { dmarc } = await loadChecks()
   const found = await dmarc({
     headerFrom: [domain],
-    dkimDomains: aligned.dkim.map((one) => ({ id: one, domain: one })),
-    spfDomains: [...aligned.spf],
+    dkimDomains: (aligned?.dkim ?? []).map((one) => ({ id: one, domain: one })),
+    spfDomains: [...(aligned?.spf ?? [])],
     resolver: lookUp,
   })
   if (!found || found.status.result === 'temperror') {
     return { about, state: 'unknown', detail: `DMARC of ${domain} could not be looked up` }
   }
   const { status, policy, policyDomain, alignment } = found
-  if (status.result === 'none') return { about, state: 'ready', detail: `${domain} has no DMARC policy` }
+  if (status.result === 'none') {
+    const detail = `${domain} has no DMARC policy`
+    if (aligned !== null) return { about, state: 'ready', detail }
+    return { about, state: 'unknown', detail, mend: `publish the TXT record "v=DMARC1; p=none" at _dmarc.${domain}` }
+  }
   const where = `the DMARC policy of ${policyDomain} (${policy})`
+  if (aligned === null) return { about, state: 'ready', detail: `${where} is published` }
   if (status.result === 'pass') {
     const by = alignment?.dkim.result ? `DKIM (${alignment.dkim.result})` : 'SPF'
     return { about, state: 'ready', detail: `mail meets ${where} by ${by}` }
