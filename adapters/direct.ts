@@ -1,9 +1,9 @@
 /** Straight to the recipients' own MX, signed with your own DKIM keys. Needs port 25 out and a good name in DNS. */
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { adapter, asItIs, type DkimKey, type MxSettings } from '../src/mail/adapter.ts'
+import { server } from '../src/mail/settings.ts'
 
 const dkimKey = z.strictObject({
   domain: z.hostname().toLowerCase().describe('The domain that signs: the From domain or a parent of it.'),
@@ -26,10 +26,7 @@ const options = z
       .default([])
       .describe('One DKIM key or a list; each that fits the From domain signs.'),
     port: z.int().min(1).max(65_535).default(25).describe('Other than 25 only in tests and closed networks.'),
-    resolver: z
-      .array(z.string().refine(isServer, 'must be `ip` or `ip:port`'))
-      .default([])
-      .describe("DNS servers as `ip` or `ip:port`; the system's otherwise."),
+    resolver: z.array(server).default([]).describe("DNS servers as `ip` or `ip:port`; the system's otherwise."),
     allowPrivate: z
       .boolean()
       .default(false)
@@ -70,12 +67,6 @@ function readKey(file: string): { pem: string } | { wrong: string } {
   } catch {
     return { wrong: 'is not a private key in PEM form' }
   }
-}
-
-/** What `Resolver.setServers` takes. */
-function isServer(text: string): boolean {
-  const [, host, port] = /^\[?([\da-f.:]+?)\]?(?::(\d{1,5}))?$/i.exec(text) ?? []
-  return isIP(text) > 0 || (host !== undefined && isIP(host) > 0 && Number(port) > 0 && Number(port) < 65_536)
 }
 
 export default adapter<MxSettings>({

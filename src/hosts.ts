@@ -1,9 +1,19 @@
 /** Which mailbox provider is behind a domain: by a table for the well-known, by what was looked up for the others. */
 import { domainOf } from './mail/address.ts'
-import { hostOfDomain } from './mail/hosts.ts'
+import { hostOfDomain, hostOfExchanges } from './mail/hosts.ts'
+import type { MailDns } from './send/dns.ts'
 
 /** The mailbox provider that a domain's MX name; null: nobody we know; undefined: no answer. */
 export type LookUp = (domain: string) => Promise<string | null | undefined>
+
+/** By the MX that DNS names. */
+export function byMx({ exchangers }: Pick<MailDns, 'exchangers'>): LookUp {
+  return async (domain) => {
+    const found = await exchangers(domain)
+    if (found.kind === 'unanswered') return undefined
+    return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
+  }
+}
 
 const goodFor = 3_600_000
 /** A domain whose MX could not be had is asked about again after this. */

@@ -1,5 +1,6 @@
 /** What is learnt of providers: from their answers, and from what they tell later of mail that they took. */
 import type { Hosts } from './hosts.ts'
+import type { Identities } from './identity.ts'
 import { type Live, mayTell } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
@@ -22,6 +23,8 @@ export interface LearntParts {
   /** In [0, 1). */
   dice: () => number
   hosts: Hosts
+  /** Where somebody looks after From domains. */
+  identities?: Identities
   turned: Turn
 }
 
@@ -61,6 +64,7 @@ export class Learnt {
       if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
+        live.identity?.doubt(domainOf(message.from.email))
       }
       if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
         live.overdue.accepted(keyOf(message.id, email), now)

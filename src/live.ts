@@ -1,4 +1,5 @@
 /** One configured provider with all of it that changes while the process runs, and what that says to mail and to people. */
+import type { Identity } from './identity.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { Allowance } from './queue/limits.ts'
 import { Room } from './queue/room.ts'
@@ -31,6 +32,8 @@ export interface Live {
   rejections: Rejections | null
   /** From domains that it said are not verified there, and until when to believe it. */
   notReady: Map<string, number>
+  /** What was found out about From domains; null where nobody looks after it. */
+  identity: Identity | null
   inFlight: number
   /** Calls under way that its breaker would not allow, made because nobody else was left. */
   lastResorts: number
@@ -71,7 +74,7 @@ export function closedTo(live: Live, from: string | null, now: number): Standing
       ? { reason: 'asked us to slow down', until: live.throttledUntil }
       : notReady > now
         ? { reason: `says that ${from} is not verified there`, until: notReady }
-        : live.allowance.refusal(1, now)
+        : ((from === null ? null : live.identity?.refusal(from, now)) ?? live.allowance.refusal(1, now))
   const how = shut(live)
   if (how === null) return refusal
   const until = how === 'open' ? live.breaker.openUntil()! : now + probePause
@@ -123,6 +126,9 @@ export function viewOf(live: Live, now: number): ProviderView {
     repeats: breaker.repeats(),
     hosts: live.cells.sick(now),
     labels: provider.labels,
+    tenants: provider.tenants,
+    domains: provider.domains,
+    identity: live.identity?.verdicts() ?? null,
     costPerThousand: provider.cost.perThousand,
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,

@@ -20,11 +20,11 @@ import type { Config } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
 import { mailHeaders } from './dialects/mail-headers.ts'
 import { createGateway } from './gateway.ts'
-import { Hosts } from './hosts.ts'
+import { byMx, Hosts } from './hosts.ts'
+import { Identities, type IdentityParts } from './identity.ts'
 import { closeHttp, listenHttp, Unready, unlistenable, url } from './listen.ts'
 import { createLog } from './log.ts'
 import type { Fetch } from './mail/fetch.ts'
-import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
@@ -34,6 +34,8 @@ import { type Pump, startPump } from './queue/pump.ts'
 import { banner, forgetStart } from './ready.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
+import { findIdentity } from './send/identity.ts'
+import { loadChecks } from './send/identity-dns.ts'
 import { mxCarrier } from './send/mx.ts'
 import { smtpCarrier } from './send/smtp.ts'
 import { Standings } from './standing.ts'
@@ -161,12 +163,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   }
   const marks = openMarks(`${path}-marks`)
   const poison = await Poison.open(store, marks)
-  const dns = mailDns({ servers: [], allowPrivate: true })
-  const hosts = new Hosts(async (domain) => {
-    const found = await dns.exchangers(domain)
-    if (found.kind === 'unanswered') return undefined
-    return found.kind === 'hosts' ? hostOfExchanges(found.hosts) : null
-  }, clock)
+  const hosts = new Hosts(byMx(mailDns({ servers: [], allowPrivate: true })), clock)
   const takeover = openTakeover({
     file: configFile,
     started: config,
@@ -198,10 +195,16 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   const told = turnsIn(log)
   const turned: Turn = (provider, what, about) => {
     alarm.turned(provider, what, about)
-    if (what === 'closed') gateway.hasten()
+    if (what === 'closed' || what === 'verified') gateway.hasten()
     told(provider, what, about)
   }
-  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
+  const http = httpCarrier()
+  const find: IdentityParts['find'] = (provider, domain) => findIdentity(provider, domain, http.fetch(10_000))
+  const identities = new Identities({ store, clock, dice: Math.random, find, prepare: loadChecks, turned })
+  const standings = await Standings.open(
+    { store, clock, dice: Math.random, hosts, identities, turned },
+    config.providers,
+  )
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -229,7 +232,6 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     }
   }
 
-  const http = httpCarrier()
   const smtp = smtpCarrier()
   const mx = mxCarrier()
   const foreign: Foreign = {

@@ -5,7 +5,7 @@ import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf }
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Provider, ProviderView } from './mail/provider.ts'
+import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
 import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
@@ -43,6 +43,7 @@ export class Standings {
   /** Takes over a new set of providers; those whose settings did not change keep all they have. */
   async configure(providers: readonly Provider[]): Promise<void> {
     const { store, clock } = this.#parts
+    await this.#parts.identities?.configure(providers)
     const now = clock()
     const usage = await store.usage(dayOf(now))
     const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
@@ -109,6 +110,7 @@ export class Standings {
       unusable: false,
       rejections: provider.adapter.send.kind === 'mx' ? null : new Rejections(),
       notReady: new Map(),
+      identity: this.#parts.identities?.of(name) ?? null,
       inFlight: 0,
       lastResorts: 0,
       room: roomAt(provider, clock),
@@ -291,13 +293,9 @@ export class Standings {
   }
 
   close(): void {
+    this.#parts.identities?.close()
     for (const { breaker } of this.#live.values()) breaker.close()
   }
 }
 
 const deliveredKey = (provider: string) => `delivered:${provider}`
-
-/** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
-function sameSettings(a: Provider, b: Provider): boolean {
-  return a.adapter === b.adapter && JSON.stringify({ ...a, adapter: null }) === JSON.stringify({ ...b, adapter: null })
-}

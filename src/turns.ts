@@ -13,6 +13,8 @@ type Turned =
   | 'resumed'
   | 'doubted'
   | 'believed'
+  | 'verified'
+  | 'not verified'
 
 /** Told when a provider goes out of use or comes back, altogether or at one mailbox host. */
 export type Turn = (provider: string, what: Turned, detail: { reason: string; until: number | null } | null) => void
@@ -27,9 +29,11 @@ const words: Record<Turned, string> = {
   drained: 'drained by an operator',
   resumed: 'resumed by an operator',
   doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
+  verified: 'may send for a From domain',
+  'not verified': 'may not send for a From domain: it is not ready there',
   believed: 'takes mail again: its word about recipients is believed',
 }
-const worrying: ReadonlySet<Turned> = new Set(['open', 'would open', 'sick', 'doubted'])
+const worrying: ReadonlySet<Turned> = new Set(['open', 'would open', 'sick', 'doubted', 'not verified'])
 
 export function turnsIn(log: Logger): Turn {
   return (provider, what, about) => {

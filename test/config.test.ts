@@ -91,6 +91,7 @@ describe('a config with nothing but a provider and a route', async () => {
       labels: [],
       tenants: null,
       domains: null,
+      identity: null,
     })
   })
 
@@ -482,7 +483,7 @@ describe('a problem is told once, and with what would be right', () => {
     assert.deepEqual(
       await refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'),
       [
-        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels, tenants, domains',
+        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels, tenants, domains, identity',
       ],
     )
   })

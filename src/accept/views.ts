@@ -141,6 +141,28 @@ export const providerState = z
           'Mailbox hosts at which it is passed over: `bad` of `of` answers were deferrals and blocks when that began; `success` is the share of good ones now.',
       }),
     labels: z.array(z.string()),
+    tenants: z.array(z.string()).nullable().openapi({
+      description:
+        'Whose own account it is; null: everybody’s. Told to keys with scope `manage` only, as the next two are.',
+    }),
+    domains: z
+      .array(z.string())
+      .nullable()
+      .openapi({ description: 'From domains that it is for; null: any.', example: ['example.com', '*.example.org'] }),
+    identity: z
+      .array(
+        z.object({
+          domain: z.string(),
+          state: z.enum(['ready', 'not ready', 'unknown']),
+          reason: z.string().openapi({ description: 'Empty where it is ready.' }),
+          at,
+        }),
+      )
+      .nullable()
+      .openapi({
+        description:
+          'From domains of its mail, and whether it may send for them; null where `identity` is not configured.',
+      }),
     costPerThousand: z.number(),
     sentToday: z.number(),
     perDay: z.number().nullable(),

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config/file.ts'
 import { addBench } from './bench.ts'
 import { addCheck } from './check.ts'
+import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addKeys } from './keys.ts'
@@ -76,6 +77,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
   const commands = [
     addServe,
     addCheck,
+    addDoctor,
     addSend,
     addExplain,
     addProviders,

@@ -15,6 +15,9 @@ interface ProviderAnswer {
   share?: number
   repeats?: number
   hosts?: { host: string; state: string; until: string; bad: number; of: number; success: number; repeats: number }[]
+  tenants?: string[] | null
+  domains?: string[] | null
+  identity?: { domain: string; state: string; reason: string; at: string }[] | null
   costPerThousand: number
   sentToday: number
   perDay: number | null
@@ -42,7 +45,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('show <name>'))
     .description(
-      'Shows one provider: its breaker, why it opened and how often, what comes back, and the mailbox hosts at which it is passed over.',
+      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, and (to keys with scope manage) whose it is and whether it may send for the From domains of its mail.',
     )
     .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
     .action(async (name: string, flags: GatewayFlags) => {
@@ -51,9 +54,12 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
-      const { hosts = [], repeats = 0 } = provider
+      const { hosts = [], repeats = 0, tenants, domains, identity } = provider
+      if (tenants) terminal.out(`Only for mail of ${tenants.map(plain).join(', ')}.`)
+      if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
+      if (identity?.length) table(terminal, ['FROM', 'STATE', 'SINCE', 'WHY'], identity.map(identityRow))
     })
 
   withGateway(providers.command('hooks'))
@@ -118,6 +124,11 @@ function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<
     `${(success * 100).toFixed(1)}%`,
     repeats,
   ]
+}
+
+function identityRow({ domain, state, reason, at }: NonNullable<ProviderAnswer['identity']>[number]) {
+  const style = state === 'ready' ? ('green' as const) : state === 'unknown' ? ('dim' as const) : ('red' as const)
+  return [domain, { text: state, style }, at, reason]
 }
 
 /** What stands in the way of its mail. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
+import { readIdentity } from './identity.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
@@ -42,7 +43,7 @@ export async function readProvider(
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
-  const { cost, limits, timeout, breaker, labels, tenants, domains } = common.data
+  const { cost, limits, timeout, breaker, labels, tenants, domains, identity } = common.data
   return {
     name,
     adapter,
@@ -60,6 +61,7 @@ export async function readProvider(
     labels,
     tenants: tenants ?? null,
     domains: domains ?? null,
+    identity: identity ? readIdentity(identity, adapter, [...path, 'identity'], problem) : null,
   }
 }
 

@@ -6,6 +6,7 @@ import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
 import { wishes } from '../route/fit.ts'
 import { demand } from './demands.ts'
 import { domainPattern } from './domains.ts'
+import { identity } from './identity.ts'
 import { rule } from './routes.ts'
 import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -191,6 +192,7 @@ export const provider = z.looseObject({
     .min(1)
     .optional()
     .describe('From domains that it is for, such as example.com or *.example.com; mail from others never goes there'),
+  identity: identity.optional(),
 })
 
 const template = z

@@ -1,6 +1,7 @@
 /** The providers, how each is, and the switch that takes one out. */
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import type { IdentityVerdict } from '../mail/identity.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import { count, none, percent, pill, took, when } from './figures.ts'
 import { guarded, live, ownForm, page, sorry } from './frame.ts'
@@ -20,13 +21,27 @@ function today({ sentToday, perDay, perSecond }: ProviderView): Html {
   return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay)}${rate}`
 }
 
+/** Whose it is, and the From domains that it may not send for; for those who manage. */
+function bounds({ tenants, domains, identity }: ProviderView): Html {
+  const bad = (identity ?? []).filter(({ state }) => state !== 'ready')
+  const ready = (identity ?? []).length - bad.length
+  return html`${tenants === null ? '' : html`<p class="soft small reason">only for ${tenants.map((tenant) => html`<span class="tag">${said(tenant, 60)}</span> `)}</p>`}${
+    domains === null ? '' : html`<p class="soft small reason">only from ${said(domains.join(', '), 300)}</p>`
+  }${ready === 0 ? '' : html`<p class="soft small reason">may send for ${count(ready)} From ${ready === 1 ? 'domain' : 'domains'}</p>`}${bad.map(verdict)}`
+}
+
+function verdict({ domain, state, reason }: IdentityVerdict): Html {
+  const what = state === 'unknown' ? 'nobody could tell' : 'not ready'
+  return html`<p class="${state === 'unknown' ? 'soft ' : ''}small reason"><b>${said(domain, 100)}</b>: ${what}, ${said(reason, 500)}</p>`
+}
+
 function row(provider: ProviderView, mayAct: boolean, now: number): Html {
   const { name, adapter, state, openUntil, reason, labels, costPerThousand, success, latencyMs, inFlight } = provider
   const { observed, share, hosts } = provider
   const turn = state === 'draining' ? 'resume' : 'drain'
   return html`<tr>
 <td data-label="Provider" class="lead"><b>${said(name)}</b> <span class="soft">${said(adapter)}</span>${labels.map((label) => html` <span class="tag">${said(label, 60)}</span>`)}</td>
-<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}${hosts.map(({ host, bad, of, until }) => html`<p class="small reason">sick at <b>${said(host, 100)}</b>: ${count(bad)} of ${count(of)} deferred or blocked <span class="soft">next probe ${when(until, now)}</span></p>`)}</td>
+<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}${hosts.map(({ host, bad, of, until }) => html`<p class="small reason">sick at <b>${said(host, 100)}</b>: ${count(bad)} of ${count(of)} deferred or blocked <span class="soft">next probe ${when(until, now)}</span></p>`)}${mayAct ? bounds(provider) : ''}</td>
 <td data-label="Success" class="figure">${success === null ? none : percent(success)}</td>
 <td data-label="Answers in" class="figure">${latencyMs === null ? none : took(latencyMs)}</td>
 <td data-label="Today" class="figure">${today(provider)}</td>

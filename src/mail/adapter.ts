@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { Fetch } from './fetch.ts'
+import type { IdentityAnswer } from './identity.ts'
 import type { Form, Message, Parts, Recipient } from './message.ts'
 import type { Outcome, Outcomes } from './outcome.ts'
 import type { SuppressionReason } from './suppression.ts'
@@ -190,6 +191,11 @@ export interface Adapter<Options = unknown> {
    * vendor that has no such question leaves this out.
    */
   reconcile?(handoff: Omit<Handoff, 'content'>, options: Options, fetch: Fetch): Promise<Outcomes | 'absent'>
+  /**
+   * Asks the vendor whether it sends mail from this domain (lower-case A-labels), with the credentials that send. May throw: that
+   * is a question without an answer. A vendor that cannot be asked so leaves this out.
+   */
+  identity?(domain: string, options: Options, fetch: Fetch): Promise<IdentityAnswer>
   /** The vendor's calls that tell us what became of mail. */
   webhook?: Webhook<Options>
   /** Every address on the vendor's own suppression lists. Throws with words for people when the vendor does not give them. */

@@ -1,5 +1,6 @@
 /** A provider: a configured account with a vendor. Several may share an adapter. */
 import type { Adapter } from './adapter.ts'
+import type { IdentityVerdict } from './identity.ts'
 
 export interface Provider {
   /** Its name in the config. */
@@ -29,6 +30,24 @@ export interface Provider {
   tenants: string[] | null
   /** From domains that it is for: each itself or, as `*.example.com`, all below it. Null: any. */
   domains: string[] | null
+  /** How it is looked after that it may send for From domains; null: not. */
+  identity: IdentityCare | null
+}
+
+export interface IdentityCare {
+  /** Mail from a domain that is found not ready goes elsewhere, or waits; else it is only told of. */
+  require: boolean
+  /** Selectors of its DKIM keys, at the From domain or above it. */
+  dkim: string[]
+  /** What the SPF record of the From domain must include. */
+  spf: string | null
+  /** DNS servers as `ip` or `ip:port`; empty for the system's. */
+  resolver: string[]
+}
+
+/** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
+export function sameSettings(a: Provider, b: Provider): boolean {
+  return a.adapter === b.adapter && JSON.stringify({ ...a, adapter: null }) === JSON.stringify({ ...b, adapter: null })
 }
 
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
@@ -72,6 +91,11 @@ export interface ProviderView {
   /** Mailbox hosts at which it is passed over for now. */
   hosts: SickHost[]
   labels: string[]
+  /** Whose own account it is, and for which From domains; null: everybody's, any. */
+  tenants: string[] | null
+  domains: string[] | null
+  /** What is known of the From domains of its mail; null where nobody looks after it. */
+  identity: IdentityVerdict[] | null
   costPerThousand: number
   /** Recipients handed to it today (UTC), and its limits. */
   sentToday: number

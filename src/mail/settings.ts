@@ -63,3 +63,10 @@ export function smtpSettings(host: string, port = 587) {
     connections: z.int().min(1).max(1_000).default(10).describe('Connections kept open at most.'),
   }
 }
+
+/** A DNS server, as `Resolver.setServers` takes it: an IP address, in brackets where it is of version 6 and a port follows. */
+export const server = z.string().refine((text) => {
+  const [, host, port] = /^\[?([\da-f.:]+?)\]?(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const isAddress = (one: string) => z.ipv4().safeParse(one).success || z.ipv6().safeParse(one).success
+  return isAddress(text) || (host !== undefined && isAddress(host) && Number(port) > 0 && Number(port) < 65_536)
+}, 'must be `ip` or `ip:port`')

@@ -1,4 +1,4 @@
-/** Where a domain's mail goes: RFC 5321 section 5.1, RFC 7505. */
+/** DNS for mail: where a domain's mail goes (RFC 5321 section 5.1, RFC 7505), and records as they stand. */
 import { Resolver } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
 import { isPrivate } from './address-range.ts'
@@ -55,6 +55,16 @@ export function mailDns(options: DnsOptions): MailDns {
   return { exchangers, addresses }
 }
 
+/** The records of one type as Node's resolver has them; rejects with a `code` where there are none, or no answer. */
+export type LookUp = (name: string, type: string) => Promise<string[] | string[][]>
+
+/** Records of names, asked for anew each time. */
+export function lookUps({ servers, timeout = 3_000 }: Pick<DnsOptions, 'servers' | 'timeout'>): LookUp {
+  const resolver = new Resolver({ timeout, tries: 2 })
+  if (servers.length > 0) resolver.setServers([...servers])
+  return async (name, type) => (await resolver.resolve(name, type)) as string[] | string[][]
+}
+
 async function lookUpExchangers(resolver: Resolver, domain: string): Promise<Exchangers> {
   const found = await ask(() => resolver.resolveMx(domain))
   if ('code' in found && !saysNothing(found.code)) return unanswered(resolver, found.code)
@@ -97,7 +107,7 @@ async function ask<Record>(question: () => Promise<Record[]>): Promise<{ records
 }
 
 /** An answer without records: NXDOMAIN or NODATA. Names that no DNS question can hold exist as little. */
-function saysNothing(code: string): boolean {
+export function saysNothing(code: string): boolean {
   return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EBADNAME'
 }
 

@@ -5,10 +5,15 @@ const secretName = /key|token|secret|pass/i
 
 /** The answer with every secret of the provider's options (a text whose name says so) taken out, before anyone quotes a part. */
 export function withoutSecrets(answer: HttpAnswer, options: unknown): HttpAnswer {
-  let { body } = answer
+  return { ...answer, body: hideSecrets(answer.body, options) }
+}
+
+/** The text with those secrets taken out. */
+export function hideSecrets(text: string, options: unknown): string {
+  let rest = text
   for (const [name, value] of Object.entries(options ?? {})) {
     if (secretName.test(name) && typeof value === 'string' && value.length > 5)
-      body = body.replaceAll(value, '[secret]')
+      rest = rest.replaceAll(value, '[secret]')
   }
-  return { ...answer, body }
+  return rest
 }

@@ -76,6 +76,7 @@ export function provider(name: string, changes: Partial<Provider> & { features?:
     labels: [],
     tenants: null,
     domains: null,
+    identity: null,
     ...settings,
   }
 }
