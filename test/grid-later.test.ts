@@ -193,7 +193,7 @@ async function walk(gateway: Waypost, vendor: Vendor, square: Square): Promise<s
   if (sentAgain)
     await state(gateway, id, 'is given up', ({ events }) => events.some(({ detail }) => denied.test(detail ?? '')))
   if (decided && !(sentAgain && vendor.once)) await rest(gateway, id)
-  if (!decided) await state(gateway, id, 'is held', ({ status }) => status === 'held')
+  if (!decided) await state(gateway, id, 'is held', ({ status }) => status === 'held' || status === 'sent')
 
   if (column.kind === 'event') {
     const [first] = taken()
