@@ -28,6 +28,7 @@ import { hostOfExchanges } from './mail/hosts.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { Moves } from './moves.ts'
 import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
@@ -40,7 +41,7 @@ import { Standings } from './standing.ts'
 import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { createInbound } from './track/inbound.ts'
-import { type Turn, turnsIn } from './turns.ts'
+import { movesIn, type Turn, turnsIn } from './turns.ts'
 import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
@@ -170,6 +171,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     unknowns: () => store.unknowns(),
     clock,
     providers: () => standings.views(),
+    moves: () => moves.views(),
     configCurrent: () => configProblem === null,
   })
   const alarm = openAlarm({
@@ -185,7 +187,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (what === 'closed') gateway.hasten()
     told(provider, what, about)
   }
-  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
+  const moves = await Moves.open({ store, clock, turned: movesIn(log, alarm) }, config.policy)
+  const standings = await Standings.open(
+    { store, clock, dice: Math.random, hosts, turned, seen: moves.note },
+    config.providers,
+  )
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -233,6 +239,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
   const gateway = createGateway({
     store,
     standings,
+    moves,
     poison,
     carriers: { http, smtp, mx },
     clock,
@@ -372,6 +379,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     warn(next.warnings)
     const { policy, providers } = next.config
     await standings.configure(providers)
+    await moves.configure(policy)
     gateway.hasten()
     config = next.config
     await remember(config)

@@ -7,6 +7,7 @@ import { drawn } from './chance.ts'
 import { leftOut, Needs, unfit } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import type { Figures } from './measure.ts'
+import type { Moving } from './move.ts'
 import { type Candidate, rank } from './rank.ts'
 
 export interface Plan {
@@ -51,6 +52,8 @@ export interface PlanInput {
   /** Providers not to use for these recipients, with the reason. */
   avoid: ReadonlyMap<string, string>
   standing: ReadonlyMap<string, Standing>
+  /** How far the moves are, by their rules; of those that are absent nothing has moved. */
+  moves?: ReadonlyMap<string, Moving>
   now: number
 }
 
@@ -60,9 +63,10 @@ const lookAgain = 60_000
 const aMoment = 5_000
 
 /** Decides, and says why. Pure: the same input always gives the same plan. */
-export function plan({ policy, facts, labels, explore = false, avoid, standing, now }: PlanInput): Planned {
+export function plan(input: PlanInput): Planned {
+  const { policy, facts, labels, avoid, standing, now } = input
   const { message, recipient } = facts
-  const { route, ranked, draws } = choose(policy, facts, standing, explore)
+  const { route, ranked, draws } = choose(input)
   const needs = new Needs(message, recipient, labels)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
@@ -135,12 +139,7 @@ function because(candidate: Candidate, more: readonly string[]): Candidate {
   return more.length === 0 ? candidate : { ...candidate, reasons: [...candidate.reasons, ...more] }
 }
 
-function choose(
-  policy: CompiledPolicy,
-  facts: PlanInput['facts'],
-  standing: PlanInput['standing'],
-  mayExplore: boolean,
-) {
+function choose({ policy, facts, standing, moves, explore: mayExplore = false }: PlanInput) {
   const pinned = facts.message.provider
   if (pinned !== null) {
     return {
@@ -156,6 +155,12 @@ function choose(
   return {
     route: rule.name,
     draws: rule.draws,
-    ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, mayExplore, figures }),
+    ranked: rank(rule.use, {
+      messageId: facts.message.id,
+      recipient: facts.recipient,
+      mayExplore,
+      figures,
+      moving: moves?.get(rule.name),
+    }),
   }
 }
