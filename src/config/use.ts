@@ -127,8 +127,7 @@ export function leaves(use: unknown): Leaf[] {
     ...list(first, ['first']),
     ...list(best?.of, ['best', 'of']),
     ...list(adaptive?.of, ['adaptive', 'of']),
-    ...under(move?.from, ['move', 'from']),
-    ...under(move?.to, ['move', 'to']),
+    ...(move ? [...under(move.from, ['move', 'from']), ...under(move.to, ['move', 'to'])] : []),
     ...Object.keys(Object(split))
       .filter((key) => key !== 'sticky')
       .map((provider): Leaf => ({ provider, path: ['split', provider], at: 'key', again: false })),

@@ -170,10 +170,10 @@ function move({ from, to, sticky }: Move, facts: RankFacts, into: Candidate[]): 
   order(moved ? to : from, facts, into)
   const others = into.length
   order(moved ? from : to, facts, into)
-  const which = `${moved ? 'and' : 'not'} this ${sticky}${moved ? '' : ' yet'}`
+  const which = share === 0 || share === 1 ? '' : moved ? `, and this ${sticky}` : `, not this ${sticky} yet`
   const chance = `(drew ${decimal(drew, 4)})`
   for (let at = start; at < into.length; at++) {
-    const why = at < others ? `${words}, ${which} ${chance}` : `behind the ${moved ? 'new' : 'old'} way ${chance}`
+    const why = at < others ? `${words}${which} ${chance}` : `behind the ${moved ? 'new' : 'old'} way ${chance}`
     ranked(into[at]!, drew, why)
   }
 }
