@@ -182,7 +182,8 @@ const facts = (recipient: string, share: number, messageId = 'msg_1') => ({
 test('as the share grows others move over, and nobody goes back', () => {
   fc.assert(
     fc.property(fc.emailAddress(), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(1_000), (to, share, more) => {
-      const order = (share: number) => rank({ move }, facts(to, share)).map(({ provider }) => provider)
+      let id = 0
+      const order = (share: number) => rank({ move }, facts(to, share, `msg_${id++}`)).map(({ provider }) => provider)
       assert.deepEqual(order(0), ['a', 'b'])
       assert.deepEqual(order(1), ['b', 'a'])
       if (order(share)[0] === 'b') assert.equal(order(Math.min(1, share + more / 1_000))[0], 'b')
