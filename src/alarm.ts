@@ -2,10 +2,12 @@
 import type { Logger } from 'pino'
 import { type Alert, type Alerts, createAlerts, postAlert } from './alert.ts'
 import type { Outcomes } from './mail/outcome.ts'
+import type { MoveTurn } from './moves.ts'
 import type { Turn } from './turns.ts'
 
 export interface Alarm {
   turned: Turn
+  moved(turn: MoveTurn): void
   attempted(provider: string, outcomes: Outcomes): void
   /** Mail waits, for nobody can take it before then. */
   stranded(why: string, until: number): void
@@ -35,8 +37,8 @@ export function openAlarm({ log, clock, settings, unknowns, counted }: AlarmPart
 } {
   const stopped = new AbortController()
   const alerts = createAlerts((alert) => {
-    const { kind, provider, detail } = alert
-    log.warn({ alert: kind, provider, detail }, `alert: ${kind}`)
+    const { kind, provider, rule, detail } = alert
+    log.warn({ alert: kind, provider, rule, detail }, `alert: ${kind}`)
     counted(alert)
     const { url } = settings()
     if (url === null) return
@@ -71,6 +73,18 @@ export function createAlarm(alerts: Alerts, clock: () => number, tolerated: () =
       } else if (what === 'closed' && alerts.over('breaker opened', provider)) {
         alerts.alert({ kind: 'breaker closed', provider, detail: `${provider} is back in use`, at: clock() })
       }
+    },
+    moved({ rule, what, share, detail }) {
+      if (what === 'held') {
+        const stays = `the move of ${rule} stays at ${Math.round(share * 100)} %: ${detail}`
+        alerts.alert({ kind: 'move held', rule, detail: stays, at: clock() })
+        return
+      }
+      alerts.over('move held', rule)
+      if (what === 'reverted') {
+        const back = `the move of ${rule} went back, all mail goes the old way until it is restarted: ${detail}`
+        alerts.alert({ kind: 'move reverted', rule, detail: back, at: clock() })
+      } else alerts.over('move reverted', rule)
     },
     attempted(provider, outcomes) {
       for (const outcome of outcomes.values()) {

@@ -4,6 +4,7 @@ import type { Hono } from 'hono'
 import { answer, api, type HttpParts } from './accept/endpoint.ts'
 import { type Hooks, hooking } from './accept/hooks.ts'
 import { sending } from './accept/http.ts'
+import { moving } from './accept/moves.ts'
 import { operating } from './accept/operating.ts'
 import { remembering } from './accept/policies.ts'
 import { reading } from './accept/reading.ts'
@@ -35,6 +36,7 @@ export function app(parts: AppParts): Hono {
   reading(http, parts)
   operating(http, parts)
   tracing(http, parts)
+  moving(http, parts)
   remembering(http, parts)
   suppressing(http, parts)
   hooking(http, parts)

@@ -9,7 +9,9 @@ import { Delivery, type DeliveryParts } from './delivery.ts'
 import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
+import type { MoveView } from './mail/move.ts'
 import type { ProviderView } from './mail/provider.ts'
+import type { Moves } from './moves.ts'
 import type { Poison } from './queue/poison.ts'
 import { type CompiledDemands, compileDemands } from './route/demands.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
@@ -33,6 +35,9 @@ interface Operations {
   /** False for no such provider. */
   drain(name: string): Promise<boolean>
   resume(name: string): Promise<boolean>
+  moves(): MoveView[]
+  /** Begins a move anew that went back. False for no rule that moves. */
+  restart(rule: string): boolean
   /** Somebody can take mail again: what waits for that is due now. */
   hasten(): void
   /** Something became due sooner than the pump knows (retry, release, a new message). */
@@ -43,6 +48,7 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
   store: Pick<Store, 'content' | 'hasten' | 'record' | 'settle' | 'suppressed'>
   poison: Pick<Poison, 'call' | 'convert' | 'forgive' | 'isDeadly'>
   standings: Standings
+  moves: Moves
   /** The config of this moment; a reload takes over between two messages. */
   config: () => Config
   regex: RegexEngine
@@ -95,6 +101,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       needs,
       explore,
       standing: standings.forMessage(message, recipient, now),
+      moves: parts.moves.standing(),
       now,
     }
     const why = phase === 'sent' ? 'took it already' : 'may have taken it already: its answer never came'
@@ -234,6 +241,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (known) void hasten('waiting')
       return known
     },
+    moves: () => parts.moves.views(),
+    restart: (rule) => parts.moves.restart(rule),
     hasten: () => void hasten('waiting'),
     wake: parts.wake,
   }

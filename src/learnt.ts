@@ -4,7 +4,8 @@ import type { Identities } from './identity.ts'
 import { type Live, mayTell } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
-import { cutShort, type Outcomes } from './mail/outcome.ts'
+import type { Seen } from './mail/move.ts'
+import { cutShort, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Became, SavedCells } from './route/cells.ts'
 import { observe } from './route/health.ts'
 import { judge, type Verdict } from './send/breaker.ts'
@@ -26,6 +27,8 @@ export interface LearntParts {
   /** Where somebody looks after From domains. */
   identities?: Identities
   turned: Turn
+  /** Told of every mail that a provider took, and of those that were deferred, blocked or complained of. */
+  seen?: (provider: string, what: keyof Seen) => void
 }
 
 /** What is worth keeping over a restart of how a provider does at hosts. */
@@ -71,6 +74,7 @@ export class Learnt {
       if (mayTell(live.provider)) {
         live.delivered.answered(keyOf(message.id, email), this.#parts.hosts.of(email), outcome, now)
       }
+      this.#seen(live, keyOf(message.id, email), outcome)
       // A vendor that tells of deliveries says nothing of the host by taking mail.
       if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
         this.#delivered(live, keyOf(message.id, email), email, message.type)
@@ -79,6 +83,15 @@ export class Learnt {
         this.#note(live, email, message.type, 'bad')
       }
     }
+  }
+
+  /** A mail counts once, however often it was deferred before it was taken. */
+  #seen({ provider, deferred }: Live, key: string, outcome: Outcome): void {
+    const taken = outcome.kind === 'accepted' || outcome.kind === 'delivered'
+    const bad = 'cause' in outcome && outcome.cause === 'host'
+    if ((!taken && !bad) || deferred.has(key)) return
+    this.#parts.seen?.(provider.name, 'mails')
+    if (bad) this.#parts.seen?.(provider.name, 'deferred')
   }
 
   /** What a vendor told of mail that it had taken. */
@@ -92,12 +105,17 @@ export class Learnt {
       // However often it tries in vain, it is one mail.
       if (live.deferred.has(key)) return
       remember(live.deferred, key)
+      this.#parts.seen?.(live.provider.name, 'deferred')
       this.#note(live, recipient, mailType, bad)
       return
     }
+    if (type === 'complained') this.#parts.seen?.(live.provider.name, 'complained')
     if (type === 'accepted' || type === 'opened' || type === 'clicked') return
     if (type === 'delivered') this.#delivered(live, key, recipient, mailType)
-    else if (!live.deferred.delete(key) && bounce === 'block') this.#note(live, recipient, mailType, bad)
+    else if (!live.deferred.delete(key) && bounce === 'block') {
+      this.#parts.seen?.(live.provider.name, 'deferred')
+      this.#note(live, recipient, mailType, bad)
+    }
     const { tells } = live.overdue
     live.overdue.ended(key, clock(), type === 'delivered')
     if (live.overdue.tells !== tells) this.#save(live)

@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Alert } from './alert.ts'
 import type { Priority } from './mail/message.ts'
+import { type MoveView, moveStates } from './mail/move.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type ProviderView, providerStates } from './mail/provider.ts'
 import { isKnown } from './route/cells.ts'
@@ -17,6 +18,7 @@ export interface MetricsSources {
   /** Whether the config file, as it stands, is the one in force. */
   configCurrent: () => boolean
   providers: () => ProviderView[]
+  moves: () => MoveView[]
 }
 
 export interface Metrics {
@@ -36,7 +38,7 @@ export interface Metrics {
 
 /** A registry of its own, so that two gateways in one process (tests) do not share counts. */
 export function createMetrics(sources: MetricsSources): Metrics {
-  const { depth, oldest, clock, providers } = sources
+  const { depth, oldest, clock, providers, moves } = sources
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -176,6 +178,28 @@ export function createMetrics(sources: MetricsSources): Metrics {
       this.reset()
       for (const { name, hosts } of providers()) {
         for (const { host, success } of hosts) if (isKnown(host)) this.set({ provider: name, host }, success)
+      }
+    },
+  })
+  new Gauge({
+    name: 'waypost_move_share',
+    help: 'The part of mail that a move sends the new way, by the rule that moves; 0 once it went back',
+    labelNames: ['rule'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { rule, share } of moves()) this.set({ rule }, share)
+    },
+  })
+  new Gauge({
+    name: 'waypost_move_state',
+    help: '1 for the state a move is in',
+    labelNames: ['rule', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { rule, state } of moves()) {
+        for (const each of moveStates) this.set({ rule, state: each }, each === state ? 1 : 0)
       }
     },
   })

@@ -28,6 +28,7 @@ import type { Fetch } from './mail/fetch.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { Moves } from './moves.ts'
 import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
@@ -43,7 +44,7 @@ import { openSqlite } from './store/sqlite-node.ts'
 import { type NewEvent, type Store, StoreUnavailable } from './store/store.ts'
 import { openTakeover, warn } from './takeover.ts'
 import { createInbound } from './track/inbound.ts'
-import { type Turn, turnsIn } from './turns.ts'
+import { movesIn, type Turn, turnsIn } from './turns.ts'
 import { startUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Deliveries under way at once. With a vendor that takes 50 ms this is 4,000 a second. */
@@ -170,6 +171,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     log,
     async use(next, by) {
       await standings.configure(next.providers)
+      await moves.configure(next.policy)
       gateway.hasten()
       config = next
       await remember(config, by)
@@ -183,6 +185,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     unknowns: () => store.unknowns(),
     clock,
     providers: () => standings.views(),
+    moves: () => moves.views(),
     configCurrent: () => takeover.problem() === null,
   })
   const alarm = openAlarm({
@@ -201,8 +204,9 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   const http = httpCarrier()
   const find: IdentityParts['find'] = (provider, domain) => findIdentity(provider, domain, http.fetch(10_000))
   const identities = new Identities({ store, clock, dice: Math.random, find, prepare: loadChecks, turned })
+  const moves = await Moves.open({ store, clock, turned: movesIn(log, alarm) }, config.policy)
   const standings = await Standings.open(
-    { store, clock, dice: Math.random, hosts, identities, turned },
+    { store, clock, dice: Math.random, hosts, identities, turned, seen: moves.note },
     config.providers,
   )
 
@@ -251,6 +255,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   const gateway = createGateway({
     store,
     standings,
+    moves,
     poison,
     carriers: { http, smtp, mx },
     clock,

@@ -1,5 +1,6 @@
-/** What happens to a provider that people want to hear of, and what the log says of it. */
+/** What happens to a provider or a move that people want to hear of, and what the log says of it. */
 import type { Logger } from 'pino'
+import type { MoveTurn } from './moves.ts'
 
 /** What happened to a provider that people want to hear of. */
 type Turned =
@@ -39,5 +40,24 @@ export function turnsIn(log: Logger): Turn {
   return (provider, what, about) => {
     const detail = about && { ...about, until: about.until === null ? null : new Date(about.until).toISOString() }
     log[worrying.has(what) ? 'warn' : 'info']({ provider, ...detail }, `provider ${words[what]}`)
+  }
+}
+
+const moved: Record<MoveTurn['what'], string> = {
+  begins: 'begins',
+  steps: 'goes on to its next step',
+  held: 'is held at its share',
+  'goes on': 'goes on: it is held no longer',
+  reverted: 'went back: all mail goes the old way until an operator restarts it',
+  done: 'is done: all mail goes the new way',
+  restarted: 'restarted by an operator',
+}
+
+/** Tells of moves in the log, and then the alarm. */
+export function movesIn(log: Logger, alarm: { moved(turn: MoveTurn): void }): (turn: MoveTurn) => void {
+  return (turn) => {
+    const { rule, what, share, detail } = turn
+    log[what === 'held' || what === 'reverted' ? 'warn' : 'info']({ rule, share, detail }, `move ${moved[what]}`)
+    alarm.moved(turn)
   }
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { createAlarm } from '../src/alarm.ts'
 import { type Alert, createAlerts, postAlert } from '../src/alert.ts'
 import { diagnostic } from '../src/mail/outcome.ts'
+import type { MoveTurn } from '../src/moves.ts'
 
 const minute = 60_000
 
@@ -119,4 +120,27 @@ test('is posted as JSON, tried again, and says why it could not be, without the 
   }
   await once(server, 'close')
   assert.equal(await postAlert(url, alert, new AbortController().signal, [0, 1]), 'ECONNREFUSED')
+})
+
+test('a move that is held is told, and that it went back; each once, by its rule', () => {
+  const heard: Alert[] = []
+  const alarm = createAlarm(
+    createAlerts((alert) => heard.push(alert)),
+    () => 0,
+    () => 0,
+  )
+  const turn = (rule: string, what: MoveTurn['what']) => alarm.moved({ rule, what, share: 0.25, detail: 'why' })
+  for (const what of ['begins', 'steps', 'held'] as const) turn('news', what)
+  turn('other', 'held')
+  turn('news', 'reverted')
+  turn('news', 'restarted')
+  turn('news', 'done')
+  assert.deepEqual(
+    heard.map(({ kind, rule, detail }) => [kind, rule, detail]),
+    [
+      ['move held', 'news', 'the move of news stays at 25 %: why'],
+      ['move held', 'other', 'the move of other stays at 25 %: why'],
+      ['move reverted', 'news', 'the move of news went back, all mail goes the old way until it is restarted: why'],
+    ],
+  )
 })

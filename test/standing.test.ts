@@ -22,6 +22,7 @@ afterEach(() => mock.timers.reset())
 async function stand(providers: Provider[], kept = new Map<string, unknown>(), mx: Record<string, string> = {}) {
   if (kept.size === 0) mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 })
   const turns: string[] = []
+  const seen: Record<string, number> = {}
   const asked: string[] = []
   const store = {
     state: async (key: string) => kept.get(key) ?? null,
@@ -33,12 +34,17 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
     return mx[domain] ?? null
   }, Date.now)
   const standings = await Standings.open(
-    { store, clock: Date.now, dice: () => 0.5, hosts, turned: (name, what) => turns.push(`${name} ${what}`) },
+    {
+      ...{ store, clock: Date.now, dice: () => 0.5, hosts, turned: (name, what) => turns.push(`${name} ${what}`) },
+      seen(_, what) {
+        seen[what] = (seen[what] ?? 0) + 1
+      },
+    },
     providers,
   )
   let serial = 0
   return {
-    ...{ standings, turns, kept, asked },
+    ...{ standings, turns, seen, kept, asked },
     at: (name: string, recipient: string) => standings.forMessage(message(), recipient, Date.now()).get(name)!,
     async send(name: string, to: string, outcome: Outcome, more: { lastResort?: boolean } = {}) {
       const id = `msg_${++serial}`
@@ -263,4 +269,20 @@ test('mail that one provider does not take from its domain stands in nobody’s 
   assert.match(at('a', 'p@gmail.com').closed!.reason, /^its breaker is open/)
   const turns = [wait('msg_x', 'bob@example.net'), wait('msg_y', 'bob@example.net')]
   assert.deepEqual(turns, [now + 30_000, now + 30_001])
+})
+
+test('a mail is seen once, and its deferral once, in answers and in what is told later', async () => {
+  const { send, tell, seen } = await stand([provider('a')])
+  for (const outcome of [accepted, fault]) await send('a', 'p@gmail.com', outcome)
+  assert.deepEqual(seen, { mails: 1 }, 'what is the fault of the provider says nothing of its mail')
+  await send('a', 'p@outlook.com', refusedByHost)
+  assert.deepEqual(seen, { mails: 2, deferred: 1 })
+  const id = (await send('a', 'p@gmail.com', accepted))!
+  for (const type of ['deferred', 'deferred', 'delivered', 'complained'] as const) tell('a', id, 'p@gmail.com', type)
+  assert.deepEqual(seen, { mails: 3, deferred: 2, complained: 1 })
+  const blocked = (await send('a', 'p@gmail.com', accepted))!
+  tell('a', blocked, 'p@gmail.com', 'bounced', 'block')
+  const gone = (await send('a', 'p@gmail.com', accepted))!
+  tell('a', gone, 'p@gmail.com', 'bounced', 'hard')
+  assert.deepEqual(seen, { mails: 5, deferred: 3, complained: 1 })
 })

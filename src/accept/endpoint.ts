@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Dialect, Templates } from '../mail/dialect.ts'
+import type { MoveView } from '../mail/move.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
@@ -30,6 +31,9 @@ export interface HttpParts {
     providers(): ProviderView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
+    moves(): MoveView[]
+    /** Begins a move anew that went back. False for no rule that moves. */
+    restart(rule: string): boolean
     wake(): void
   }
   /**

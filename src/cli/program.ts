@@ -9,6 +9,7 @@ import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addKeys } from './keys.ts'
 import { addMessages } from './messages.ts'
+import { addMoves } from './moves.ts'
 import { addPolicies } from './policies.ts'
 import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
@@ -82,6 +83,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addExplain,
     addProviders,
     addPolicies,
+    addMoves,
     addSimulate,
     addMessages,
     addSuppressions,

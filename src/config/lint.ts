@@ -3,7 +3,7 @@ import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
 import { type Wish, wishes } from '../route/fit.ts'
 import { Reach } from '../route/implied.ts'
-import type { Rule } from '../route/policy.ts'
+import { type Move, partsOf, providersOf, type Rule, type Use } from '../route/policy.ts'
 import { lintTenants, strandedTenants, type Tenancy } from './lint-tenants.ts'
 import type { Finding } from './problems.ts'
 import type { MailType } from './types.ts'
@@ -39,6 +39,7 @@ export function lint(linted: Linted): Finding[] {
       continue
     }
     found.push(...lintUse(linted, reach, index, used), ...sameAccount(rule, index, given.providers))
+    found.push(...deafMoves(rule, index, linted.providers))
   }
   return [...found, ...unreached(linted, used), ...forgottenTypes(given), ...lintTenants(linted)]
 }
@@ -130,30 +131,44 @@ function lintUse(
 const carries = (wish: Wish, { adapter: { features } }: Provider) =>
   wish === 'tags' ? features.maxTags > 0 : features.metadata
 
-/** A split that splits nothing: all of its parts are one account with one vendor. */
+/** A split that splits nothing, a move that moves nothing: all of its parts are one account with one vendor. */
 function sameAccount(rule: Rule, index: number, providers: Linted['given']['providers']): Finding[] {
   const given = new Map(providers)
-  return splits(rule.use).flatMap(({ path, names }) => {
+  return among(rule.use).flatMap(({ does, path, names }) => {
     const accounts = new Set(names.map((name) => account(given.get(name) ?? {})))
     if (names.length < 2 || accounts.size > 1 || accounts.has(null)) return []
-    const message = 'splits nothing: all of these are the same account'
+    const message = `${does} nothing: all of these are the same account`
     return [{ path: ['routes', index, 'use', ...path], at: 'key', message }]
   })
 }
 
-type Use = Rule['use']
-
-function splits(use: Use): { path: (string | number)[]; names: string[] }[] {
-  if ('split' in use) return [{ path: ['split'], names: Object.keys(use.split.weights) }]
-  if ('provider' in use) return []
-  const [parts, step] =
-    'first' in use
-      ? [use.first, ['first']]
-      : 'best' in use
-        ? [use.best.of, ['best', 'of']]
-        : [use.adaptive.of, ['adaptive', 'of']]
-  return parts.flatMap((part, place) => splits(part).map((one) => ({ ...one, path: [...step, place, ...one.path] })))
+/** Nobody would tell of the complaints for which a move is held. */
+function deafMoves(rule: Rule, index: number, providers: readonly Provider[]): Finding[] {
+  return among(rule.use).flatMap(({ move, path }) => {
+    if (!move) return []
+    const names = providersOf(move.to)
+    const tells = ({ adapter: { webhook }, options }: Provider) =>
+      webhook?.tells.includes('complained') &&
+      webhook.secrets.every((secret) => (options as Record<string, unknown>)[secret] !== undefined)
+    if (providers.some((provider) => names.includes(provider.name) && tells(provider))) return []
+    const message = `no complaint of ${names.join(' or ')} comes in here, so nothing but deferrals can hold this move: see "waypost providers hooks"`
+    return [{ path: ['routes', index, 'use', ...path, 'to'], at: 'key', message }]
+  })
 }
+
+/** Where a tree has mail go to one of several, and between which providers. */
+function among(use: Use): { does: string; path: (string | number)[]; names: string[]; move?: Move }[] {
+  if ('split' in use) return [{ does: 'splits', path: ['split'], names: providersOf(use) }]
+  const steps =
+    'first' in use ? ['first'] : 'best' in use ? ['best', 'of'] : 'adaptive' in use ? ['adaptive', 'of'] : ['move']
+  const own = 'move' in use ? [{ does: 'moves', path: ['move'], names: providersOf(use), move: use.move }] : []
+  const inside = partsOf(use).flatMap((part, place) =>
+    among(part).map((one) => ({ ...one, path: [...steps, 'move' in use ? sides[place]! : place, ...one.path] })),
+  )
+  return [...own, ...inside]
+}
+
+const sides = ['from', 'to'] as const
 
 /** What tells one account from another; null for what is no account. */
 function account(provider: Mapping): string | null {

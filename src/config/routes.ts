@@ -1,6 +1,6 @@
 /** The rules of the policy: each by itself, and what only shows when they are seen together. */
 import { z } from 'zod'
-import type { Rule } from '../route/policy.ts'
+import { movesOf, type Rule } from '../route/policy.ts'
 import { didYouMean, type Finding } from './problems.ts'
 import { name } from './units.ts'
 import { leaves, use } from './use.ts'
@@ -10,7 +10,9 @@ export const rule = z
   .strictObject({
     name: name.describe('Shown in every explanation'),
     when: when.optional().describe('What it matches; left out, everything'),
-    use: use.describe("A provider's name, or first, best, split or adaptive"),
+    use: use
+      .refine((tree) => movesOf(tree).length < 2, 'has two moves: a rule can have one, which is known by its name')
+      .describe("A provider's name, or first, best, split, adaptive or move"),
   })
   .transform((given): Rule => ({ name: given.name, when: given.when ?? null, use: given.use }))
 

@@ -1,8 +1,9 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
 import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
+import { percent } from '../route/decimals.ts'
 import { Reach } from '../route/implied.ts'
-import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+import type { Best, Condition, Move, Policy, Rule, Test, Use } from '../route/policy.ts'
 
 export interface RuleInWords {
   rule: string
@@ -154,11 +155,25 @@ function choice(use: Use, costs: Costs): string {
     const seen = explore === 0 ? '' : `, but ${round(explore * 100)} % to any of them, to see how it does`
     return `the one of ${listed(parts, 'and')} that is found to deliver best${seen}, then the others`
   }
+  if ('move' in use) return moving(use.move, costs)
   const { weights, sticky } = use.split
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
   const shares = Object.entries(weights).map(([name, weight]) => `${name} (${round((weight / total) * 100)} %)`)
   const same = sticky === 'recipient' ? 'always the same for one recipient' : 'drawn anew for each message'
   return `one of ${listed(shares, 'and')} by its share, ${same}, then the others`
+}
+
+function moving({ from, to, over, start, steps, sticky, hold, revert }: Move, costs: Costs): string {
+  const [old, fresh] = [choice(from, costs), choice(to, costs)]
+  const shares = listed(
+    steps.map((step) => `${round(step * 100)} %`),
+    'and',
+  )
+  const since = start === null ? '' : ` from ${new Date(start).toISOString()} on`
+  const same = sticky === 'recipient' ? 'all mail of one recipient at once' : 'each message by itself'
+  const bad = `more than ${percent(hold.complaints)} % of its mail is complained of, or it is deferred more than ${hold.deferrals} times as often`
+  const back = `held for ${durationWords(revert.after)}, or when that is ${revert.beyond} times as bad, all goes back`
+  return `${old}, and step by step to ${fresh} instead (${shares} of mail over ${durationWords(over)}${since}, ${same}; held while ${bad}; ${back}), then the other`
 }
 
 function rank({ by, weights = { cost: 1, latency: 1, health: 1, deliverability: 1 } }: Best): string {

@@ -1,9 +1,10 @@
 /** `use`: its shape in the config, and how it is read into the policy's tree. */
 import { z } from 'zod'
 import type { Best, Use } from '../route/policy.ts'
+import { moveShape } from './move.ts'
 import { percent } from './units.ts'
 
-/** A provider's name, or a mapping with just one of `first`, `best`, `split` and `adaptive`. */
+/** A provider's name, or a mapping with just one of `first`, `best`, `split`, `adaptive` and `move`. */
 export const use: z.ZodType<Use> = z.lazy(() => shape.transform(read))
 
 const weight = (of: string) => z.number().gt(0).optional().describe(`How much ${of} weighs`)
@@ -65,13 +66,16 @@ const shape = z
           .optional()
           .describe('Shares by weight: {a: 70, b: 30}; the others follow where one cannot'),
         adaptive: adaptive.optional().describe('Finds out by what is delivered which is best'),
+        move: moveShape(use)
+          .optional()
+          .describe('Moves mail from some to others in steps, and back where it does badly'),
       })
       .meta({ minProperties: 1, maxProperties: 1 }),
   ])
   .superRefine((shape, context) => {
     if (typeof shape === 'string') return
     if (Object.keys(shape).length !== 1 && context.issues.length === 0)
-      context.addIssue('expected just one of first, best, split and adaptive')
+      context.addIssue('expected just one of first, best, split, adaptive and move')
     if (shape.split && Object.keys(shape.split).length === 1) {
       context.addIssue({
         code: 'custom',
@@ -80,13 +84,14 @@ const shape = z
       })
     }
   })
-  .meta({ id: 'use', description: "A provider's name, or a mapping with one of first, best, split and adaptive" })
+  .meta({ id: 'use', description: "A provider's name, or a mapping with one of first, best, split, adaptive and move" })
 
 function read(given: z.output<typeof shape>): Use {
   if (typeof given === 'string') return { provider: given }
   if (given.first) return { first: given.first }
   if (given.best) return { best: readBest(given.best) }
   if (given.adaptive) return { adaptive: given.adaptive }
+  if (given.move) return { move: given.move }
   // Unknown keys alone, which were told and do not stop zod before it comes here.
   if (!given.split) return z.NEVER
   const { sticky, ...weights } = given.split
@@ -111,16 +116,18 @@ interface Leaf {
 /** Every provider that a `use` names, as the config has it, whatever else may be wrong with it. */
 export function leaves(use: unknown): Leaf[] {
   if (typeof use === 'string') return [{ provider: use, path: [], at: 'value', again: false }]
-  const { first, best, split, adaptive } = (use ?? {}) as {
+  const { first, best, split, adaptive, move } = (use ?? {}) as {
     first?: unknown
     best?: { of?: unknown } | null
     split?: unknown
     adaptive?: { of?: unknown } | null
+    move?: { from?: unknown; to?: unknown } | null
   }
   return [
     ...list(first, ['first']),
     ...list(best?.of, ['best', 'of']),
     ...list(adaptive?.of, ['adaptive', 'of']),
+    ...(move ? [...under(move.from, ['move', 'from']), ...under(move.to, ['move', 'to'])] : []),
     ...Object.keys(Object(split))
       .filter((key) => key !== 'sticky')
       .map((provider): Leaf => ({ provider, path: ['split', provider], at: 'key', again: false })),
@@ -130,10 +137,13 @@ export function leaves(use: unknown): Leaf[] {
 function list(of: unknown, path: Steps): Leaf[] {
   if (!Array.isArray(of)) return []
   return of.flatMap((one: unknown, index) =>
-    leaves(one).map((leaf) => ({
+    under(one, [...path, index]).map((leaf) => ({
       ...leaf,
-      path: [...path, index, ...leaf.path],
       again: leaf.again || (typeof one === 'string' && of.indexOf(one) < index),
     })),
   )
+}
+
+function under(use: unknown, path: Steps): Leaf[] {
+  return leaves(use).map((leaf) => ({ ...leaf, path: [...path, ...leaf.path] }))
 }

@@ -68,9 +68,12 @@ const tones: Record<string, 'good' | 'wait' | 'look' | 'bad' | 'over'> = {
     probing: 'wait',
     returning: 'wait',
     limited: 'wait',
+    waiting: 'wait',
+    moving: 'good',
+    done: 'good',
   },
   ...{ held: 'look', partial: 'look', unknown: 'look', failover: 'look', complained: 'look' },
-  ...{ bounced: 'bad', failed: 'bad', expired: 'bad', rejected: 'bad', open: 'bad' },
+  ...{ bounced: 'bad', failed: 'bad', expired: 'bad', rejected: 'bad', open: 'bad', reverted: 'bad' },
 }
 
 export function pill(state: string): Html {

@@ -1,5 +1,6 @@
 /** What the dashboard is given, and the words it needs from other rooms: it imports none of them, so they are said here by shape. */
 import type { html } from 'hono/html'
+import type { MoveView } from '../mail/move.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Store } from '../store/store.ts'
 
@@ -19,6 +20,9 @@ export interface DashboardParts {
     /** False for no such provider. */
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
+    moves(): MoveView[]
+    /** Begins a move anew that went back. False for no rule that moves. */
+    restart(rule: string): boolean
     wake(): void
   }
   /** The rules of a policy that is or was in force; null for none that is kept. */

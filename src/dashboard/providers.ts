@@ -1,10 +1,11 @@
-/** The providers, how each is, and the switch that takes one out. */
+/** The providers, how each is, and the switch that takes one out; under them the moves between them. */
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { IdentityVerdict } from '../mail/identity.ts'
 import type { ProviderView } from '../mail/provider.ts'
 import { count, none, percent, pill, took, when } from './figures.ts'
 import { guarded, live, ownForm, page, sorry } from './frame.ts'
+import { movesTable } from './moves.ts'
 import type { DashboardParts, Env, Html } from './parts.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
@@ -58,6 +59,7 @@ function row(provider: ProviderView, mayAct: boolean, now: number): Html {
 const done: Record<string, string> = {
   drain: 'It takes nothing new; what is on its way still ends.',
   resume: 'It takes mail again.',
+  restart: 'It begins again with its first step.',
 }
 
 export function providers(parts: DashboardParts, visit: ReturnType<typeof sessions>['visit']) {
@@ -86,7 +88,7 @@ export function providers(parts: DashboardParts, visit: ReturnType<typeof sessio
           ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
-      }</div>`,
+      }${movesTable(operations.moves(), mayAct, now)}</div>`,
     )
   })
 
@@ -95,6 +97,12 @@ export function providers(parts: DashboardParts, visit: ReturnType<typeof sessio
     const known = turn === 'drain' ? await operations.drain(name) : await operations.resume(name)
     if (!known) return sorry(c, 404, 'No such provider', 'It is not in the config.')
     return c.redirect(`/providers?done=${turn}`, 303)
+  })
+
+  pages.post('/moves/:rule/restart', guarded, ownForm, visit('manage'), (c) => {
+    if (!operations.restart(c.req.param('rule')))
+      return sorry(c, 404, 'No such move', 'No rule of this name moves mail.')
+    return c.redirect('/providers?done=restart', 303)
   })
   return pages
 }

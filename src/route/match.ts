@@ -2,7 +2,7 @@
 import { domainOf } from '../mail/address.ts'
 import type { Message } from '../mail/message.ts'
 import { localTime } from './local-time.ts'
-import type { Condition, Policy, Rule, Test, Use } from './policy.ts'
+import { type Condition, type Policy, partsOf, type Rule, type Test, type Use } from './policy.ts'
 
 /** What a condition looks at: the message as one recipient will get it. */
 export interface Facts {
@@ -64,9 +64,7 @@ export function compilePolicy(policy: Policy, regex: RegexEngine): CompiledPolic
 }
 
 function draws(use: Use): boolean {
-  if ('adaptive' in use) return true
-  if ('first' in use) return use.first.some(draws)
-  return 'best' in use && use.best.of.some(draws)
+  return 'adaptive' in use || partsOf(use).some(draws)
 }
 
 /** Whether a condition needs the mailbox provider behind the recipient. */

@@ -8,6 +8,7 @@ import type { Demand } from './demands.ts'
 import { leftOut, Needs, unfit, type Wish } from './fit.ts'
 import type { CompiledPolicy, Facts } from './match.ts'
 import type { Figures } from './measure.ts'
+import type { Moving } from './move.ts'
 import { type Candidate, rank } from './rank.ts'
 
 export interface Plan {
@@ -54,6 +55,8 @@ export interface PlanInput {
   /** Providers not to use for these recipients, with the reason. */
   avoid: ReadonlyMap<string, string>
   standing: ReadonlyMap<string, Standing>
+  /** How far the moves are, by their rules; of those that are absent nothing has moved. */
+  moves?: ReadonlyMap<string, Moving>
   now: number
 }
 
@@ -66,9 +69,9 @@ const nothing: readonly Wish[] = []
 
 /** Decides, and says why. Pure: the same input always gives the same plan. */
 export function plan(input: PlanInput): Planned {
-  const { policy, facts, demands, explore = false, avoid, standing, now } = input
+  const { policy, facts, demands, avoid, standing, now } = input
   const { message, recipient } = facts
-  const { route, ranked, draws } = choose(policy, facts, standing, explore)
+  const { route, ranked, draws } = choose(input)
   const needs = new Needs(message, recipient, demands, input.needs ?? nothing)
   const candidates: Candidate[] = []
   const probes: Candidate[] = []
@@ -141,12 +144,7 @@ function because(candidate: Candidate, more: readonly string[]): Candidate {
   return more.length === 0 ? candidate : { ...candidate, reasons: [...candidate.reasons, ...more] }
 }
 
-function choose(
-  policy: CompiledPolicy,
-  facts: PlanInput['facts'],
-  standing: PlanInput['standing'],
-  mayExplore: boolean,
-) {
+function choose({ policy, facts, standing, moves, explore: mayExplore = false }: PlanInput) {
   const pinned = facts.message.provider
   if (pinned !== null) {
     return {
@@ -162,6 +160,12 @@ function choose(
   return {
     route: rule.name,
     draws: rule.draws,
-    ranked: rank(rule.use, { messageId: facts.message.id, recipient: facts.recipient, mayExplore, figures }),
+    ranked: rank(rule.use, {
+      messageId: facts.message.id,
+      recipient: facts.recipient,
+      mayExplore,
+      figures,
+      moving: moves?.get(rule.name),
+    }),
   }
 }

@@ -28,6 +28,7 @@ export type Use =
   | { split: { weights: Record<string, number>; sticky: 'recipient' | 'message' } }
   /** Finds out which delivers best. `explore`: the share of mail that goes to any of them alike. */
   | { adaptive: { of: Use[]; explore: number } }
+  | { move: Move }
 
 /** What providers can be measured by. */
 export type Measure = 'cost' | 'latency' | 'health' | 'deliverability'
@@ -39,6 +40,44 @@ export interface Best {
   weights?: Partial<Record<Measure, number>>
   /** Only those whose delivered share is this near to the best's; the others come behind them. */
   within?: { deliverability: number }
+}
+
+/** Mail goes over from some providers to others, more and more of it. The shares in it are from 0 to 1, the times milliseconds. */
+export interface Move {
+  from: Use
+  to: Use
+  /** How long all steps take together, when nothing holds them. */
+  over: number
+  /** Epoch milliseconds; null: as soon as the rule is in force. */
+  start: number | null
+  /** The share of mail that goes to `to`, step by step; growing, and the last is 1. */
+  steps: number[]
+  sticky: 'recipient' | 'message'
+  /** It stays at its share while more than this share of mail is complained of, or deferred so many times as often as at `from`. */
+  hold: { complaints: number; deferrals: number }
+  /** It goes back when it was held for so long, or at once when what holds it is so many times as bad. */
+  revert: { after: number; beyond: number }
+}
+
+/** The trees in a tree, one level down. */
+export function partsOf(use: Use): readonly Use[] {
+  if ('first' in use) return use.first
+  if ('best' in use) return use.best.of
+  if ('adaptive' in use) return use.adaptive.of
+  if ('move' in use) return [use.move.from, use.move.to]
+  return []
+}
+
+/** Every provider that a tree names, in its order. */
+export function providersOf(use: Use): string[] {
+  if ('provider' in use) return [use.provider]
+  if ('split' in use) return Object.keys(use.split.weights)
+  return [...new Set(partsOf(use).flatMap(providersOf))]
+}
+
+/** The moves in a tree. */
+export function movesOf(use: Use): Move[] {
+  return [...('move' in use ? [use.move] : []), ...partsOf(use).flatMap(movesOf)]
 }
 
 export interface Rule {

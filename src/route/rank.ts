@@ -1,8 +1,10 @@
 /** The order in which a rule's tree of providers is tried, and why. */
 import { draw as drawArms } from './adaptive.ts'
-import { hashed, uniform } from './chance.ts'
+import { drawn, hashed, uniform } from './chance.ts'
+import { decimal } from './decimals.ts'
 import { compare, type Figures, isGreater, type Measured, measure } from './measure.ts'
-import type { Best, Use } from './policy.ts'
+import { type Moving, notMoving } from './move.ts'
+import type { Best, Move, Use } from './policy.ts'
 
 type Split = Extract<Use, { split: unknown }>['split']
 type Adaptive = Extract<Use, { adaptive: unknown }>['adaptive']
@@ -20,6 +22,8 @@ export interface RankFacts {
   /** This mail may be used to find out which provider is best. */
   mayExplore: boolean
   figures: (provider: string) => Figures
+  /** How far the rule's move is; absent: it has not begun. */
+  moving?: Moving | undefined
 }
 
 /** Providers in the order in which they are to be tried; a provider named twice keeps its first place. */
@@ -70,6 +74,7 @@ function order(use: Use, facts: RankFacts, into: Candidate[]): void {
     // The candidates of a part share its score, so parts stay whole.
     arrange(into, start, isGreater(by) ? -1 : 1)
   } else if ('split' in use) draw(use.split, facts, into)
+  else if ('move' in use) move(use.move, facts, into)
   else adapt(use.adaptive, facts, into)
 }
 
@@ -153,6 +158,23 @@ function draw({ weights, sticky }: Split, facts: RankFacts, into: Candidate[]): 
   for (const [place, candidate] of drawn.entries()) {
     candidate.reasons[0] = `${place === 0 ? 'drawn from' : 'next in'} ${candidate.reasons[0]}`
     into.push(candidate)
+  }
+}
+
+/** Who has moved is who drew less than the share: as it grows, others join them, and nobody goes back and forth. */
+function move({ from, to, sticky }: Move, facts: RankFacts, into: Candidate[]): void {
+  const { share, words } = facts.moving ?? notMoving
+  const drew = drawn(sticky === 'recipient' ? facts.recipient : facts.messageId, 'moves over')
+  const moved = drew < share
+  const start = into.length
+  order(moved ? to : from, facts, into)
+  const others = into.length
+  order(moved ? from : to, facts, into)
+  const which = share === 0 || share === 1 ? '' : moved ? `, and this ${sticky}` : `, not this ${sticky} yet`
+  const chance = `(drew ${decimal(drew, 4)})`
+  for (let at = start; at < into.length; at++) {
+    const why = at < others ? `${words}${which} ${chance}` : `behind the ${moved ? 'new' : 'old'} way ${chance}`
+    ranked(into[at]!, drew, why)
   }
 }
 

@@ -3,6 +3,7 @@ import { RE2JS } from 're2js'
 import type { Config } from '../config.ts'
 import { createGateway } from '../gateway.ts'
 import { Hosts } from '../hosts.ts'
+import { Moves } from '../moves.ts'
 import { type Pump, startPump } from '../queue/pump.ts'
 import { uniform } from '../route/chance.ts'
 import { Standings } from '../standing.ts'
@@ -56,12 +57,14 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
   const providers = config.providers.map((provider) => vendors.known(provider))
   // Whose a domain is, is known by the table alone: no DNS is asked.
   const hosts = new Hosts(async () => null, clock)
+  const moves = await Moves.open({ store: queue, clock, turned: () => {} }, config.policy)
   const standings = await Standings.open(
     {
       store: queue,
       clock,
       dice,
       hosts,
+      seen: moves.note,
       turned(provider, what) {
         if (what === 'open') tally.opened(provider)
         if (what === 'closed') gateway.hasten()
@@ -74,6 +77,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
   const gateway = createGateway({
     store: queue,
     standings,
+    moves,
     carriers: vendors.carriers,
     clock,
     dice,

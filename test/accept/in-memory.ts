@@ -182,6 +182,8 @@ export function inMemory(
       providers: () => [{ ...provider, state: drained.has('inbox') ? 'draining' : 'ready' }],
       drain: async (name) => name === 'inbox' && drained.add(name).size > 0,
       resume: async (name) => drained.delete(name) || name === 'inbox',
+      moves: () => [],
+      restart: () => false,
       wake: () => void woken.push(now),
     },
     dialects: async () => options.dialects ?? [],

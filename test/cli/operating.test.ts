@@ -310,3 +310,34 @@ out\tbig\t-\ttakes no attachments`,
     })
   }
 })
+
+describe('waypost moves', () => {
+  const move = {
+    ...{ rule: 'news', from: ['a'], to: ['b', 'c'], state: 'held', share: 0.25, since: '2026-12-05T00:00:00.000Z' },
+    ...{ next: null, revertsAt: '2026-12-08T00:00:00.000Z', reason: '2 complaints \u001b[2J' },
+    seen: { from: { mails: 900, deferred: 30, complained: 0 }, to: { mails: 300, deferred: 9, complained: 2 } },
+  }
+
+  it('shows how far they are, and why they do not go on', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: { moves: [move] } }))
+    const { out } = await waypost(['moves', '--url', url])
+    assert.equal(asked[0]?.path, '/v1/moves')
+    assert.deepEqual(
+      out.split('\n').map((line) => line.split('\t')),
+      [
+        ['RULE', 'FROM', 'TO', 'STATE', 'MOVED', 'SINCE', 'NEXT', 'DEFERRED', 'COMPLAINTS', 'NOTE'],
+        [
+          ...['news', 'a', 'b, c', 'held', '25%', move.since, '-', '30/900 → 9/300', '0/900 → 2/300'],
+          `2 complaints \ufffd[2J; goes back at ${move.revertsAt}`,
+        ],
+      ],
+    )
+  })
+
+  it('restarts one that went back', async (test) => {
+    const { url, asked } = await gateway(test, () => ({ body: { ...move, state: 'moving', share: 0.05 } }))
+    const { out } = await waypost(['moves', 'restart', 'news', '--url', url])
+    assert.deepEqual([asked[0]?.method, asked[0]?.path], ['POST', '/v1/moves/news/restart'])
+    assert.equal(out, 'The move of news is moving, at 5%.')
+  })
+})

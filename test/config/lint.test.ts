@@ -99,6 +99,20 @@ describe('warnings', () => {
     assert.deepEqual(await withBare(`${both}${before}\n  - { name: rest, use: full }`), [])
   })
 
+  it('tell of a move to the same account, and of one whose complaints nobody tells', async () => {
+    const move = (b: string) =>
+      warned(
+        `providers:\n  a: { adapter: acme, token: t }\n  b: { adapter: acme, token: ${b} }\nroutes:\n  - { name: rest, use: { first: [{ move: { from: a, to: b, over: 14d } }] } }`,
+      )
+    const deaf =
+      '5:53 routes[0].use.first[0].move.to: no complaint of b comes in here, so nothing but deferrals can hold this move: see "waypost providers hooks"'
+    assert.deepEqual(await move('t'), [
+      '5:36 routes[0].use.first[0].move: moves nothing: all of these are the same account',
+      deaf,
+    ])
+    assert.deepEqual(await move('u'), [deaf])
+  })
+
   it('tell of a split among one account', async () => {
     const split = (b: string) =>
       warned(

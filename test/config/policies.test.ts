@@ -7,6 +7,7 @@ import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
+import { Moves } from '../../src/moves.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
 import { compileDemands } from '../../src/route/demands.ts'
 import { compilePolicy } from '../../src/route/match.ts'
@@ -32,7 +33,9 @@ async function policy(name: string) {
   const file = readdirSync(folder).find((one) => one.startsWith(name))!
   shown.add(file)
   const text = readFileSync(new URL(file, folder), 'utf8')
-  const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret']))
+  const env = Object.fromEntries(
+    [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret-of-some-length']),
+  )
   const parsed = await parseConfig(text, { file, env, adapters })
   assert.ok('config' in parsed, JSON.stringify(parsed))
   assert.deepEqual(parsed.warnings, [])
@@ -49,6 +52,7 @@ async function policy(name: string) {
       { to = 'bob@example.net', host, tries = 0, ...mail }: Mail = {},
       how: Record<string, How> = {},
       avoid: string[] = [],
+      moves?: Moves,
     ) {
       const facts = { message: message(mail), recipient: to, host: host ?? null, tries, now }
       return plan({
@@ -58,6 +62,7 @@ async function policy(name: string) {
         needs: config.types[facts.message.type]!.needs,
         avoid: new Map(avoid.map((name) => [name, 'its answer never came'])),
         standing: standings(config, how),
+        ...(moves ? { moves: moves.standing() } : {}),
         now,
       })
     },
@@ -259,6 +264,44 @@ test('20: who refuses everybody is no reason to suppress anybody', async () => {
   )
   // What is deferred for the provider's sake goes to the next; `test/journeys/vendor-in-trouble.test.ts` shows it all.
   assert.deepEqual(fate(read.at(-1)!.outcomes.get('z')!, true), { kind: 'elsewhere', refusal: false })
+})
+
+test('19: from A to B in four steps over two weeks, held by complaints and by deferrals', async () => {
+  const { config, plan } = await policy('19')
+  const day = 86_400_000
+  let time = now
+  const open = () => {
+    const store = { state: async () => null, setState: async () => {} }
+    return Moves.open({ store, clock: () => time, turned() {} }, config.policy)
+  }
+  const moves = await open()
+  const people = Array.from({ length: 2_000 }, (_, number) => `user${number}@example.net`)
+  const movedNow = () => people.filter((to) => names(plan({ to }, {}, [], moves))[0] === 'b')
+  let before: string[] = []
+  for (const share of [0.05, 0.25, 0.5, 1]) {
+    const moved = movedNow()
+    // Three standard deviations of a binomial draw of 2,000.
+    const room = 3 * Math.sqrt(2_000 * share * (1 - share))
+    assert.ok(Math.abs(moved.length - 2_000 * share) <= room, `${moved.length} of 2,000 at ${share}`)
+    assert.ok(
+      before.every((to) => moved.includes(to)),
+      'nobody goes back',
+    )
+    before = moved
+    time += (14 * day) / 4
+  }
+  assert.equal(moves.views()[0]!.state, 'done')
+  assert.deepEqual(names(plan({}, { b: down }, [], moves)), ['a'])
+
+  for (const bad of ['complained', 'deferred'] as const) {
+    const held = await open()
+    for (let mail = 0; mail < 1_000; mail++) for (const name of ['a', 'b']) held.note(name, 'mails')
+    for (let mail = 0; mail < 50; mail++) held.note('a', 'deferred')
+    for (let mail = 0; mail < (bad === 'deferred' ? 100 : 1); mail++) held.note('b', bad)
+    assert.equal(held.views()[0]!.state, 'moving')
+    held.note('b', bad)
+    assert.deepEqual([held.views()[0]!.state, held.views()[0]!.share], ['held', 0.05])
+  }
 })
 
 test('21: B gets no more than it is used to, codes first', async () => {

@@ -129,6 +129,19 @@ describe('use', () => {
     assert.deepEqual(await use('{ adaptive: { of: [a, { first: [b, c] }] } }'), {
       adaptive: { of: [{ provider: 'a' }, { first: [{ provider: 'b' }, { provider: 'c' }] }], explore: 0.05 },
     })
+    const move = { from: { provider: 'a' }, to: { first: [{ provider: 'b' }, { provider: 'c' }] } }
+    assert.deepEqual(await use('{ move: { from: a, to: { first: [b, c] }, over: 14d } }'), {
+      move: {
+        ...{ ...move, over: 14 * 86_400_000, start: null, steps: [0.05, 0.25, 0.5, 1], sticky: 'recipient' },
+        ...{ hold: { complaints: 0.001, deferrals: 2 }, revert: { after: 2 * 86_400_000, beyond: 2 } },
+      },
+    })
+    const start = async (at: string) => {
+      const read = await use(`{ move: { from: a, to: b, over: 1d, start: ${at} } }`)
+      return 'move' in read! && read.move.start
+    }
+    assert.equal(await start('2026-12-01'), Date.UTC(2026, 11, 1))
+    assert.equal(await start('2026-12-01T08:00+02:00'), Date.UTC(2026, 11, 1, 6))
     assert.deepEqual(await use('{ split: { a: 70, b: 0.5 } }'), {
       split: { weights: { a: 70, b: 0.5 }, sticky: 'recipient' },
     })
@@ -152,6 +165,21 @@ describe('use', () => {
     ['{ adaptive: { of: [a] } }', /routes\[0\].use.adaptive.of: must have at least 2 entries/],
     ['{ adaptive: { of: [a, b], explore: 60% } }', /routes\[0\].use.adaptive.explore: must be 50% at most/],
     ['{ adaptive: { of: [a, b], explore: 0.05 } }', /use.adaptive.explore: expected a percentage: 5% or 0.5%/],
+    ['{ move: { from: a, to: d, over: 14d } }', /^3:46 routes\[0\].use.move.to: there is no provider "d"/],
+    ['{ move: { from: a, to: b } }', /use.move.over: expected a duration/],
+    ['{ move: { from: a, to: b, over: 23h } }', /use.move.over: must be 1d at least/],
+    ['{ move: { from: a, to: { first: [b, a] }, over: 14d } }', /use.move.to: a stands on both sides; name it on one/],
+    ['{ move: { from: a, to: b, over: 14d, steps: [5%, 5%, 100%] } }', /move.steps\[1\]: must be more than the step/],
+    ['{ move: { from: a, to: b, over: 14d, steps: [5%, 120%] } }', /move.steps\[1\]: .* and 100% at most/],
+    ['{ move: { from: a, to: b, over: 14d, steps: [5%, 50%] } }', /move.steps\[1\]: the last step must be 100%/],
+    ['{ move: { from: a, to: b, over: 14d, start: 2026-11-31 } }', /move.start: there is no such day or time/],
+    ['{ move: { from: a, to: b, over: 14d, start: soon } }', /move.start: expected a day or a point in time/],
+    ['{ move: { from: a, to: b, over: 14d, hold: { deferrals: 1 } } }', /hold.deferrals: must be more than 1/],
+    ['{ move: { from: a, to: b, over: 14d, revert: { after: 1m } } }', /revert.after: must be 1h at least/],
+    [
+      '{ first: [{ move: { from: a, to: b, over: 14d } }, { move: { from: c, to: b, over: 14d } }] }',
+      /^3:23 routes\[0\].use: has two moves/,
+    ],
     ['{ best: { of: [a, b], by: cost, weights: { cost: 1 } } }', /use.best.weights: would do nothing/],
     ['{ best: { of: [a, b], by: balanced, weights: {} } }', /use.best.weights: is empty; leave "weights" out/],
     ['{ best: { of: [a, b], by: balanced, weights: { cost: 0 } } }', /use.best.weights.cost: must be more than 0/],
@@ -163,9 +191,9 @@ describe('use', () => {
     ],
     [
       '{ first: [a], best: { of: [b], by: cost } }',
-      /^3:23 routes\[0\].use: expected just one of first, best, split and adaptive/,
+      /^3:23 routes\[0\].use: expected just one of first, best, split, adaptive and move/,
     ],
-    ['{}', /^3:23 routes\[0\].use: expected just one of first, best, split and adaptive/],
+    ['{}', /^3:23 routes\[0\].use: expected just one of first, best, split, adaptive and move/],
     ['{ first: [] }', /^3:32 routes\[0\].use.first: must have at least one entry/],
     ['{ first: [a, a] }', /^3:36 routes\[0\].use.first\[1\]: this provider stands in the list already/],
     ['{ best: { of: [a, b], by: price } }', /^3:49 routes\[0\].use.best.by: expected one of cost, latency, health/],

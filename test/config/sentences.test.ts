@@ -59,6 +59,10 @@ test('says who is tried, and why in this order', async () => {
     'It goes to the one of a and b that is found to deliver best, but 5 % to any of them, to see how it does, then the others.',
   )
   assert.equal(
+    await tried('{ move: { from: a, to: b, over: 14d, start: 2026-12-01 } }'),
+    'It goes to a, and step by step to b instead (5 %, 25 %, 50 % and 100 % of mail over 14d from 2026-12-01T00:00:00.000Z on, all mail of one recipient at once; held while more than 0.1 % of its mail is complained of, or it is deferred more than 2 times as often; held for 2d, or when that is 2 times as bad, all goes back), then the other.',
+  )
+  assert.equal(
     await tried('{ first: [{ split: { a: 70, b: 30 } }, c] }'),
     'It goes to one of a (70 %) and b (30 %) by its share, always the same for one recipient, then the others; where that cannot take it, to c.',
   )

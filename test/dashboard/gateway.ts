@@ -6,6 +6,7 @@ import type { Visitor } from '../../src/dashboard/parts.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
+import type { MoveView } from '../../src/mail/move.ts'
 import type { ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageQuery, MessageView, Steer, StoredPlan } from '../../src/store/store.ts'
 
@@ -35,7 +36,9 @@ export const inboxProvider: ProviderView = {
   ...{ observed: null, share: 1, repeats: 0, hosts: [] },
 }
 
-export function gateway(options: { keys?: Record<string, Visitor>; providers?: ProviderView[] } = {}) {
+export function gateway(
+  options: { keys?: Record<string, Visitor>; providers?: ProviderView[]; moves?: MoveView[] } = {},
+) {
   const views: MessageView[] = []
   const events: MailEvent[] = []
   const contents = new Map<string, Uint8Array>()
@@ -46,7 +49,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     configProblem: null as string | null,
   }
   const keys = options.keys ?? {}
-  const providers = options.providers ?? [{ ...inboxProvider }]
+  const { providers = [{ ...inboxProvider }], moves = [] } = options
   let time = now
   let broken: Error | null = null
 
@@ -173,6 +176,12 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
         const provider = providers.find((one) => one.name === name)
         if (provider) provider.state = 'ready'
         return provider !== undefined
+      },
+      moves: () => moves,
+      restart(rule) {
+        const move = moves.find((one) => one.rule === rule)
+        if (move) move.state = 'moving'
+        return move !== undefined
       },
       wake() {
         asked.woken += 1

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Hono } from 'hono'
+import type { MoveView } from '../../src/mail/move.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
-import { gateway, inboxProvider } from './gateway.ts'
+import { gateway, inboxProvider, now } from './gateway.ts'
 
 test('a message leads to the rules that routed it, for who may manage', async () => {
   const { app, add, keys } = gateway()
@@ -135,6 +136,26 @@ describe('the providers', () => {
     assert.doesNotMatch(await (await app.request('/providers')).text(), /draining/)
     assert.equal((await post('/providers/nobody/drain')).status, 404)
   })
+})
+
+test('moves stand under the providers, and one that went back is restarted', async () => {
+  const seen = { mails: 1_200, deferred: 40, complained: 6 }
+  const move: MoveView = {
+    ...{ rule: '<news>', from: ['a'], to: ['b', 'c'], state: 'reverted', share: 0, since: now - 60_000, next: null },
+    ...{ revertsAt: null, reason: '6 complaints of 1200 mails', seen: { from: { ...seen, complained: 1 }, to: seen } },
+  }
+  const { app } = gateway({ moves: [move] })
+  const text = await (await app.request('/providers')).text()
+  for (const shown of ['&lt;news&gt;', 'reverted', '6 complaints of 1200', '1,200', 'Restart'])
+    assert.ok(text.includes(shown), shown)
+  const headers = { 'sec-fetch-site': 'same-origin' }
+  const post = (path: string) => app.request(path, { method: 'POST', headers })
+  assert.equal((await post('/moves/%3Cnews%3E/restart')).headers.get('location'), '/providers?done=restart')
+  const after = await (await app.request('/providers?done=restart')).text()
+  assert.match(after, /begins again[\s\S]*moving/)
+  assert.doesNotMatch(after, /Restart/)
+  assert.equal((await post('/moves/nobody/restart')).status, 404)
+  assert.doesNotMatch(await (await gateway().app.request('/providers')).text(), /Moves/)
 })
 
 test('a store that cannot be read is said, not shown', async () => {

@@ -5,6 +5,7 @@ import { parseConfig } from '../../src/config.ts'
 import { createGateway } from '../../src/gateway.ts'
 import { Hosts } from '../../src/hosts.ts'
 import type { Priority } from '../../src/mail/message.ts'
+import { Moves } from '../../src/moves.ts'
 import { Poison } from '../../src/queue/poison.ts'
 import { Standings } from '../../src/standing.ts'
 import { openSqlite } from '../../src/store/sqlite-node.ts'
@@ -32,6 +33,7 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
   const gateway = createGateway({
     store,
     standings,
+    moves: await Moves.open({ store, clock, turned() {} }, parsed.config.policy),
     poison,
     carriers: { http: { send: never, reconcile: never }, smtp: { deliver: never }, mx: { deliver: never } },
     clock,

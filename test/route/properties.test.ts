@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type PlanInput, plan, type Standing } from '../../src/route/plan.ts'
-import type { Condition, Rule, Use } from '../../src/route/policy.ts'
+import { type Condition, type Move, providersOf, type Rule, type Use } from '../../src/route/policy.ts'
 import { rank } from '../../src/route/rank.ts'
 import { message, provider } from '../support/examples.ts'
 
@@ -33,11 +33,21 @@ const { use } = fc.letrec<{ use: Use }>((tie) => ({
     }),
     fc.record({ split: fc.record({ weights, sticky: fc.constantFrom('recipient', 'message') }) }),
     fc.record({ adaptive: fc.record({ of: list(tie('use')), explore: share }) }),
+    fc.record({ move: move(tie('use')) }),
   ),
 })) as { use: fc.Arbitrary<Use> }
 
 function list(of: fc.Arbitrary<Use>) {
   return fc.array(of, { minLength: 1, maxLength: 4 })
+}
+
+function move(use: fc.Arbitrary<Use>): fc.Arbitrary<Move> {
+  return fc.record({
+    ...{ from: use, to: use, over: fc.constant(86_400_000), start: fc.constant(null), steps: fc.constant([0.5, 1]) },
+    sticky: fc.constantFrom('recipient', 'message'),
+    hold: fc.record({ complaints: share, deferrals: fc.constant(2) }),
+    revert: fc.record({ after: fc.constant(86_400_000), beyond: fc.constant(2) }),
+  })
 }
 
 const condition: fc.Arbitrary<Condition> = fc.oneof(
@@ -78,20 +88,13 @@ const input: fc.Arbitrary<PlanInput> = fc
     facts: { message: message({ id, type }), recipient, host: null, tries: 0, now: 12 },
     demands: [],
     explore: type !== 'otp',
+    moves: new Map([['default', { share: 0.5, words: '50 % has moved' }]]),
     avoid: new Map(),
     standing: new Map(
       names.map((name, place): [string, Standing] => [name, { provider: provider(name), ...figures[place]! }]),
     ),
     now: 1_000_000,
   }))
-
-function leaves(use: Use): string[] {
-  if ('provider' in use) return [use.provider]
-  if ('first' in use) return use.first.flatMap(leaves)
-  if ('best' in use) return use.best.of.flatMap(leaves)
-  if ('adaptive' in use) return use.adaptive.of.flatMap(leaves)
-  return Object.keys(use.split.weights)
-}
 
 test('the same policy, message, facts and figures give the same plan, now and again', () => {
   fc.assert(
@@ -114,7 +117,7 @@ test('every message falls under a rule, and every provider of it is there once, 
       assert.ok(rule)
       assert.deepEqual(
         [...candidates, ...rejected].map(({ provider }) => provider).sort(),
-        [...new Set(leaves(rule.use))].sort(),
+        [...new Set(providersOf(rule.use))].sort(),
       )
       for (const { score, reasons } of candidates) {
         assert.ok(Number.isFinite(score))
