@@ -11,6 +11,7 @@ import { readProvider } from './config/providers.ts'
 import { checkRules } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
+import { readTenants, type Tenant } from './config/tenants.ts'
 import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
 import type { Listen } from './config/units.ts'
@@ -39,6 +40,8 @@ export interface Config extends Listeners {
   templates: ReadonlyMap<string, Templates>
   /** By name; without a prototype. */
   types: Record<string, MailType>
+  /** By name, those that the config says something of; without a prototype. */
+  tenants: Record<string, Tenant>
   providers: Provider[]
   policy: Policy
   /** The rules as the file has them, in YAML. */
@@ -145,6 +148,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       templates,
       types,
+      tenants: readTenants(shape.data.tenants),
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
       rulesText: document.written('routes'),

@@ -9,13 +9,12 @@ import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
-import { countsOf } from './queue/limits.ts'
 import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
-import type { Standings } from './standing.ts'
+import type { Load, Standings } from './standing.ts'
 import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
@@ -108,12 +107,19 @@ export class Delivery {
         await this.#commit(changes)
         return
       }
+      const split = this.#fitting(provider, rest)
+      if (split) {
+        const changes = this.#changes()
+        for (const group of split) changes.requeue(group, { avoid })
+        await this.#commit(changes)
+        return
+      }
       const content = await this.#prepare(provider, plan)
       if (!content) continue
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
       const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
-      const leave = await this.#enter(provider, rest, { within: within(), to: rest.map(({ email }) => email) })
+      const leave = await this.#enter(provider, rest, { within: within() })
       if (typeof leave === 'string') {
         plan.rejected.push({ provider: candidate.provider, reason: leave })
         openAt ??= clock()
@@ -180,21 +186,37 @@ export class Delivery {
 
   /**
    * Takes a place at a provider, and of its limits; why not, when there is none.
-   * @param to the addresses at whose hosts the provider must be well; none when it is asked of what it may have taken
+   * @param asked it is asked of what it may have taken
    */
   async #enter(
     provider: Provider,
     recipients: readonly Recipient[],
-    { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
+    { within, asked = false }: { within: number | null; asked?: boolean },
   ) {
     const { standings, clock } = this.#parts
     const { priority } = this.#message
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
-    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
+    const load = this.#load(recipients)
+    const refused = standings.take(provider.name, load, clock(), { asked, lastResort: this.#lastResort })
     if (refused === null) return leave
     leave()
     return refused
+  }
+
+  #load(recipients: readonly Recipient[]): Load {
+    const { type, tenant } = this.#message
+    return { type, tenant, to: recipients.map(({ email }) => email) }
+  }
+
+  /** Recipients of whom a provider may be given some now and not all, in two parts; null where they go together, or none does. */
+  #fitting(provider: Provider, recipients: readonly Recipient[]): [now: Recipient[], later: Recipient[]] | null {
+    if (recipients.length === 1) return null
+    const { standings, clock } = this.#parts
+    const fitting = new Set(standings.fitting(provider.name, this.#load(recipients), clock()))
+    if (fitting.size === 0 || fitting.size === recipients.length) return null
+    const now = recipients.filter(({ email }) => fitting.has(email))
+    return now.length === recipients.length ? null : [now, recipients.filter(({ email }) => !fitting.has(email))]
   }
 
   /**
@@ -220,7 +242,8 @@ export class Delivery {
       const { standings, dice, stranded } = this.#parts
       const providers = plan.rejected.map(({ provider }) => provider)
       const { waits } = this.#claim
-      const waiter = { message: this.#message, recipients: rest.length, providers, waits, openAt }
+      const to = rest.map(({ email }) => email)
+      const waiter = { message: this.#message, to, providers, waits, openAt }
       stranded(why, openAt)
       changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
     } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
@@ -264,7 +287,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: countsOf(provider, recipients.length, at),
+      counts: standings.counts(name, this.#load(recipients), at),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
@@ -316,7 +339,7 @@ export class Delivery {
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      const leave = content && (await this.#enter(provider, recipients))
+      const leave = content && (await this.#enter(provider, recipients, { within: null, asked: true }))
       if (content && typeof leave === 'function') {
         const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
         if (!again) return

@@ -82,7 +82,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       facts: {
         message,
         recipient,
-        host: rules.needsHost ? await parts.hostOf(domainOf(recipient)) : null,
+        host: rules.needsHost || standings.countsHosts ? await parts.hostOf(domainOf(recipient)) : null,
         now,
       },
       labels,

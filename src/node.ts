@@ -185,7 +185,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (what === 'closed') gateway.hasten()
     told(provider, what, about)
   }
-  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
+  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers, config)
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -371,7 +371,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
       log.warn('addresses, the certificate of http and the store change only with a restart; the rest is taken over')
     warn(next.warnings)
     const { policy, providers } = next.config
-    await standings.configure(providers)
+    await standings.configure(providers, next.config)
     gateway.hasten()
     config = next.config
     await remember(config)

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
+import { readLimits } from './limits.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
@@ -43,18 +44,14 @@ export async function readProvider(
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
   const { cost, limits, timeout, breaker, labels } = common.data
+  const hosts =
+    limits.hosts && Object.fromEntries(Object.entries(limits.hosts).map(([host, there]) => [host, readLimits(there)]))
   return {
     name,
     adapter,
     options: options.data,
     cost,
-    limits: {
-      perSecond: limits.perSecond ?? null,
-      perMinute: limits.perMinute ?? null,
-      perHour: limits.perHour ?? null,
-      perDay: limits.perDay ?? null,
-      inFlight: limits.inFlight,
-    },
+    limits: { ...readLimits(limits), inFlight: limits.inFlight, ...(hosts ? { hosts } : {}) },
     timeout,
     breaker,
     labels,

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
+import { limits, mailboxHost, rates } from './limits.ts'
 import { rule } from './routes.ts'
+import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
 const tls = z
@@ -117,6 +119,9 @@ export const type = z.strictObject({
     .optional()
     .describe('Whether "adaptive" may use it to find out which provider is best; false for otp'),
   labels: z.array(name).optional().describe('Only providers that bear all of these labels may carry it'),
+  limits: limits
+    .optional()
+    .describe('How much of it may go, over all providers together; what is more waits until there is room'),
 })
 
 /** What every provider may say, whatever its adapter; the rest are the adapter's own settings. */
@@ -132,10 +137,13 @@ export const provider = z.looseObject({
     .describe('What it charges, for best: {by: cost}'),
   limits: z
     .strictObject({
-      perSecond: z.number().gt(0).optional().describe('Recipients a second'),
-      perMinute: z.number().gt(0).optional().describe('Recipients a minute'),
-      perHour: z.number().gt(0).optional().describe('Recipients an hour'),
-      perDay: z.int().min(1).optional().describe('Recipients a day (UTC)'),
+      ...rates,
+      hosts: z
+        .record(mailboxHost, limits)
+        .optional()
+        .describe(
+          'What may go to each mailbox host, by its name (gmail, outlook, …) or its domain; others: to each that is not named',
+        ),
       inFlight: z
         .int()
         .min(1)
@@ -256,6 +264,7 @@ export const configSchema = z
       .record(name, type)
       .prefault({})
       .describe('Kinds of mail and what they are owed; otp, transactional and marketing exist'),
+    tenants: z.record(name, tenant).prefault({}).describe('What tenants are held to, by their names'),
     routes: z.array(rule).min(1).describe('First match wins; the last must match everything'),
   })
   .describe('Waypost configuration')

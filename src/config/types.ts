@@ -1,7 +1,9 @@
 /** The types of mail: the three that always exist, and how the config changes them or adds its own. */
 import type { Priority } from '../mail/message.ts'
+import type { Limits } from '../mail/provider.ts'
 import type { Quiet } from '../mail/quiet.ts'
 import type { RetrySchedule } from '../mail/retry.ts'
+import { readLimits } from './limits.ts'
 import type { Finding } from './problems.ts'
 import type { TypeShape } from './schema.ts'
 
@@ -28,6 +30,8 @@ export interface MailType {
   labels: string[]
   /** `adaptive` may use it to find out which provider is best. */
   explore: boolean
+  /** How much of it may go over all providers together; null: as much as comes. */
+  limits: Limits | null
 }
 
 type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes' | 'explore'> & { taken?: number }
@@ -82,6 +86,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       unsubscribes: own.unsubscribes ?? base.unsubscribes,
       labels: own.labels ?? [],
       explore: own.explore ?? base.explore,
+      limits: own.limits ? readLimits(own.limits) : null,
     }
   }
   return types

@@ -1,6 +1,15 @@
 /** A provider: a configured account with a vendor. Several may share an adapter. */
 import type { Adapter } from './adapter.ts'
 
+/** Recipients that may go in a time; null: as many as come. Days and months are those of UTC. */
+export interface Limits {
+  perSecond: number | null
+  perMinute: number | null
+  perHour: number | null
+  perDay: number | null
+  perMonth: number | null
+}
+
 export interface Provider {
   /** Its name in the config. */
   name: string
@@ -8,14 +17,12 @@ export interface Provider {
   /** The adapter's own settings, as its schema parsed them. Holds secrets: never log, never show. */
   options: unknown
   cost: { perThousand: number }
-  /** Null: no limit. At its limit a provider is passed over for the next; with no next, mail waits. */
-  limits: {
-    perSecond: number | null
-    perMinute: number | null
-    perHour: number | null
-    perDay: number | null
+  /** At its limit a provider is passed over for the next; with no next, mail waits. */
+  limits: Limits & {
     /** Calls under way at once. */
     inFlight: number
+    /** What each mailbox host is given, by its name or its domain; `others`: each that is not named. */
+    hosts?: Readonly<Record<string, Limits>>
   }
   /** Milliseconds for a whole answer. */
   timeout: number

@@ -6,7 +6,7 @@ import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
-import { createAllowance } from '../../src/queue/limits.ts'
+import { Limited } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
 import { message } from '../support/examples.ts'
@@ -14,6 +14,7 @@ import { message } from '../support/examples.ts'
 const folder = new URL('../../config/examples/policies/', import.meta.url)
 const now = Date.UTC(2026, 10, 26, 12)
 const shown = new Set<string>()
+const spentToday = (day: number) => ({ at: now, day, month: day, minutes: [] })
 
 type How = Partial<Pick<Standing, 'closed' | 'share'>>
 interface Mail extends Partial<Message> {
@@ -74,7 +75,7 @@ test('1: A, then B, then C, and back in steps', async () => {
   assert.deepEqual(names(plan()), ['a', 'b', 'c'])
   assert.deepEqual(names(plan({}, { a: down })), ['b', 'c'])
   const a = config.providers.find(({ name }) => name === 'a')!
-  const spent = createAllowance(a.limits, 50_000, now).refusal(1, now)
+  const spent = new Limited('a', a.limits, { now, before: spentToday(50_000) }).refusal(1, now)
   assert.ok(spent)
   assert.deepEqual(names(plan({}, { a: { closed: spent }, b: down })), ['c'])
   const back = Array.from({ length: 1_000 }, (_, count) => names(plan({ id: `msg_${count}` }, { a: { share: 0.25 } })))
@@ -146,7 +147,7 @@ test('9: free tiers first, each until its day is spent', async () => {
   const used = (counts: Record<string, number>) =>
     Object.fromEntries(
       config.providers.flatMap(({ name, limits }) => {
-        const closed = createAllowance(limits, counts[name] ?? 0, now).refusal(1, now)
+        const closed = new Limited(name, limits, { now, before: spentToday(counts[name] ?? 0) }).refusal(1, now)
         return closed ? [[name, { closed }]] : []
       }),
     )
@@ -182,7 +183,7 @@ test('21: B gets no more than it is used to, codes first', async () => {
   const { config, plan } = await policy('21')
   assert.deepEqual(names(plan({}, { a: down })), ['b'])
   const { limits } = config.providers.find(({ name }) => name === 'b')!
-  const allowance = createAllowance(limits, 0, now)
+  const allowance = new Limited('b', limits, { now })
   let taken = 0
   for (let at = now; at < now + 3_600_000; at += 100) {
     if (allowance.refusal(1, at)) continue
