@@ -3,7 +3,8 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
+import { apart, loadOf } from './calls.ts'
+import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
@@ -14,7 +15,7 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
-import type { Load, Standings } from './standing.ts'
+import type { Standings } from './standing.ts'
 import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
@@ -101,19 +102,8 @@ export class Delivery {
         openAt ??= clock()
         continue
       }
-      if (this.#exposes(provider, rest)) {
-        const changes = this.#changes()
-        for (const recipient of rest) changes.requeue([recipient], { avoid })
-        await this.#commit(changes)
-        return
-      }
-      const split = this.#fitting(provider, rest)
-      if (split) {
-        const changes = this.#changes()
-        for (const group of split) changes.requeue(group, { avoid })
-        await this.#commit(changes)
-        return
-      }
+      const parts = rest.length === 1 ? null : apart(standings, this.#message, provider, rest, clock())
+      if (parts) return this.split(parts, avoid)
       const content = await this.#prepare(provider, plan)
       if (!content) continue
       const next = candidates[place + 1]?.provider ?? null
@@ -197,36 +187,11 @@ export class Delivery {
     const { priority } = this.#message
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
-    const load = this.#load(recipients)
+    const load = loadOf(this.#message, recipients)
     const refused = standings.take(provider.name, load, clock(), { asked, lastResort: this.#lastResort })
     if (refused === null) return leave
     leave()
     return refused
-  }
-
-  #load(recipients: readonly Recipient[]): Load {
-    const { type, tenant } = this.#message
-    return { type, tenant, to: recipients.map(({ email }) => email) }
-  }
-
-  /** Recipients of whom a provider may be given some now and not all, in two parts; null where they go together, or none does. */
-  #fitting(provider: Provider, recipients: readonly Recipient[]): [now: Recipient[], later: Recipient[]] | null {
-    if (recipients.length === 1) return null
-    const { standings, clock } = this.#parts
-    const fitting = new Set(standings.fitting(provider.name, this.#load(recipients), clock()))
-    if (fitting.size === 0 || fitting.size === recipients.length) return null
-    const now = recipients.filter(({ email }) => fitting.has(email))
-    return now.length === recipients.length ? null : [now, recipients.filter(({ email }) => !fitting.has(email))]
-  }
-
-  /**
-   * Whether a call would show bcc recipients to one another: those who are visible are no longer among them, and this vendor mails
-   * everyone in its headers. They then travel alone.
-   */
-  #exposes({ adapter: { features } }: Provider, recipients: readonly Recipient[]): boolean {
-    const { hidden } = this.#message
-    const byHeaders = addressingFor(features, formFor(this.#message, features)) === 'headers'
-    return byHeaders && recipients.length > 1 && recipients.every(({ index }) => hidden.includes(index))
   }
 
   /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */
@@ -287,7 +252,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: standings.counts(name, this.#load(recipients), at),
+      counts: standings.counts(name, loadOf(this.#message, recipients), at),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
@@ -395,9 +360,9 @@ export class Delivery {
   }
 
   /** Parts company: each group becomes a delivery of its own, due now. */
-  async split(groups: Recipient[][]): Promise<void> {
+  async split(groups: Recipient[][], avoid = this.#claim.avoid): Promise<void> {
     const changes = this.#changes()
-    for (const group of groups) changes.requeue(group, { avoid: this.#claim.avoid })
+    for (const group of groups) changes.requeue(group, { avoid })
     await this.#commit(changes)
   }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { hostNames } from '../mail/hosts.ts'
 import type { Limits } from '../mail/provider.ts'
 import { didYouMean } from './problems.ts'
+import { percent } from './units.ts'
 
 /** How much may go in a time. */
 export const rates = {
@@ -17,6 +18,24 @@ export const rates = {
 export const limits = z
   .strictObject(rates)
   .refine((given) => Object.keys(given).length > 0, 'says no limit; leave it out, or say perDay: 1000, for example')
+
+export const warmup = z
+  .strictObject({
+    start: z.int().min(1).describe('Recipients on the first sending day (UTC)'),
+    growth: percent
+      .refine((share) => share > 0, 'must be more than 0%, or it never grows; a limit is perDay')
+      .prefault('40%')
+      .describe('What each sending day adds to the next; days without mail do not count, nor do days with bad signs'),
+    per: z
+      .enum(['host', 'provider'])
+      .prefault('host')
+      .describe('Counted at each mailbox host (those we do not know by name together), or altogether'),
+    until: z.int().min(1).prefault(50_000).describe('When a day would allow so many, it is warm: no bound any more'),
+  })
+  .refine(({ start, until }) => start < until, {
+    path: ['until'],
+    error: 'is not more than start, so that it would be warm at once',
+  })
 
 type LimitsShape = z.output<typeof limits>
 

@@ -133,7 +133,7 @@ function splits(use: Use): { path: (string | number)[]; names: string[] }[] {
 /** What tells one account from another; null for what is no account. */
 function account(provider: Mapping): string | null {
   if (provider.adapter === 'inbox') return null
-  const { cost, limits, timeout, breaker, labels, ...own } = provider
+  const { cost, limits, warmup, timeout, breaker, labels, ...own } = provider
   return JSON.stringify(Object.entries(own).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 

@@ -43,7 +43,7 @@ export async function readProvider(
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
-  const { cost, limits, timeout, breaker, labels } = common.data
+  const { cost, limits, warmup, timeout, breaker, labels } = common.data
   const hosts =
     limits.hosts && Object.fromEntries(Object.entries(limits.hosts).map(([host, there]) => [host, readLimits(there)]))
   return {
@@ -52,6 +52,7 @@ export async function readProvider(
     options: options.data,
     cost,
     limits: { ...readLimits(limits), inFlight: limits.inFlight, ...(hosts ? { hosts } : {}) },
+    ...(warmup ? { warmup } : {}),
     timeout,
     breaker,
     labels,

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
-import { limits, mailboxHost, rates } from './limits.ts'
+import { limits, mailboxHost, rates, warmup } from './limits.ts'
 import { rule } from './routes.ts'
 import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -155,6 +155,7 @@ export const provider = z.looseObject({
     })
     .prefault({})
     .describe('At its limit a provider is passed over for the next; with no next, mail waits'),
+  warmup: warmup.optional().describe('What it may be given while it is new; what is more goes to the next'),
   timeout: duration.prefault('30s').describe('For a whole answer; connecting has 5s of it'),
   breaker: z
     .strictObject({

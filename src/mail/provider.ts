@@ -10,6 +10,18 @@ export interface Limits {
   perMonth: number | null
 }
 
+/** How an account comes to be trusted: with so much mail on its first day, and more on each day on which it sends. */
+export interface Warmup {
+  /** Recipients on the first sending day. */
+  start: number
+  /** What each sending day adds: 0.4 for 40 %. */
+  growth: number
+  /** Counted at each mailbox host, or altogether. */
+  per: 'host' | 'provider'
+  /** When a day would allow so many, it is warm. */
+  until: number
+}
+
 export interface Provider {
   /** Its name in the config. */
   name: string
@@ -24,6 +36,8 @@ export interface Provider {
     /** What each mailbox host is given, by its name or its domain; `others`: each that is not named. */
     hosts?: Readonly<Record<string, Limits>>
   }
+  /** While it warms up; absent: it is warm. */
+  warmup?: Warmup
   /** Milliseconds for a whole answer. */
   timeout: number
   /**

@@ -5,9 +5,9 @@
  * parallel calls, by a restart, or by a kill.
  */
 import type { Message, Priority } from '../mail/message.ts'
-import type { Limits } from '../mail/provider.ts'
+import type { Limits, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
-import { HostQuotas } from './host-quotas.ts'
+import { HostQuotas, type SavedRamps } from './host-quotas.ts'
 import { type Allowance, type Before, countsMinutes, dayOf, Limited, monthOf, type Refusal } from './limits.ts'
 import { Line } from './line.ts'
 import type { Gone } from './window.ts'
@@ -35,6 +35,7 @@ export interface SharedLimits {
 export interface LimitedProvider {
   name: string
   limits: Limits & { hosts?: Readonly<Record<string, Limits>> }
+  warmup?: Warmup
 }
 
 /** Whose mail it is and of which type. */
@@ -49,10 +50,11 @@ export class Quotas {
   #types = new Map<string, LimitedQuota>()
   #tenants = new Map<string, LimitedQuota>()
   #before = new Map<string, Before>()
+  #asksHost = false
 
   /** Takes over the limits of a config. What was there before goes on counting, also under other limits. */
   async configure(
-    store: Pick<Store, 'usage' | 'minutesSince'>,
+    store: Pick<Store, 'usage' | 'minutesSince' | 'state' | 'setState'>,
     providers: readonly LimitedProvider[],
     shared: SharedLimits,
     now: number,
@@ -69,14 +71,8 @@ export class Quotas {
     this.#providers = new Map(
       providers.map(({ name, limits }) => [name, limited(name, limits, this.#providers.get(name))]),
     )
-    const before = this.#hosts
-    this.#hosts = new Map()
-    for (const { name, limits } of providers) {
-      if (!limits.hosts) continue
-      const hosts = before.get(name) ?? new HostQuotas(name, (what) => this.#before.get(what) ?? null)
-      hosts.limit(limits.hosts, now)
-      this.#hosts.set(name, hosts)
-    }
+    this.#hosts = await this.#hostsOf(store, providers)
+    this.#asksHost = [...this.#hosts.values()].some(({ asksHost }) => asksHost)
     const quotas = (kind: string, given: SharedLimits['types'], old: ReadonlyMap<string, LimitedQuota>) =>
       new Map(
         Object.entries(given).flatMap(([name, { limits }]): [string, LimitedQuota][] => {
@@ -88,6 +84,27 @@ export class Quotas {
       )
     this.#types = quotas('type', shared.types, this.#types)
     this.#tenants = quotas('tenant', shared.tenants, this.#tenants)
+  }
+
+  async #hostsOf(
+    store: Pick<Store, 'state' | 'setState'>,
+    providers: readonly LimitedProvider[],
+  ): Promise<Map<string, HostQuotas>> {
+    const all = new Map<string, HostQuotas>()
+    for (const { name, limits, warmup = null } of providers) {
+      if (!limits.hosts && !warmup) continue
+      const key = `warmup:${name}`
+      const hosts =
+        this.#hosts.get(name) ??
+        new HostQuotas(name, (what) => this.#before.get(what) ?? null, {
+          saved: ((await store.state(key)) as SavedRamps | null) ?? {},
+          // What a day allows is counted with each mail; should this be lost, a day is not counted.
+          save: (saved) => void store.setState(key, saved).catch(() => {}),
+        })
+      hosts.configure({ hosts: limits.hosts ?? {}, warmup })
+      all.set(name, hosts)
+    }
+    return all
   }
 
   /** What a provider may be given altogether. @throws for one that is not in the config */
@@ -102,7 +119,7 @@ export class Quotas {
 
   /** Whether some limit asks whose mailbox a recipient is. */
   get countsHosts(): boolean {
-    return this.#hosts.size > 0
+    return this.#asksHost
   }
 
   /** What mail of a type and a tenant meets wherever it goes. */

@@ -5,10 +5,13 @@ import { test } from 'node:test'
 import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
+import { Hosts } from '../../src/hosts.ts'
 import type { Message } from '../../src/mail/message.ts'
 import { Limited } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { Standings } from '../../src/standing.ts'
+import type { Store } from '../../src/store/store.ts'
 import { message } from '../support/examples.ts'
 
 const folder = new URL('../../config/examples/policies/', import.meta.url)
@@ -65,6 +68,22 @@ function standings({ providers }: Config, how: Record<string, How>): Map<string,
       },
     ]),
   )
+}
+
+/** How the providers of a config stand, as a gateway would know it that has just been started with an empty store. */
+async function standingsOf(config: Config) {
+  const store = { state: async () => null, setState: async () => {}, usage: async () => ({}) } as unknown as Store
+  const hosts = new Hosts(
+    async () => null,
+    () => now,
+  )
+  const parts = { store, clock: () => now, dice: () => 0.5, hosts, turned() {} }
+  const standings = await Standings.open(parts, config.providers, config)
+  const { type, tenant } = message()
+  return {
+    at: (at: number, to: string): Record<string, How> => Object.fromEntries(standings.forMessage(message(), to, at)),
+    take: (name: string, to: string, at: number) => standings.take(name, { type, tenant, to: [to] }, at),
+  }
 }
 
 const names = ({ candidates }: Planned) => candidates.map(({ provider }) => provider)
@@ -140,6 +159,30 @@ test('7: marketing in shares of 70, 20 and 10, always the same for one recipient
   // Three standard deviations of a binomial draw of 2,000.
   assert.ok(Math.abs(count.a! - 1_400) < 62 && Math.abs(count.b! - 400) < 54, JSON.stringify(count))
   assert.deepEqual(names(plan()), ['b', 'a'])
+})
+
+test('8: a new one gets two hundred a day at each mailbox provider, then 40 % more, and the warm ones the rest', async () => {
+  const { config, plan } = await policy('08')
+  const standings = await standingsOf(config)
+  const day = 86_400_000
+  const sentOn = (at: number, to: string) => {
+    let sent = 0
+    while (names(plan({ to }, standings.at(at, to)))[0] === 'new') {
+      assert.equal(standings.take('new', to, at), null)
+      sent++
+    }
+    return sent
+  }
+  assert.deepEqual([sentOn(now, 'bob@gmail.com'), sentOn(now, 'eve@outlook.com')], [200, 200])
+  const full = plan({ to: 'ann@gmail.com' }, standings.at(now, 'ann@gmail.com'))
+  assert.deepEqual(names(full), ['warm', 'warm-too'])
+  assert.equal(full.rejected[0]!.reason, 'warming up at gmail: 200 of 200 on sending day 1')
+  // Three days without mail are no sending days.
+  assert.deepEqual(
+    [now + 4 * day, now + 5 * day].map((at) => sentOn(at, 'bob@gmail.com')),
+    [280, 392],
+  )
+  assert.equal(sentOn(now + 5 * day, 'eve@outlook.com'), 280)
 })
 
 test('9: free tiers first, each until its day is spent', async () => {
