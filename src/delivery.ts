@@ -3,13 +3,13 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
+import { apart, loadOf } from './calls.ts'
+import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
-import { countsOf } from './queue/limits.ts'
 import type { Poison } from './queue/poison.ts'
 import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
@@ -106,18 +106,14 @@ export class Delivery {
         openAt ??= clock()
         continue
       }
-      if (this.#exposes(provider, rest)) {
-        const changes = this.#changes()
-        for (const recipient of rest) changes.requeue([recipient], { avoid })
-        await this.#commit(changes)
-        return
-      }
+      const parts = rest.length === 1 ? null : apart(standings, this.#message, provider, rest, clock())
+      if (parts) return this.split(parts, avoid)
       const content = await this.#prepare(provider, plan)
       if (!content) continue
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
       const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
-      const leave = await this.#enter(provider, rest, { within: within(), to: rest.map(({ email }) => email) })
+      const leave = await this.#enter(provider, rest, { within: within() })
       if (typeof leave === 'string') {
         plan.rejected.push({ provider: candidate.provider, reason: leave })
         openAt ??= clock()
@@ -184,31 +180,22 @@ export class Delivery {
 
   /**
    * Takes a place at a provider, and of its limits; why not, when there is none.
-   * @param to the addresses at whose hosts the provider must be well; none when it is asked of what it may have taken
+   * @param asked it is asked of what it may have taken
    */
   async #enter(
     provider: Provider,
     recipients: readonly Recipient[],
-    { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
+    { within, asked = false }: { within: number | null; asked?: boolean },
   ) {
     const { standings, clock } = this.#parts
     const { priority } = this.#message
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
-    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
+    const load = loadOf(this.#message, recipients)
+    const refused = standings.take(provider.name, load, clock(), { asked, lastResort: this.#lastResort })
     if (refused === null) return leave
     leave()
     return refused
-  }
-
-  /**
-   * Whether a call would show bcc recipients to one another: those who are visible are no longer among them, and this vendor mails
-   * everyone in its headers. They then travel alone.
-   */
-  #exposes({ adapter: { features } }: Provider, recipients: readonly Recipient[]): boolean {
-    const { hidden } = this.#message
-    const byHeaders = addressingFor(features, formFor(this.#message, features)) === 'headers'
-    return byHeaders && recipients.length > 1 && recipients.every(({ index }) => hidden.includes(index))
   }
 
   /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */
@@ -224,7 +211,8 @@ export class Delivery {
       const { standings, dice, stranded } = this.#parts
       const providers = plan.rejected.map(({ provider }) => provider)
       const { waits } = this.#claim
-      const waiter = { message: this.#message, recipients: rest.length, providers, waits, openAt }
+      const to = rest.map(({ email }) => email)
+      const waiter = { message: this.#message, to, providers, waits, openAt }
       stranded(why, openAt, { message: this.#message, recipients: rest.length, rejected: plan.rejected })
       changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
     } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
@@ -268,7 +256,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: countsOf(provider, recipients.length, at),
+      counts: standings.counts(name, loadOf(this.#message, recipients), at),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
@@ -320,7 +308,7 @@ export class Delivery {
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      const leave = content && (await this.#enter(provider, recipients))
+      const leave = content && (await this.#enter(provider, recipients, { within: null, asked: true }))
       if (content && typeof leave === 'function') {
         const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
         if (!again) return
@@ -376,9 +364,9 @@ export class Delivery {
   }
 
   /** Parts company: each group becomes a delivery of its own, due now. */
-  async split(groups: Recipient[][]): Promise<void> {
+  async split(groups: Recipient[][], avoid = this.#claim.avoid): Promise<void> {
     const changes = this.#changes()
-    for (const group of groups) changes.requeue(group, { avoid: this.#claim.avoid })
+    for (const group of groups) changes.requeue(group, { avoid })
     await this.#commit(changes)
   }
 

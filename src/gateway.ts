@@ -91,7 +91,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     const { policy, demands } = live()
     const now = clock()
     const { name: type, explore, needs } = typeOf(message)
-    const needsHost = policy.needsHost || demands.needsHost
+    const needsHost = policy.needsHost || demands.needsHost || standings.countsHosts
     const host = needsHost ? await parts.hostOf(domainOf(recipient)) : null
     const facts = { message, recipient, host, tries, now }
     const input = {

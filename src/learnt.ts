@@ -19,7 +19,7 @@ const identityMemory = 10 * 60_000
 const mostDeferred = 1_000
 
 export interface LearntParts {
-  store: Pick<Store, 'setState' | 'state' | 'unsuppress' | 'usage'>
+  store: Pick<Store, 'minutesSince' | 'setState' | 'state' | 'unsuppress' | 'usage'>
   clock: () => number
   /** In [0, 1). */
   dice: () => number
@@ -99,6 +99,7 @@ export class Learnt {
     const { clock, hosts } = this.#parts
     const key = keyOf(messageId, recipient)
     live.delivered.heard(key, hosts.of(recipient), { type, bounce }, clock())
+    if (type === 'complained') live.atHosts?.sign(hosts.of(recipient), 'complained')
     // Of one that tells of no deliveries, that it took the mail was counted as good.
     const bad = live.overdue.tells ? 'bad' : 'spoiled'
     if (type === 'deferred') {
@@ -136,6 +137,7 @@ export class Learnt {
     const { hosts, clock, dice, turned } = this.#parts
     const domain = domainOf(recipient)
     const count = (host: string) => {
+      if (what !== 'good') live.atHosts?.sign(host, what === 'undone' ? 'undone' : 'refused')
       const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
       if (turn === null) return
       const { name } = live.provider

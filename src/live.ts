@@ -1,7 +1,10 @@
 /** One configured provider with all of it that changes while the process runs, and what that says to mail and to people. */
 import type { Identity } from './identity.ts'
+import type { Message } from './mail/message.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
-import type { Allowance } from './queue/limits.ts'
+import type { HostQuotas } from './queue/host-quotas.ts'
+import type { Limited, Refusal } from './queue/limits.ts'
+import { closedBy, longest } from './queue/quotas.ts'
 import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
 import type { Delivered } from './route/delivered.ts'
@@ -14,7 +17,9 @@ import type { Rejections } from './send/rejections.ts'
 export interface Live {
   provider: Provider
   breaker: Breaker
-  allowance: Allowance
+  allowance: Limited
+  /** What it may be given at each mailbox host; null where nothing says so. */
+  atHosts: HostQuotas | null
   health: Health
   /** How it does at each mailbox host. */
   cells: Cells
@@ -87,6 +92,17 @@ export function closedTo(live: Live, from: string | null, now: number): Standing
   if (success === null) return { reason, until }
   if (takesLastResort(live)) return { reason, until, lastResort: success }
   return { reason, until: Math.min(until, now + lastResortPause) }
+}
+
+/** Why mail to a mailbox host must wait or go elsewhere, by what it may be given there; null when it need not. */
+export function shutAtHost(
+  { atHosts }: Live,
+  host: string,
+  message: Pick<Message, 'id' | 'priority'>,
+  now: number,
+): Refusal | null {
+  if (atHosts === null) return null
+  return longest(atHosts.at(host, now).flatMap((quota) => closedBy(quota, message, now) ?? []))
 }
 
 export function roomAt({ adapter, options, limits }: Provider, clock: () => number): Room {

@@ -170,7 +170,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     started: config,
     log,
     async use(next, by) {
-      await standings.configure(next.providers)
+      await standings.configure(next.providers, next)
       await moves.configure(next.policy)
       gateway.hasten()
       config = next
@@ -208,6 +208,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   const standings = await Standings.open(
     { store, clock, dice: Math.random, hosts, identities, turned, seen: moves.note },
     config.providers,
+    config,
   )
 
   let stopping = false

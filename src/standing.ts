@@ -1,12 +1,12 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
 
 import { hostsKey, Learnt, type LearntParts, type SavedHosts } from './learnt.ts'
-import { closedTo, type Live, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
+import { closedTo, type Live, roomAt, shutAtHost, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
 import { domainOf, suppressionKey } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
-import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
+import { closedBy, type Kind, longest, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
 import { unmeasured } from './route/health.ts'
@@ -14,11 +14,17 @@ import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
+import type { Count } from './store/store.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
 /** Our own network gets this long to come back before anything is tried again. */
 const networkPause = 5_000
+/** What goes to a provider in one call: mail of a type and a tenant, to these addresses. */
+export interface Load extends Kind {
+  to: readonly string[]
+}
+
 /** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
 const probeTime = 2 * 60_000
 
@@ -26,6 +32,7 @@ export class Standings {
   readonly #parts: LearntParts
   readonly #learnt: Learnt
   #live = new Map<string, Live>()
+  readonly #quotas = new Quotas()
   #networkDownUntil = 0
 
   private constructor(parts: LearntParts) {
@@ -34,19 +41,21 @@ export class Standings {
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
-  static async open(parts: LearntParts, providers: readonly Provider[]): Promise<Standings> {
+  static async open(
+    parts: LearntParts,
+    providers: readonly Provider[],
+    shared: SharedLimits = { types: {}, tenants: {} },
+  ): Promise<Standings> {
     const standings = new Standings(parts)
-    await standings.configure(providers)
+    await standings.configure(providers, shared)
     return standings
   }
 
-  /** Takes over a new set of providers; those whose settings did not change keep all they have. */
-  async configure(providers: readonly Provider[]): Promise<void> {
+  /** Takes over a new set of providers, and of limits; those whose settings did not change keep all they have. */
+  async configure(providers: readonly Provider[], shared: SharedLimits = { types: {}, tenants: {} }): Promise<void> {
     const { store, clock } = this.#parts
     await this.#parts.identities?.configure(providers)
-    const now = clock()
-    const usage = await store.usage(dayOf(now))
-    const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
+    await this.#quotas.configure(store, providers, shared, clock())
     const before = this.#live
     const live = new Map<string, Live>()
     for (const provider of providers) {
@@ -55,14 +64,7 @@ export class Standings {
       // The very same object, for calls under way still count on it.
       live.set(
         provider.name,
-        old && sameSettings(old.provider, provider)
-          ? old
-          : await this.#fresh(
-              provider,
-              { today: usage[provider.name] ?? 0, lastHour: minutes?.get(provider.name) ?? [] },
-              drained,
-              old !== undefined,
-            ),
+        old && sameSettings(old.provider, provider) ? old : await this.#fresh(provider, drained, old !== undefined),
       )
     }
     this.#live = live
@@ -70,12 +72,7 @@ export class Standings {
   }
 
   /** @param changed by a reload: why its breaker opened under the old settings, such as a wrong credential, says nothing of these */
-  async #fresh(
-    provider: Provider,
-    used: { today: number; lastHour: Used[] },
-    drained: boolean,
-    changed: boolean,
-  ): Promise<Live> {
+  async #fresh(provider: Provider, drained: boolean, changed: boolean): Promise<Live> {
     const { store, clock, dice } = this.#parts
     const { name } = provider
     const keys = { breaker: `breaker:${name}`, cells: hostsKey(name) }
@@ -99,7 +96,8 @@ export class Standings {
         },
         dice,
       ),
-      allowance: createAllowance(provider.limits, used.today, clock(), used.lastHour),
+      allowance: this.#quotas.provider(name),
+      atHosts: this.#quotas.hosts(name),
       health: unmeasured,
       cells: new Cells(told?.cells),
       overdue: new Overdue(told?.tells),
@@ -123,7 +121,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'priority'>,
+    message: Pick<Message, 'id' | 'from' | 'type' | 'priority' | 'tenant'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -131,13 +129,18 @@ export class Standings {
     const domain = domainOf(recipient)
     const host = this.#parts.hosts.known(domain) ?? domain
     const standings = new Map<string, Standing>()
+    const shut =
+      this.#networkDownUntil > now
+        ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
+        : longest(this.#quotas.shared(message).flatMap((quota) => closedBy(quota, message, now) ?? []))
     let anySick = false
     for (const [name, live] of this.#live) {
       const { provider, breaker, cells, health } = live
       const closed =
-        this.#networkDownUntil > now
-          ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
-          : (closedTo(live, from, now) ?? live.room.crowded(message.id, message.priority, now))
+        shut ??
+        closedTo(live, from, now) ??
+        live.room.crowded(message.id, message.priority, now) ??
+        shutAtHost(live, host, message, now)
       const { observe } = provider.breaker
       const sick = observe ? null : cells.at(host, now)
       anySick ||= cells.anySick
@@ -163,36 +166,61 @@ export class Standings {
   /** When mail that nobody takes now is due again. */
   wait(waiter: Waiter, dice: number): number {
     const providers = waiter.providers.flatMap((name) => this.#live.get(name) ?? [])
-    return dueAgain(waiter, providers, { now: this.#parts.clock(), networkDownUntil: this.#networkDownUntil, dice })
+    const { clock, hosts } = this.#parts
+    return dueAgain(waiter, providers, {
+      now: clock(),
+      networkDownUntil: this.#networkDownUntil,
+      dice,
+      shared: this.#quotas.shared(waiter.message),
+      hosts: this.#quotas.countsHosts ? [...new Set(waiter.to.map((email) => hosts.of(email)))] : [],
+    })
+  }
+
+  /** Of the recipients of a call those that it may be made for now, by all limits that they meet, in their order. */
+  fitting(name: string, { type, tenant, to }: Load, now: number): string[] {
+    return this.#quotas.fitting(name, { type, tenant }, to, (email) => this.#parts.hosts.of(email), now)
   }
 
   /**
    * Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted.
-   * @param to their addresses: the hosts that they may be the probe of
+   * @param asked it is asked of what it may have taken, which no sick host keeps away
    * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
    */
   take(
     name: string,
-    count: number,
+    load: Load,
     now: number,
-    { to = [], lastResort = false }: { to?: readonly string[]; lastResort?: boolean } = {},
+    { asked = false, lastResort = false }: { asked?: boolean; lastResort?: boolean } = {},
   ): string | null {
     const live = this.#live.get(name)
     if (!live) return 'is not in the config any more'
     // It may have been drained while this waited for room.
     if (live.drained) return 'drained by an operator'
-    const refused = live.allowance.refusal(count, now)
+    const to = load.to.map((email) => this.#parts.hosts.of(email))
+    const met = this.#quotas.met(name, load, to, now)
+    const refused = met.refusal(now)
     if (refused) return refused.reason
     if (!live.breaker.allows() && !(lastResort && takesLastResort(live))) return 'its breaker opened'
-    const hosts = new Set(to.map((email) => this.#parts.hosts.of(email)))
+    const hosts = new Set(asked ? [] : to)
     const passed = lastResort || live.provider.breaker.observe
     if (!passed) {
       const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
       if (sick) return sick.words
     }
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
-    live.allowance.take(count, now)
+    met.take(now)
     return null
+  }
+
+  /** What the store counts of a call that `take` allowed. */
+  counts(name: string, { type, tenant, to }: Load, at: number): Count[] {
+    const hosts = to.map((email) => this.#parts.hosts.of(email))
+    return this.#quotas.met(name, { type, tenant }, hosts, at).counts(at)
+  }
+
+  /** Whether planning must know whose mailbox a recipient is, for some limit is kept by that. */
+  get countsHosts(): boolean {
+    return this.#quotas.countsHosts
   }
 
   /**

@@ -2,11 +2,14 @@
 import { closedTo, type Live } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
+import type { Line } from './queue/line.ts'
+import { closedBy, longest, type Quota } from './queue/quotas.ts'
 
 /** What is to wait, and where. */
 export interface Waiter {
-  message: Pick<Message, 'id' | 'from' | 'priority'>
-  recipients: number
+  message: Pick<Message, 'id' | 'from' | 'priority' | 'type' | 'tenant'>
+  /** Its recipients. */
+  to: readonly string[]
   /** Who might have taken it. */
   providers: readonly string[]
   /** How often in a row it waited before. */
@@ -22,6 +25,16 @@ export interface Moment {
   networkDownUntil: number
   /** In [0, 1). */
   dice: number
+  /** What the mail meets wherever it goes. */
+  shared: readonly Quota[]
+  /** The mailbox hosts of its recipients, where some limit is kept by them. */
+  hosts: readonly string[]
+}
+
+/** What mail waits for: until when, and in which line; null for no line. */
+interface Opening {
+  until: number
+  at: { line: Line; pace: number } | null
 }
 
 /** Milliseconds between two that wait for the same opening, at least: so fast a backlog comes back. */
@@ -34,38 +47,45 @@ const limitPace = 1.02
 const noRoomPause = { first: 250, most: 15_000 }
 
 /** @param providers those that the waiter names, as far as they are still there */
-export function dueAgain(
-  { message, recipients, waits, openAt }: Waiter,
-  providers: readonly Live[],
-  moment: Moment,
-): number {
-  const { now, dice } = moment
-  let first: { live: Live; until: number; all: boolean } | null = null
-  for (const live of providers) {
-    const shut = untilOpen(live, message, moment)
-    if (shut && (first === null || shut.until < first.until)) first = { live, ...shut }
+export function dueAgain({ message, to, waits, openAt }: Waiter, providers: readonly Live[], moment: Moment): number {
+  const { now, dice, shared } = moment
+  let first: Opening | null = longest(shared.flatMap((quota) => openingOf(quota, message, now) ?? []))
+  if (first === null) {
+    for (const live of providers) {
+      const shut = untilOpen(live, message, moment)
+      if (shut && (first === null || shut.until < first.until)) first = shut
+    }
   }
-  // Drained, or there was no room for a moment, or it is shut to some mail: that stands in nobody's way.
-  if (first === null || !first.all) {
+  // Drained, or there was no room for a moment, or it is shut to mail from one domain: that stands in nobody's way.
+  if (first === null || first.at === null) {
     const pause = Math.min(noRoomPause.first * 2 ** Math.min(waits, 10), noRoomPause.most)
     return Math.max(openAt, now + Math.round(pause * (0.5 + 0.5 * dice)))
   }
-  const { live, until: opens } = first
-  const pace = Math.max(live.allowance.pace * limitPace, backlogPace)
+  const { until, at } = first
+  const pace = Math.max(at.pace * limitPace, backlogPace)
   const { id: messageId, priority } = message
-  return live.room.line.join({ messageId, priority, recipients, openAt: opens, pace, now })
+  return at.line.join({ messageId, priority, recipients: to.length, openAt: until, pace, now })
 }
 
-/** Until when it is shut to this mail, and whether to all mail: only then is there a line before it. Null: it is not, or nobody knows. */
-function untilOpen(
-  live: Live,
-  { id, from, priority }: Waiter['message'],
-  { now, networkDownUntil }: Moment,
-): { until: number; all: boolean } | null {
-  if (networkDownUntil > now) return { until: networkDownUntil, all: true }
+/** Until when a provider is shut to this mail. Null: it is not, or nobody knows. */
+function untilOpen(live: Live, message: Waiter['message'], { now, networkDownUntil, hosts }: Moment): Opening | null {
+  const { id, from, priority } = message
+  const at = { line: live.room.line, pace: live.allowance.pace }
+  if (networkDownUntil > now) return { until: networkDownUntil, at }
   const closed = closedTo(live, null, now) ?? live.room.crowded(id, priority, now)
-  if (closed) return closed.until === null ? null : { until: closed.until, all: true }
+  if (closed) return closed.until === null ? null : { until: closed.until, at }
   const toThis = closedTo(live, domainOf(from.email), now)
-  if (toThis?.until) return { until: toThis.until, all: false }
-  return live.room.isFull(priority) ? { until: now + fullPause, all: true } : null
+  if (toThis?.until) return { until: toThis.until, at: null }
+  // Recipients at several hosts go on with the first that opens.
+  const { atHosts } = live
+  const shut = atHosts
+    ? hosts.flatMap((host) => atHosts.at(host, now).flatMap((quota) => openingOf(quota, message, now) ?? []))
+    : []
+  if (shut.length > 0) return shut.reduce((soonest, one) => (one.until < soonest.until ? one : soonest))
+  return live.room.isFull(priority) ? { until: now + fullPause, at } : null
+}
+
+function openingOf(quota: Quota, message: Waiter['message'], now: number): Opening | null {
+  const closed = closedBy(quota, message, now)
+  return closed && { until: closed.until, at: { line: quota.line, pace: quota.allowance.pace } }
 }

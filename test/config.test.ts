@@ -85,7 +85,7 @@ describe('a config with nothing but a provider and a route', async () => {
       name: 'inbox',
       options: {},
       cost: { perThousand: 0 },
-      limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, inFlight: 150 },
+      limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, perMonth: null, inFlight: 150 },
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
       labels: [],

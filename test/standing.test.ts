@@ -16,6 +16,7 @@ const refusedByHost: Outcome = { kind: 'deferred', cause: 'host', diagnostic: sa
 const account: Outcome = { kind: 'rejected', cause: 'account', diagnostic: said }
 const minute = 60_000
 const breaker = { failures: 3, open: 30_000, probes: 1, observe: false }
+const load = (to: string) => ({ type: 'transactional', tenant: 'acme', to: [to] })
 
 afterEach(() => mock.timers.reset())
 
@@ -48,7 +49,7 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
     at: (name: string, recipient: string) => standings.forMessage(message(), recipient, Date.now()).get(name)!,
     async send(name: string, to: string, outcome: Outcome, more: { lastResort?: boolean } = {}) {
       const id = `msg_${++serial}`
-      if (standings.take(name, 1, Date.now(), { to: [to], ...more }) !== null) return null
+      if (standings.take(name, load(to), Date.now(), more) !== null) return null
       const outcomes: Outcomes = new Map([[to, outcome]])
       return (await standings.call(name, message({ id }), async () => outcomes, more)) && id
     },
@@ -86,10 +87,10 @@ test('two mails do not probe a host at once', async () => {
   const { send, standings, pass } = await stand([provider('a')])
   for (let mail = 0; mail < 10; mail++) await send('a', 'p@outlook.com', refusedByHost)
   pass(2 * minute)
-  const take = () => standings.take('a', 1, Date.now(), { to: ['p@outlook.com'] })
+  const take = () => standings.take('a', load('p@outlook.com'), Date.now())
   assert.equal(take(), null)
   assert.match(take()!, /^sick at outlook/)
-  assert.equal(standings.take('a', 1, Date.now(), { to: ['p@gmail.com'] }), null)
+  assert.equal(standings.take('a', load('p@gmail.com'), Date.now()), null)
 })
 
 test('what a vendor tells later finds it sick at a host although it took everything', async () => {
@@ -256,8 +257,8 @@ test('mail that one provider does not take from its domain stands in nobody’s 
   const wait = (id: string, from: string) =>
     standings.wait(
       {
-        message: { id, from: { email: from, name: '' }, priority: 'normal' },
-        ...{ recipients: 1, providers: ['a'], waits: 0, openAt: now + 10 * minute },
+        message: message({ id, from: { email: from, name: '' } }),
+        ...{ to: ['p@gmail.com'], providers: ['a'], waits: 0, openAt: now + 10 * minute },
       },
       0.5,
     )

@@ -173,7 +173,7 @@ const sides = ['from', 'to'] as const
 /** What tells one account from another; null for what is no account. */
 function account(provider: Mapping): string | null {
   if (provider.adapter === 'inbox') return null
-  const { cost, limits, timeout, breaker, labels, ...own } = provider
+  const { cost, limits, warmup, timeout, breaker, labels, ...own } = provider
   return JSON.stringify(Object.entries(own).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
 import { readIdentity } from './identity.ts'
+import { readLimits } from './limits.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
@@ -43,19 +44,16 @@ export async function readProvider(
   for (const finding of findings(options.error, path, commonKeys)) problem(finding)
   const common = provider.safeParse(given)
   if (!options.success || !common.success) return null
-  const { cost, limits, timeout, breaker, labels, tenants, domains, identity } = common.data
+  const { cost, limits, warmup, timeout, breaker, labels, tenants, domains, identity } = common.data
+  const hosts =
+    limits.hosts && Object.fromEntries(Object.entries(limits.hosts).map(([host, there]) => [host, readLimits(there)]))
   return {
     name,
     adapter,
     options: options.data,
     cost,
-    limits: {
-      perSecond: limits.perSecond ?? null,
-      perMinute: limits.perMinute ?? null,
-      perHour: limits.perHour ?? null,
-      perDay: limits.perDay ?? null,
-      inFlight: limits.inFlight,
-    },
+    limits: { ...readLimits(limits), inFlight: limits.inFlight, ...(hosts ? { hosts } : {}) },
+    ...(warmup ? { warmup } : {}),
     timeout,
     breaker,
     labels,

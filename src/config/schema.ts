@@ -7,6 +7,7 @@ import { wishes } from '../route/fit.ts'
 import { demand } from './demands.ts'
 import { domainPattern } from './domains.ts'
 import { identity } from './identity.ts'
+import { limits, mailboxHost, rates, warmup } from './limits.ts'
 import { rule } from './routes.ts'
 import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -136,6 +137,9 @@ export const type = z.strictObject({
     .min(1)
     .optional()
     .describe('What of it must be carried whole, tags and metadata; else a provider that cannot leaves them out'),
+  limits: limits
+    .optional()
+    .describe('How much of it may go, over all providers together; what is more waits until there is room'),
 })
 
 /** What every provider may say, whatever its adapter; the rest are the adapter's own settings. */
@@ -151,10 +155,13 @@ export const provider = z.looseObject({
     .describe('What it charges, for best: {by: cost}'),
   limits: z
     .strictObject({
-      perSecond: z.number().gt(0).optional().describe('Recipients a second'),
-      perMinute: z.number().gt(0).optional().describe('Recipients a minute'),
-      perHour: z.number().gt(0).optional().describe('Recipients an hour'),
-      perDay: z.int().min(1).optional().describe('Recipients a day (UTC)'),
+      ...rates,
+      hosts: z
+        .record(mailboxHost, limits)
+        .optional()
+        .describe(
+          'What may go to each mailbox host, by its name (gmail, outlook, …) or its domain; others: to each that is not named',
+        ),
       inFlight: z
         .int()
         .min(1)
@@ -166,6 +173,7 @@ export const provider = z.looseObject({
     })
     .prefault({})
     .describe('At its limit a provider is passed over for the next; with no next, mail waits'),
+  warmup: warmup.optional().describe('What it may be given while it is new; what is more goes to the next'),
   timeout: duration.prefault('30s').describe('For a whole answer; connecting has 5s of it'),
   breaker: z
     .strictObject({

@@ -1,8 +1,10 @@
 /** The types of mail: the three that always exist, and how the config changes them or adds its own. */
 import type { Priority } from '../mail/message.ts'
+import type { Limits } from '../mail/provider.ts'
 import type { Quiet } from '../mail/quiet.ts'
 import type { RetrySchedule } from '../mail/retry.ts'
 import type { Wish } from '../route/fit.ts'
+import { readLimits } from './limits.ts'
 import type { Finding } from './problems.ts'
 import type { TypeShape } from './schema.ts'
 
@@ -31,6 +33,8 @@ export interface MailType {
   needs: Wish[]
   /** `adaptive` may use it to find out which provider is best. */
   explore: boolean
+  /** How much of it may go over all providers together; null: as much as comes. */
+  limits: Limits | null
 }
 
 type Owed = Pick<MailType, 'expire' | 'onUnknown' | 'priority' | 'unsubscribes' | 'explore'> & { taken?: number }
@@ -86,6 +90,7 @@ export function mailTypes(given: Readonly<Record<string, TypeShape>>, retry: Ret
       labels: own.labels ?? [],
       needs: own.needs ?? [],
       explore: own.explore ?? base.explore,
+      limits: own.limits ? readLimits(own.limits) : null,
     }
   }
   return types

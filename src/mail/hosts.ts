@@ -59,6 +59,9 @@ const domains: Readonly<Record<string, readonly string[]>> = {
   netease: ['163.com', '126.com', 'yeah.net'],
 }
 
+/** The short names of those that we know. */
+export const hostNames: ReadonlySet<string> = new Set([...rows.map(([, host]) => host), ...Object.keys(domains)])
+
 const hostsByDomain = new Map(Object.entries(domains).flatMap(([host, list]) => list.map((domain) => [domain, host])))
 
 /** @returns the short name of the provider that gives out addresses under this domain; null for any other domain */

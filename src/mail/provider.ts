@@ -2,6 +2,27 @@
 import type { Adapter } from './adapter.ts'
 import type { IdentityVerdict } from './identity.ts'
 
+/** Recipients that may go in a time; null: as many as come. Days and months are those of UTC. */
+export interface Limits {
+  perSecond: number | null
+  perMinute: number | null
+  perHour: number | null
+  perDay: number | null
+  perMonth: number | null
+}
+
+/** How an account comes to be trusted: with so much mail on its first day, and more on each day on which it sends. */
+export interface Warmup {
+  /** Recipients on the first sending day. */
+  start: number
+  /** What each sending day adds: 0.4 for 40 %. */
+  growth: number
+  /** Counted at each mailbox host, or altogether. */
+  per: 'host' | 'provider'
+  /** When a day would allow so many, it is warm. */
+  until: number
+}
+
 export interface Provider {
   /** Its name in the config. */
   name: string
@@ -9,15 +30,15 @@ export interface Provider {
   /** The adapter's own settings, as its schema parsed them. Holds secrets: never log, never show. */
   options: unknown
   cost: { perThousand: number }
-  /** Null: no limit. At its limit a provider is passed over for the next; with no next, mail waits. */
-  limits: {
-    perSecond: number | null
-    perMinute: number | null
-    perHour: number | null
-    perDay: number | null
+  /** At its limit a provider is passed over for the next; with no next, mail waits. */
+  limits: Limits & {
     /** Calls under way at once. */
     inFlight: number
+    /** What each mailbox host is given, by its name or its domain; `others`: each that is not named. */
+    hosts?: Readonly<Record<string, Limits>>
   }
+  /** While it warms up; absent: it is warm. */
+  warmup?: Warmup
   /** Milliseconds for a whole answer. */
   timeout: number
   /**

@@ -1,190 +1,244 @@
-/** What a provider may be given: so many recipients a second, a minute, an hour, and a (UTC) day. */
-import type { Count, Store } from '../store/store.ts'
+/** How much mail may go: so many recipients a second, a minute, an hour, a (UTC) day and a (UTC) month. */
+import type { Limits } from '../mail/provider.ts'
+import type { Count } from '../store/store.ts'
+import { type Gone, Window } from './window.ts'
 
-export interface Limits {
-  perSecond: number | null
-  perMinute: number | null
-  perHour: number | null
-  perDay: number | null
+/** Why nothing may go now, and when something may again. */
+export interface Refusal {
+  reason: string
+  until: number
 }
 
-/** What is counted of recipients that go to a provider: by the day, and by the minute where a limit needs it. */
-export function countsOf({ name, limits }: { name: string; limits: Limits }, recipients: number, at: number): Count[] {
-  const time = new Date(at).toISOString()
-  const day = { span: time.slice(0, 10), what: name, amount: recipients }
-  return countsMinutes(limits) ? [day, { ...day, span: time.slice(0, 16) }] : [day]
+/** So much of a limit is used. */
+export interface Use {
+  per: 'second' | 'minute' | 'hour' | 'day' | 'month'
+  used: number
+  limit: number
 }
 
-/** Whether recipients under such limits are counted by the minute, too. */
-export function countsMinutes({ perMinute, perHour }: Pick<Limits, 'perMinute' | 'perHour'>): boolean {
-  return perMinute !== null || perHour !== null
-}
-
-/** Recipients that were handed over before we started, at that time at the latest. */
-export interface Used {
-  at: number
-  count: number
-}
-
+/** What some mail may use up, whatever sets the bound. */
 export interface Allowance {
-  /** Why nothing may go now and when something may again; null when `count` recipients may go. Takes nothing. */
-  refusal(count: number, now: number): { reason: string; until: number } | null
+  /** Null when `count` recipients may go. Takes nothing. */
+  refusal(count: number, now: number): Refusal | null
+  /** How many recipients may go now. */
+  room(now: number): number
   /** Counts recipients that go now. */
   take(count: number, now: number): void
-  usedToday(now: number): number
-  /** Milliseconds a recipient at the pace of the limits, that of the day aside; 0 without any. */
+  /** Recipients that were taken at that time did not go after all. */
+  giveBack(count: number, takenAt: number): void
+  /** What the store is to count of recipients that go at a time, so that a restart knows of them. */
+  counts(count: number, at: number): Count[]
+  uses(now: number): Use[]
+  /** Whether it would lose nothing if it were made anew. */
+  idle(now: number): boolean
+  /** Milliseconds a recipient at the pace of the limits, those of the day and the month aside; 0 without any. */
   pace: number
 }
 
 /** Whether these are the words of a refusal: a limit, and nothing else, keeps mail away. */
 export function isLimit(reason: string): boolean {
-  return reason.startsWith('at its limit')
+  return /\bat its limit\b|^warming up\b/.test(reason)
 }
 
-const day = 86_400_000
+/** What went before we started, as the store has it. */
+export interface Before {
+  /** On the UTC day and in the UTC month of that time. */
+  at: number
+  day: number
+  month: number
+  /** By the minute, the oldest first, where it was counted so. */
+  minutes: readonly Gone[]
+}
+
+/** How a limit is told of: `type marketing is` in front, `at gmail` behind. */
+export interface Words {
+  who?: string
+  where?: string
+}
+
+const dayLength = 86_400_000
+const windows = [
+  ['perSecond', 1_000, 'a second'],
+  ['perMinute', 60_000, 'a minute'],
+  ['perHour', 3_600_000, 'an hour'],
+] as const
 
 /** The UTC day of a time, as the store counts usage: `2026-11-25`. */
-export function dayOf(now: number): string {
-  return new Date(now).toISOString().slice(0, 10)
+export function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10)
 }
 
-/** The UTC minutes of the last hour, as the store counts usage where it counts by the minute: `2026-11-25T14:03`, and when each ends. */
-export function minutesBefore(now: number): { minute: string; end: number }[] {
-  const last = Math.floor(now / 60_000)
-  return Array.from({ length: 61 }, (_, back) => last - 60 + back).map((minute) => ({
-    minute: new Date(minute * 60_000).toISOString().slice(0, 16),
-    end: Math.min((minute + 1) * 60_000, now),
-  }))
+/** And the UTC month: `2026-11`. */
+export function monthOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 7)
 }
 
-/** What went in the last hour, by provider and the oldest first, as far as it was counted by the minute. */
-export async function lastHour(store: Pick<Store, 'usage'>, now: number): Promise<Map<string, Used[]>> {
-  const used = new Map<string, Used[]>()
-  for (const { minute, end } of minutesBefore(now)) {
-    for (const [name, count] of Object.entries(await store.usage(minute))) {
-      used.set(name, [...(used.get(name) ?? []), { at: end, count }])
-    }
-  }
-  return used
+/** Whether recipients under such limits are counted by the minute: a window goes on over a restart, however short. */
+export function countsMinutes(limits: Limits): boolean {
+  return windows.some(([key]) => limits[key] !== null)
+}
+
+/** When the UTC day is over. */
+export function midnightAfter(now: number): number {
+  return (Math.floor(now / dayLength) + 1) * dayLength
 }
 
 /**
- * Never more than the limit in any second, minute or hour, wherever one begins to count; and a counter for the day.
- * A call with more recipients than a window's worth goes when nothing else did in that window, and is paid off afterwards.
- * @param usedToday recipients already handed over today, from the store
- * @param before and those of the last hour, the oldest first, where they are counted
+ * Limits of all kinds together: never more than the limit in any second, minute or hour, wherever one begins to count; and counters
+ * for the day and the month.
  */
-export function createAllowance(
-  limits: Limits,
-  usedToday: number,
-  now: number,
-  before: readonly Used[] = [],
-): Allowance {
-  const windows = [
-    new Window(limits.perSecond, 1_000, 'a second'),
-    new Window(limits.perMinute, 60_000, 'a minute'),
-    new Window(limits.perHour, 3_600_000, 'an hour'),
-  ].filter(({ limit }) => limit !== null)
-  for (const { at, count } of before) for (const window of windows) window.take(count, at)
-  let today = Math.floor(now / day)
-  let used = usedToday
+export class Limited implements Allowance {
+  readonly #what: string
+  readonly #words: Required<Words>
+  /** What is counted of days that are over is kept in the store. */
+  readonly #forGood: boolean
+  #limits: Limits
+  #windows: Window[] = []
+  #day: number
+  #usedToday = 0
+  /** The month counts as days do, and is looked at only when a day has turned. */
+  #month: string
+  #usedThisMonth = 0
 
-  const turnDay = (at: number) => {
-    // Numbers, not `dayOf`: this runs for every provider and every message.
-    const thatDay = Math.floor(at / day)
-    if (thatDay !== today) {
-      today = thatDay
-      used = 0
-    }
+  /**
+   * @param what its name in the store
+   * @param before what the store counted; null when nothing was
+   * @param forGood whether what was counted of a day is worth keeping when it is over
+   */
+  constructor(
+    what: string,
+    limits: Limits,
+    {
+      now,
+      before = null,
+      forGood = true,
+      words: { who = '', where = '' } = {},
+    }: { now: number; before?: Before | null; forGood?: boolean; words?: Words },
+  ) {
+    this.#what = what
+    this.#words = { who, where }
+    this.#forGood = forGood
+    this.#limits = limits
+    this.#day = Math.floor(now / dayLength)
+    this.#month = monthOf(now)
+    if (before && Math.floor(before.at / dayLength) === this.#day) this.#usedToday = before.day
+    if (before && monthOf(before.at) === this.#month) this.#usedThisMonth = before.month
+    this.limit(limits)
+    for (const window of this.#windows) window.restore(before?.minutes ?? [], now)
   }
-  return {
-    pace: Math.max(0, ...windows.map((window) => window.pace)),
-    refusal(count, at) {
-      turnDay(at)
-      if (limits.perDay !== null && used + count > limits.perDay) {
-        return { reason: `at its limit of ${limits.perDay} a day`, until: (Math.floor(at / day) + 1) * day }
+
+  /** Takes over other limits. What went stays counted, as far as it was. */
+  limit(limits: Limits): void {
+    const old = new Map(this.#windows.map((window) => [window.name, window]))
+    this.#limits = limits
+    this.#windows = windows.flatMap(([key, length, name]) => {
+      const limit = limits[key]
+      const before = old.get(name)
+      if (limit === null) return []
+      if (before?.limit === limit) return [before]
+      const window = new Window(limit, length, name)
+      for (const { at, count } of before?.gone() ?? []) window.take(count, at)
+      return [window]
+    })
+  }
+
+  get pace(): number {
+    return Math.max(0, ...this.#windows.map((window) => window.pace))
+  }
+
+  refusal(count: number, now: number): Refusal | null {
+    this.#turn(now)
+    const { perDay, perMonth } = this.#limits
+    if (perMonth !== null && this.#usedThisMonth + count > perMonth) {
+      return this.#refused(perMonth, 'a month', monthAfter(now))
+    }
+    if (perDay !== null && this.#usedToday + count > perDay) return this.#refused(perDay, 'a day', midnightAfter(now))
+    let shut: { window: Window; until: number } | null = null
+    for (const window of this.#windows) {
+      const until = window.opens(count, now)
+      if (until > now && (shut === null || until > shut.until)) shut = { window, until }
+    }
+    return shut && this.#refused(shut.window.limit, shut.window.name, shut.until)
+  }
+
+  #refused(limit: number, per: string, until: number): Refusal {
+    const { who, where } = this.#words
+    return { reason: `${who}at its limit of ${limit} ${per}${where}`, until }
+  }
+
+  room(now: number): number {
+    this.#turn(now)
+    const { perDay, perMonth } = this.#limits
+    const left = [
+      (perDay ?? Number.POSITIVE_INFINITY) - this.#usedToday,
+      (perMonth ?? Number.POSITIVE_INFINITY) - this.#usedThisMonth,
+    ]
+    return Math.max(Math.min(...left, ...this.#windows.map((window) => window.room(now))), 0)
+  }
+
+  take(count: number, now: number): void {
+    this.#turn(now)
+    this.#usedToday += count
+    this.#usedThisMonth += count
+    for (const window of this.#windows) window.take(count, now)
+  }
+
+  giveBack(count: number, takenAt: number): void {
+    if (Math.floor(takenAt / dayLength) === this.#day) this.#usedToday = Math.max(this.#usedToday - count, 0)
+    if (monthOf(takenAt) === this.#month) this.#usedThisMonth = Math.max(this.#usedThisMonth - count, 0)
+    for (const window of this.#windows) window.giveBack(count, takenAt)
+  }
+
+  counts(count: number, at: number): Count[] {
+    const time = new Date(at).toISOString()
+    const one = (end: number): Count => ({ span: time.slice(0, end), what: this.#what, amount: count })
+    const counts: Count[] = []
+    if (this.#forGood) counts.push(one(10))
+    // The store forgets what has a T in its name within a day or so.
+    else if (this.#limits.perDay !== null) counts.push(one(11))
+    if (this.#limits.perMonth !== null) counts.push(one(7))
+    if (countsMinutes(this.#limits)) counts.push(one(16))
+    return counts
+  }
+
+  usedToday(now: number): number {
+    this.#turn(now)
+    return this.#usedToday
+  }
+
+  uses(now: number): Use[] {
+    this.#turn(now)
+    const { perDay, perMonth } = this.#limits
+    const uses = this.#windows.map((window): Use => {
+      return {
+        per: window.name.slice(window.name.indexOf(' ') + 1) as Use['per'],
+        used: window.used(now),
+        limit: window.limit,
       }
-      let refused: { reason: string; until: number } | null = null
-      for (const window of windows) {
-        const until = window.opens(count, at)
-        if (until > at && (refused === null || until > refused.until)) {
-          refused = { reason: `at its limit of ${window.limit} ${window.name}`, until }
-        }
-      }
-      return refused
-    },
-    take(count, at) {
-      turnDay(at)
-      used += count
-      for (const window of windows) window.take(count, at)
-    },
-    usedToday(at) {
-      turnDay(at)
-      return used
-    },
+    })
+    if (perDay !== null) uses.push({ per: 'day', used: this.#usedToday, limit: perDay })
+    if (perMonth !== null) uses.push({ per: 'month', used: this.#usedThisMonth, limit: perMonth })
+    return uses
+  }
+
+  idle(now: number): boolean {
+    return this.uses(now).every(({ used }) => used === 0)
+  }
+
+  #turn(now: number): void {
+    // Numbers, not `dayOf`: this runs for every provider and every message.
+    const day = Math.floor(now / dayLength)
+    if (day === this.#day) return
+    this.#day = day
+    this.#usedToday = 0
+    const month = monthOf(now)
+    if (month !== this.#month) this.#usedThisMonth = 0
+    this.#month = month
   }
 }
 
-/** A window is looked at in so many slices: a slice counts as a whole until its last moment has left the window. */
-const slices = 1_000
-
-/** What went within the last so many milliseconds, wherever one looks from. */
-class Window {
-  readonly limit: number | null
-  readonly name: string
-  /** Milliseconds a recipient. */
-  readonly pace: number
-  /** So many whole recipients in so many milliseconds: 2.5 a second are 3 in 1.2. */
-  readonly #most: number
-  readonly #length: number
-  readonly #slice: number
-  /** By slice, the oldest first: its last moment, and how many went in it. May lie ahead, for a call that is paid off. */
-  #gone: Used[] = []
-  #first = 0
-  #sum = 0
-
-  constructor(limit: number | null, length: number, name: string) {
-    this.limit = limit
-    this.name = name
-    this.#most = Math.ceil(limit ?? 1)
-    this.#length = (length * this.#most) / (limit ?? 1)
-    this.#slice = Math.max(1, Math.floor(this.#length / slices))
-    this.pace = this.#length / this.#most
-  }
-
-  /** From when on `count` may go, as things are: `at` itself when they may. */
-  opens(count: number, at: number): number {
-    this.#forget(at)
-    let over = this.#sum + Math.min(count, this.#most) - this.#most
-    let until = at
-    for (let next = this.#first; over > 0; next++) {
-      const { at: last, count } = this.#gone[next]!
-      over -= count
-      until = last + this.#length
-    }
-    return Math.ceil(until)
-  }
-
-  take(count: number, at: number): void {
-    // What is more than a window's worth stands in the windows to come.
-    for (let left = count, when = at; left > 0; left -= this.#most, when += this.#length) {
-      const last = (Math.floor(when / this.#slice) + 1) * this.#slice - 1
-      const newest = this.#gone.at(-1)
-      const part = Math.min(left, this.#most)
-      // A clock that went back, or mail paid off ahead: in order they must stay.
-      if (newest && this.#gone.length > this.#first && last <= newest.at) newest.count += part
-      else this.#gone.push({ at: last, count: part })
-      this.#sum += part
-    }
-  }
-
-  #forget(at: number): void {
-    while (this.#first < this.#gone.length && this.#gone[this.#first]!.at + this.#length <= at) {
-      this.#sum -= this.#gone[this.#first++]!.count
-    }
-    if (this.#first > slices) {
-      this.#gone = this.#gone.slice(this.#first)
-      this.#first = 0
-    }
-  }
+/** When the UTC month is over. */
+function monthAfter(now: number): number {
+  const date = new Date(now)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
 }

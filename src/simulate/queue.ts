@@ -1,7 +1,7 @@
 /** What the engine asks of a store, kept in memory: mail that waits, who is suppressed, and small state. Nothing outlives the run. */
 import { suppressionKey } from '../mail/address.ts'
 import type { Message, Priority, Recipient } from '../mail/message.ts'
-import type { AttemptStart, Claim, DeliveryPlan, Settlement, Store } from '../store/store.ts'
+import type { AttemptStart, Claim, Count, DeliveryPlan, Settlement, Store } from '../store/store.ts'
 import { Heap } from './time.ts'
 
 interface Waiting extends DeliveryPlan {
@@ -16,6 +16,7 @@ type Used =
   | 'claim'
   | 'content'
   | 'hasten'
+  | 'minutesSince'
   | 'nextDue'
   | 'record'
   | 'setState'
@@ -179,5 +180,9 @@ export class MemoryQueue implements Pick<Store, Used> {
   /** A run begins with nothing used: what went before it is not known. */
   async usage(): Promise<Record<string, number>> {
     return {}
+  }
+
+  async minutesSince(): Promise<Count[]> {
+    return []
   }
 }

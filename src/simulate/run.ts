@@ -71,6 +71,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
       },
     },
     providers,
+    config,
   )
   let failure: unknown = null
   let pump: Pump

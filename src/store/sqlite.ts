@@ -5,7 +5,7 @@ import { records } from './sqlite-export.ts'
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
-import { events, message, messages, piece, state, usage } from './sqlite-read.ts'
+import { events, message, messages, minutesSince, piece, state, usage } from './sqlite-read.ts'
 import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
@@ -60,6 +60,7 @@ const reading = {
   nextParked,
   state,
   usage,
+  minutesSince,
   webhook,
   webhooks,
   webhookTenants,
@@ -181,6 +182,7 @@ export function storeOver({ call, close }: Caller): Store {
     state: (key) => call('state', key),
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (span) => call('usage', span),
+    minutesSince: (minute) => call('minutesSince', minute),
     sweep: (before) => call('sweep', before),
     addWebhook: (webhook, secret, most) => call('addWebhook', webhook, secret, most),
     webhooks: (tenant) => call('webhooks', tenant),

@@ -77,7 +77,7 @@ export interface StoredPlan {
 
 /** So much more of something within a span of time. What is counted under which name is the caller's matter. */
 export interface Count {
-  /** A UTC month, day or minute: `2026-11`, `2026-11-25`, `2026-11-25T14:03`. Minutes are kept for a day. */
+  /** A UTC month, day or minute: `2026-11`, `2026-11-25`, `2026-11-25T14:03`. What has a `T` in it is forgotten within two days. */
   span: string
   what: string
   /** A whole number; below zero gives back. */
@@ -387,6 +387,8 @@ export interface Store {
   setState(key: string, value: unknown): Promise<void>
   /** What `record` and `settle` counted in a span of time, by its name. */
   usage(span: string): Promise<Record<string, number>>
+  /** The same of every minute from this one on, those among them that lie ahead of the clock. */
+  minutesSince(minute: string): Promise<Count[]>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
    * and gives the space back. Answers how many messages or keys went, whichever were more. Works in small steps; call again

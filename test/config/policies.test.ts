@@ -5,14 +5,17 @@ import { test } from 'node:test'
 import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
+import { Hosts } from '../../src/hosts.ts'
 import type { Message } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import { Moves } from '../../src/moves.ts'
-import { createAllowance } from '../../src/queue/limits.ts'
+import { Limited } from '../../src/queue/limits.ts'
 import { compileDemands } from '../../src/route/demands.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
 import { Rejections } from '../../src/send/rejections.ts'
+import { Standings } from '../../src/standing.ts'
+import type { Store } from '../../src/store/store.ts'
 import { quietHours } from '../../src/track/owed.ts'
 import { fate } from '../../src/track/settle.ts'
 import { message } from '../support/examples.ts'
@@ -20,6 +23,7 @@ import { message } from '../support/examples.ts'
 const folder = new URL('../../config/examples/policies/', import.meta.url)
 const now = Date.UTC(2026, 10, 26, 12)
 const shown = new Set<string>()
+const spentToday = (day: number) => ({ at: now, day, month: day, minutes: [] })
 
 type How = Partial<Pick<Standing, 'closed' | 'share' | 'delivered'>>
 interface Mail extends Partial<Message> {
@@ -85,6 +89,22 @@ function standings({ providers }: Config, how: Record<string, How>): Map<string,
   )
 }
 
+/** How the providers of a config stand, as a gateway would know it that has just been started with an empty store. */
+async function standingsOf(config: Config) {
+  const store = { state: async () => null, setState: async () => {}, usage: async () => ({}) } as unknown as Store
+  const hosts = new Hosts(
+    async () => null,
+    () => now,
+  )
+  const parts = { store, clock: () => now, dice: () => 0.5, hosts, turned() {} }
+  const standings = await Standings.open(parts, config.providers, config)
+  const { type, tenant } = message()
+  return {
+    at: (at: number, to: string): Record<string, How> => Object.fromEntries(standings.forMessage(message(), to, at)),
+    take: (name: string, to: string, at: number) => standings.take(name, { type, tenant, to: [to] }, at),
+  }
+}
+
 const names = ({ candidates }: Planned) => candidates.map(({ provider }) => provider)
 const down: How = { closed: { reason: 'its breaker is open', until: now + 30_000 } }
 
@@ -93,7 +113,7 @@ test('1: A, then B, then C, and back in steps', async () => {
   assert.deepEqual(names(plan()), ['a', 'b', 'c'])
   assert.deepEqual(names(plan({}, { a: down })), ['b', 'c'])
   const a = config.providers.find(({ name }) => name === 'a')!
-  const spent = createAllowance(a.limits, 50_000, now).refusal(1, now)
+  const spent = new Limited('a', a.limits, { now, before: spentToday(50_000) }).refusal(1, now)
   assert.ok(spent)
   assert.deepEqual(names(plan({}, { a: { closed: spent }, b: down })), ['c'])
   const back = Array.from({ length: 1_000 }, (_, count) => names(plan({ id: `msg_${count}` }, { a: { share: 0.25 } })))
@@ -164,12 +184,36 @@ test('7: marketing in shares of 70, 20 and 10, always the same for one recipient
   assert.deepEqual(names(plan()), ['b', 'a'])
 })
 
+test('8: a new one gets two hundred a day at each mailbox provider, then 40 % more, and the warm ones the rest', async () => {
+  const { config, plan } = await policy('08')
+  const standings = await standingsOf(config)
+  const day = 86_400_000
+  const sentOn = (at: number, to: string) => {
+    let sent = 0
+    while (names(plan({ to }, standings.at(at, to)))[0] === 'new') {
+      assert.equal(standings.take('new', to, at), null)
+      sent++
+    }
+    return sent
+  }
+  assert.deepEqual([sentOn(now, 'bob@gmail.com'), sentOn(now, 'eve@outlook.com')], [200, 200])
+  const full = plan({ to: 'ann@gmail.com' }, standings.at(now, 'ann@gmail.com'))
+  assert.deepEqual(names(full), ['warm', 'warm-too'])
+  assert.equal(full.rejected[0]!.reason, 'warming up at gmail: 200 of 200 on sending day 1')
+  // Three days without mail are no sending days.
+  assert.deepEqual(
+    [now + 4 * day, now + 5 * day].map((at) => sentOn(at, 'bob@gmail.com')),
+    [280, 392],
+  )
+  assert.equal(sentOn(now + 5 * day, 'eve@outlook.com'), 280)
+})
+
 test('9: free tiers first, each until its day is spent', async () => {
   const { config, plan } = await policy('09')
   const used = (counts: Record<string, number>) =>
     Object.fromEntries(
       config.providers.flatMap(({ name, limits }) => {
-        const closed = createAllowance(limits, counts[name] ?? 0, now).refusal(1, now)
+        const closed = new Limited(name, limits, { now, before: spentToday(counts[name] ?? 0) }).refusal(1, now)
         return closed ? [[name, { closed }]] : []
       }),
     )
@@ -308,7 +352,7 @@ test('21: B gets no more than it is used to, codes first', async () => {
   const { config, plan } = await policy('21')
   assert.deepEqual(names(plan({}, { a: down })), ['b'])
   const { limits } = config.providers.find(({ name }) => name === 'b')!
-  const allowance = createAllowance(limits, 0, now)
+  const allowance = new Limited('b', limits, { now })
   let taken = 0
   for (let at = now; at < now + 3_600_000; at += 100) {
     if (allowance.refusal(1, at)) continue

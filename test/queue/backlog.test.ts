@@ -18,7 +18,7 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
   const store = await openSqlite({ path: `${folder}/waypost.db` })
   let now = start
   const clock = () => now
-  const limits = { perSecond: 50, perMinute: null, perHour: null, perDay: null, inFlight: 150 }
+  const limits = { perSecond: 50, perMinute: null, perHour: null, perDay: null, perMonth: null, inFlight: 150 }
   const only = provider('only', { limits })
   const text = 'providers: { only: { adapter: inbox } }\nroutes: [{ name: default, use: only }]'
   const load = async () => only.adapter

@@ -70,7 +70,7 @@ export function provider(name: string, changes: Partial<Provider> & { features?:
     adapter,
     options: {},
     cost: { perThousand: 1 },
-    limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, inFlight: 150 },
+    limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, perMonth: null, inFlight: 150 },
     timeout: 30_000,
     breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
     labels: [],
