@@ -3,8 +3,8 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressingFor, type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
-import { domainOf } from './mail/address.ts'
+import { enter } from './entry.ts'
+import { type Content, exposes, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -15,8 +15,17 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
+import type { Charge } from './spending.ts'
 import type { Standings } from './standing.ts'
-import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
+import {
+  type AttemptEnd,
+  type Claim,
+  type Count,
+  type NewEvent,
+  type Store,
+  type StoredPlan,
+  StoreFull,
+} from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
 import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
@@ -47,6 +56,8 @@ export interface DeliveryParts {
 interface Made {
   outcomes: Outcomes
   end: AttemptEnd
+  /** What is counted with its end. */
+  counts: readonly Count[]
 }
 
 /** A key is trusted for this share of the time a vendor says it remembers it: older, it would be a fresh sending. */
@@ -102,7 +113,7 @@ export class Delivery {
         openAt ??= clock()
         continue
       }
-      if (this.#exposes(provider, rest)) {
+      if (rest.length > 1 && exposes(provider.adapter.features, this.#message, rest)) {
         const changes = this.#changes()
         for (const recipient of rest) changes.requeue([recipient], { avoid })
         await this.#commit(changes)
@@ -113,20 +124,22 @@ export class Delivery {
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
       const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
-      const leave = await this.#enter(provider, rest, { within: within(), to: rest.map(({ email }) => email) })
-      if (typeof leave === 'string') {
-        plan.rejected.push({ provider: candidate.provider, reason: leave })
+      const entered = await this.#enter(provider, rest, within())
+      if (typeof entered === 'string') {
+        plan.rejected.push({ provider: candidate.provider, reason: entered })
         openAt ??= clock()
         continue
       }
       // It may have waited long before it came here.
       const late = this.#tooLate(rest, avoid)
       if (late) {
-        leave()
+        entered.charge.undo()
+        entered.leave()
         await this.#commit(late)
         return
       }
-      const made = await this.#recorded(provider, rest, content, plan, within() ?? provider.timeout).finally(leave)
+      const timeout = within() ?? provider.timeout
+      const made = await this.#recorded(provider, rest, content, plan, entered.charge, timeout).finally(entered.leave)
       if (!made) return
       last = made.outcomes
       const changes = this.#changes()
@@ -138,7 +151,7 @@ export class Delivery {
         changes.keep = []
       }
       rest = changes.keep
-      if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
+      if (!(await this.#commit(changes, made.end, made.counts)) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
   }
@@ -178,33 +191,14 @@ export class Delivery {
     await this.#commit(this.#changes())
   }
 
-  /**
-   * Takes a place at a provider, and of its limits; why not, when there is none.
-   * @param to the addresses at whose hosts the provider must be well; none when it is asked of what it may have taken
-   */
-  async #enter(
-    provider: Provider,
-    recipients: readonly Recipient[],
-    { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
-  ) {
-    const { standings, clock } = this.#parts
-    const { priority } = this.#message
-    const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
-    if (!leave) return 'has as many calls under way as it may have at once'
-    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
-    if (refused === null) return leave
-    leave()
-    return refused
-  }
-
-  /**
-   * Whether a call would show bcc recipients to one another: those who are visible are no longer among them, and this vendor mails
-   * everyone in its headers. They then travel alone.
-   */
-  #exposes({ adapter: { features } }: Provider, recipients: readonly Recipient[]): boolean {
-    const { hidden } = this.#message
-    const byHeaders = addressingFor(features, formFor(this.#message, features)) === 'headers'
-    return byHeaders && recipients.length > 1 && recipients.every(({ index }) => hidden.includes(index))
+  #enter({ name }: Provider, recipients: readonly Recipient[], within: number | null, again = false) {
+    const lastResort = this.#lastResort
+    return enter(
+      this.#parts.standings,
+      name,
+      { message: this.#message, recipients, within, again, lastResort },
+      this.#parts.clock,
+    )
   }
 
   /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */
@@ -245,6 +239,7 @@ export class Delivery {
     recipients: Recipient[],
     content: Content,
     plan: StoredPlan,
+    charge: Charge,
     within: number,
   ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
@@ -264,9 +259,12 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: countsOf(provider, recipients.length, at),
+      counts: [...countsOf(provider, recipients.length, at), ...charge.counts],
     })
-    if (!ours) return null
+    if (!ours) {
+      charge.undo()
+      return null
+    }
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const offer = Object.assign(this.#handoff(provider, recipients, timeout), { content })
     const make = async () => {
@@ -283,7 +281,7 @@ export class Delivery {
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
     this.#parts.attempted(name, outcomes, endedAt - at)
-    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
+    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes), counts: charge.ended(outcomes) }
   }
 
   #handoff(
@@ -312,13 +310,14 @@ export class Delivery {
     const candidate: Candidate = { provider: unknown.provider, score: 0, reasons: ['it may have taken this already'] }
     const plan: StoredPlan = { route: 'reconcile', policy: '', candidates: [candidate], rejected: [] }
 
-    let made: { outcomes: Outcomes | null; end?: AttemptEnd } = { outcomes: null }
+    let made: { outcomes: Outcomes | null; end?: AttemptEnd; counts?: readonly Count[] } = { outcomes: null }
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      const leave = content && (await this.#enter(provider, recipients))
-      if (content && typeof leave === 'function') {
-        const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
+      const entered = content && (await this.#enter(provider, recipients, null, true))
+      if (content && typeof entered === 'object' && entered !== null) {
+        const { charge, leave } = entered
+        const again = await this.#recorded(provider, recipients, content, plan, charge, provider.timeout).finally(leave)
         if (!again) return
         made = again
       }
@@ -340,7 +339,7 @@ export class Delivery {
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
     changes.keep = []
-    await this.#commit(changes, made.end)
+    await this.#commit(changes, made.end, made.counts)
   }
 
   /** Attempts whose process died under them: what they sent is unknown. Answers who may go on now; null: not ours any more. */
@@ -398,9 +397,9 @@ export class Delivery {
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
-  async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
+  async #commit(changes: Changes, attempt?: AttemptEnd, counts?: readonly Count[]): Promise<boolean> {
     const { store, clock, settled, wake } = this.#parts
-    const settlement = changes.settlement(attempt)
+    const settlement = changes.settlement(attempt, counts)
     for (;;) {
       try {
         const ours = await store.settle(settlement)

@@ -6,7 +6,7 @@ import type { Submission } from './accept/submit.ts'
 import { messageOf } from './accept/submit.ts'
 import type { Config, MailType } from './config.ts'
 import { Delivery, type DeliveryParts } from './delivery.ts'
-import { addressingFor, formFor } from './mail/adapter.ts'
+import { exposes } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { ProviderView } from './mail/provider.ts'
@@ -117,9 +117,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   /** Cuts recipients into calls that every candidate can make. */
   function inCalls(message: Message, recipients: Recipient[], planned: Planned): Recipient[][] {
     const features = planned.candidates.flatMap(({ provider }) => standings.provider(provider)?.adapter.features ?? [])
-    // With nobody visible left, a vendor that mails by headers would show each bcc recipient the others.
-    const allHidden = recipients.every(({ index }) => message.hidden.includes(index))
-    const one = allHidden && features.some((way) => addressingFor(way, formFor(message, way)) === 'headers')
+    const one = features.some((way) => exposes(way, message, recipients))
     const most = one ? 1 : Math.min(...features.map(({ maxRecipients }) => maxRecipients), recipients.length)
     const calls: Recipient[][] = []
     for (let at = 0; at < recipients.length; at += most) calls.push(recipients.slice(at, at + most))

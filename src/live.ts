@@ -5,6 +5,7 @@ import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
 import type { Delivered } from './route/delivered.ts'
 import type { Health } from './route/health.ts'
+import type { Meter } from './route/meter.ts'
 import type { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import type { Breaker } from './send/breaker.ts'
@@ -15,6 +16,8 @@ export interface Live {
   breaker: Breaker
   allowance: Allowance
   health: Health
+  /** What it has taken this month, and what more costs. */
+  meter: Meter
   /** How it does at each mailbox host. */
   cells: Cells
   /** Whether what it accepts is delivered. */
@@ -123,7 +126,7 @@ export function viewOf(live: Live, now: number): ProviderView {
     repeats: breaker.repeats(),
     hosts: live.cells.sick(now),
     labels: provider.labels,
-    costPerThousand: provider.cost.perThousand,
+    costPerThousand: live.meter.figures(0, now).costPerThousand,
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,
     perSecond: provider.limits.perSecond,

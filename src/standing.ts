@@ -14,6 +14,7 @@ import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
+import { Spending } from './spending.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
@@ -25,12 +26,15 @@ const probeTime = 2 * 60_000
 export class Standings {
   readonly #parts: LearntParts
   readonly #learnt: Learnt
+  /** What mail costs, and what of it was paid. */
+  readonly spending: Spending
   #live = new Map<string, Live>()
   #networkDownUntil = 0
 
   private constructor(parts: LearntParts) {
     this.#parts = parts
     this.#learnt = new Learnt(parts)
+    this.spending = new Spending(parts.store)
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
@@ -44,6 +48,7 @@ export class Standings {
   async configure(providers: readonly Provider[]): Promise<void> {
     const { store, clock } = this.#parts
     const now = clock()
+    await this.spending.configure(providers, now)
     const usage = await store.usage(dayOf(now))
     const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
     const before = this.#live
@@ -100,6 +105,7 @@ export class Standings {
       ),
       allowance: createAllowance(provider.limits, used.today, clock(), used.lastHour),
       health: unmeasured,
+      meter: this.spending.meter(name),
       cells: new Cells(told?.cells),
       overdue: new Overdue(told?.tells),
       delivered: new Delivered(counted, (state) => void store.setState(deliveredKey(name), state).catch(() => {})),
@@ -121,7 +127,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'priority'>,
+    message: Pick<Message, 'id' | 'from' | 'type' | 'priority' | 'size'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -131,7 +137,7 @@ export class Standings {
     const standings = new Map<string, Standing>()
     let anySick = false
     for (const [name, live] of this.#live) {
-      const { provider, breaker, cells, health } = live
+      const { provider, breaker, cells, health, meter } = live
       const closed =
         this.#networkDownUntil > now
           ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
@@ -143,10 +149,11 @@ export class Standings {
       const delivered = live.delivered.at(host, now)
       standings.set(name, {
         provider,
-        costPerThousand: provider.cost.perThousand,
+        costPerThousand: meter.flat ?? 0,
         latencyMs: health.latencyMs,
         ...cells.success(host, message.type, health.success, now),
         probing: !observe && breaker.state() === 'half-open',
+        ...(meter.flat === null ? meter.figures(message.size, now) : {}),
         ...(closed ? { closed } : {}),
         ...(sick ? { sick } : {}),
         ...(delivered ? { delivered } : {}),

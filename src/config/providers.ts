@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
+import { readCost } from './cost.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
@@ -47,7 +48,7 @@ export async function readProvider(
     name,
     adapter,
     options: options.data,
-    cost,
+    cost: readCost(cost),
     limits: {
       perSecond: limits.perSecond ?? null,
       perMinute: limits.perMinute ?? null,

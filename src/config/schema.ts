@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
+import { cost } from './cost.ts'
 import { rule } from './routes.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
@@ -126,10 +127,7 @@ export const provider = z.looseObject({
     .enum(['api', 'smtp'])
     .optional()
     .describe('How a vendor that can be reached in two ways is: by its API, the default, or by its SMTP server'),
-  cost: z
-    .strictObject({ perThousand: z.number().min(0).prefault(0).describe('Money per 1,000 recipients') })
-    .prefault({})
-    .describe('What it charges, for best: {by: cost}'),
+  cost,
   limits: z
     .strictObject({
       perSecond: z.number().gt(0).optional().describe('Recipients a second'),

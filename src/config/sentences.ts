@@ -3,6 +3,7 @@ import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+import { priceWords } from './cost.ts'
 
 export interface RuleInWords {
   rule: string
@@ -14,7 +15,7 @@ export interface RuleInWords {
 /** Each rule of the policy in sentences, in their order. */
 export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'providers' | 'types'>): RuleInWords[] {
   const reach = new Reach(policy.rules, engine)
-  const costs = new Map(providers.map(({ name, cost }) => [name, cost.perThousand]))
+  const costs = new Map(providers.map(({ name, cost }) => [name, priceWords(cost)]))
   return policy.rules.map((rule, index) => {
     const coming = Object.values(types).filter(({ name }) => reach.reaches(index, 'type', { is: name }))
     const never = reach.takenBy(index) !== null
@@ -102,7 +103,7 @@ function sizeWords(bytes: number): string {
   return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2} MB` : `${bytes / 1024} KB`
 }
 
-type Costs = ReadonlyMap<string, number>
+type Costs = ReadonlyMap<string, string>
 
 function tried(use: Use, costs: Costs): string {
   if ('provider' in use) return `It goes to ${use.provider}, and nowhere else.`
@@ -165,7 +166,7 @@ function rank({ by, weights = { cost: 1, latency: 1, health: 1, deliverability: 
 
 function priced(use: Use, costs: Costs): string {
   const cost = 'provider' in use ? costs.get(use.provider) : undefined
-  return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost} per 1,000)`
+  return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost})`
 }
 
 const round = (number: number) => Math.round(number * 10) / 10

@@ -1,13 +1,25 @@
 /** A provider: a configured account with a vendor. Several may share an adapter. */
 import type { Adapter } from './adapter.ts'
 
+/** What it charges, in whichever money: months are those of UTC. */
+export interface Cost {
+  /** The fee, paid whatever goes. */
+  monthly: number
+  /** What its mail costs a month at least: below that a message adds nothing to the bill. */
+  commitment: number
+  /** By the month's recipients, each at the price of the tier that they fall into. Rising; the last is `Infinity`. */
+  tiers: readonly { upTo: number; perThousand: number }[]
+  /** For each 1,024^3 bytes of messages, once for each recipient. */
+  perGigabyte: number
+}
+
 export interface Provider {
   /** Its name in the config. */
   name: string
   adapter: Adapter
   /** The adapter's own settings, as its schema parsed them. Holds secrets: never log, never show. */
   options: unknown
-  cost: { perThousand: number }
+  cost: Cost
   /** Null: no limit. At its limit a provider is passed over for the next; with no next, mail waits. */
   limits: {
     perSecond: number | null

@@ -56,7 +56,7 @@ function standings({ providers }: Config, how: Record<string, How>): Map<string,
       provider.name,
       {
         provider,
-        costPerThousand: provider.cost.perThousand,
+        costPerThousand: provider.cost.tiers[0]!.perThousand,
         latencyMs: null,
         success: null,
         probing: false,
