@@ -1,6 +1,7 @@
 /** The configuration: its type, and the check that says what is wrong and where. Pure: text in, Config or problems out. */
 import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
+import { checkBudgets, readBudgets } from './config/budgets.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
@@ -18,6 +19,7 @@ import type { Adapters } from './mail/adapter.ts'
 import type { Dialect, Templates } from './mail/dialect.ts'
 import type { Exporter, Exporters } from './mail/exporter.ts'
 import type { Provider } from './mail/provider.ts'
+import type { Budget } from './route/budget.ts'
 import type { Policy, Rule } from './route/policy.ts'
 
 export type { Listen, MailType, Tls }
@@ -40,6 +42,7 @@ export interface Config extends Listeners {
   /** By name; without a prototype. */
   types: Record<string, MailType>
   providers: Provider[]
+  budgets: Budget[]
   policy: Policy
   /** The rules as the file has them, in YAML. */
   rulesText: string
@@ -122,6 +125,9 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const rules = Array.isArray(given.routes) ? given.routes.map(mapping) : []
   for (const finding of checkRules(rules, { providers: names, types: Object.keys(types) })) problem(finding)
 
+  const budgets = readBudgets(part('budgets') ?? {})
+  for (const finding of checkBudgets(budgets, { providers: names, types: Object.keys(types) })) problem(finding)
+
   const templates = await readTemplates(part('templates') ?? {}, sources, problem)
 
   const keys = readKeys(part('keys') ?? [], problem)
@@ -146,6 +152,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       templates,
       types,
       providers,
+      budgets,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
       rulesText: document.written('routes'),
     },

@@ -185,7 +185,11 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (what === 'closed') gateway.hasten()
     told(provider, what, about)
   }
-  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
+  const standings = await Standings.open(
+    { store, clock, dice: Math.random, hosts, turned },
+    config.providers,
+    config.budgets,
+  )
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -349,7 +353,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     lease,
   })
 
-  upkeep = await startUpkeep({ store, inbound, alarm, path, config: () => config, clock, log })
+  upkeep = await startUpkeep({ store, inbound, alarm, standings, gateway, path, config: () => config, clock, log })
   await out.start()
   warn(loaded.warnings)
 
@@ -370,8 +374,8 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (onlyAtStart(next.config) !== onlyAtStart(loaded.config))
       log.warn('addresses, the certificate of http and the store change only with a restart; the rest is taken over')
     warn(next.warnings)
-    const { policy, providers } = next.config
-    await standings.configure(providers)
+    const { policy, providers, budgets } = next.config
+    await standings.configure(providers, budgets)
     gateway.hasten()
     config = next.config
     await remember(config)

@@ -7,14 +7,16 @@ import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import type { Provider, ProviderView } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
+import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
 import { unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
+import { unit } from './route/price.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
-import { Spending } from './spending.ts'
+import { refusal, Spending } from './spending.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
@@ -38,17 +40,21 @@ export class Standings {
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
-  static async open(parts: LearntParts, providers: readonly Provider[]): Promise<Standings> {
+  static async open(
+    parts: LearntParts,
+    providers: readonly Provider[],
+    budgets: readonly Budget[] = [],
+  ): Promise<Standings> {
     const standings = new Standings(parts)
-    await standings.configure(providers)
+    await standings.configure(providers, budgets)
     return standings
   }
 
-  /** Takes over a new set of providers; those whose settings did not change keep all they have. */
-  async configure(providers: readonly Provider[]): Promise<void> {
+  /** Takes over a new set of providers and budgets; those whose settings did not change keep all they have. */
+  async configure(providers: readonly Provider[], budgets: readonly Budget[] = []): Promise<void> {
     const { store, clock } = this.#parts
     const now = clock()
-    await this.spending.configure(providers, now)
+    await this.spending.configure(providers, budgets, now)
     const usage = await store.usage(dayOf(now))
     const minutes = providers.some(({ limits }) => countsMinutes(limits)) ? await lastHour(store, now) : null
     const before = this.#live
@@ -127,7 +133,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'priority' | 'size'>,
+    message: Pick<Message, 'id' | 'from' | 'type' | 'tenant' | 'priority' | 'size'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -135,13 +141,17 @@ export class Standings {
     const domain = domainOf(recipient)
     const host = this.#parts.hosts.known(domain) ?? domain
     const standings = new Map<string, Standing>()
+    const budgets = this.spending.budgetsOf(message)
     let anySick = false
     for (const [name, live] of this.#live) {
       const { provider, breaker, cells, health, meter } = live
+      const price = meter.figures(message.size, now)
       const closed =
         this.#networkDownUntil > now
           ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
-          : (closedTo(live, from, now) ?? live.room.crowded(message.id, message.priority, now))
+          : (closedTo(live, from, now) ??
+            refusal(budgets, name, price.costPerThousand * (unit / 1_000), now) ??
+            live.room.crowded(message.id, message.priority, now))
       const { observe } = provider.breaker
       const sick = observe ? null : cells.at(host, now)
       anySick ||= cells.anySick
@@ -149,11 +159,10 @@ export class Standings {
       const delivered = live.delivered.at(host, now)
       standings.set(name, {
         provider,
-        costPerThousand: meter.flat ?? 0,
+        ...price,
         latencyMs: health.latencyMs,
         ...cells.success(host, message.type, health.success, now),
         probing: !observe && breaker.state() === 'half-open',
-        ...(meter.flat === null ? meter.figures(message.size, now) : {}),
         ...(closed ? { closed } : {}),
         ...(sick ? { sick } : {}),
         ...(delivered ? { delivered } : {}),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone } from '../mail/quiet.ts'
+import { budget } from './budgets.ts'
 import { cost } from './cost.ts'
 import { rule } from './routes.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
@@ -234,6 +235,10 @@ export const configSchema = z
       .prefault({})
       .describe('What stands in for templates that a vendor keeps: by the dialect, and the id of the template there'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
+    budgets: z
+      .record(name, budget)
+      .prefault({})
+      .describe('What mail may cost, by a name of your choice: mail that would pass one of its own is not sent there'),
     alerts: z
       .strictObject({
         url: z

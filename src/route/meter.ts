@@ -15,16 +15,16 @@ export interface MonthView {
 }
 
 export class Meter {
-  /** The price per 1,000 where it never depends on anything; null where it does. */
-  flat: number | null
   #cost: Cost
+  /** Where the price never depends on anything: asked for every message, it is made once. */
+  #flat: Pick<Figures, 'costPerThousand'> | null
   #month: Period
   #volume: Volume
 
   /** @param volume what it took this month already */
   constructor(cost: Cost, volume: Volume, now: number) {
     this.#cost = cost
-    this.flat = flat(cost)
+    this.#flat = flatFigures(cost)
     this.#volume = { ...volume }
     this.#month = periodAt('month', now)
   }
@@ -32,7 +32,7 @@ export class Meter {
   /** Goes on by another price list: what it took this month it took. */
   reprice(cost: Cost): void {
     this.#cost = cost
-    this.flat = flat(cost)
+    this.#flat = flatFigures(cost)
   }
 
   /** Whether anything is counted of it. */
@@ -47,8 +47,8 @@ export class Meter {
 
   /** What mail of so many bytes to one recipient more costs now, per 1,000 such. */
   figures(size: number, now: number): Pick<Figures, 'costPerThousand' | 'step'> {
+    if (this.#flat !== null) return this.#flat
     this.#turn(now)
-    if (this.flat !== null) return { costPerThousand: this.flat }
     const each = marginal(this.#cost, this.#volume, { recipients: 1, bytes: size })
     // To a millionth: what lies beyond is how numbers are kept.
     const costPerThousand = Math.round(each * 1_000 * 1e6) / 1e6
@@ -93,4 +93,9 @@ export class Meter {
     this.#month = periodAt('month', now)
     this.#volume = { recipients: 0, bytes: 0 }
   }
+}
+
+function flatFigures(cost: Cost): Pick<Figures, 'costPerThousand'> | null {
+  const costPerThousand = flat(cost)
+  return costPerThousand === null ? null : { costPerThousand }
 }

@@ -7,6 +7,7 @@ import { adapters } from '../../adapters/index.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
+import { covers, Purse } from '../../src/route/budget.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
 import { message } from '../support/examples.ts'
@@ -164,6 +165,26 @@ test('11: a tenth to the alternative, but no codes and no invoices', async () =>
   const share = first('transactional')
   assert.ok(Math.abs(share - 200) < 41, `${share} of 2,000`)
   assert.deepEqual([first('otp'), first('invoice')], [0, 0])
+})
+
+test('12: marketing stops when its month is spent, everything else does not', async () => {
+  const { config, plan } = await policy('12')
+  const spent = (millionths: number) => {
+    const purse = new Purse(config.budgets[0]!, 'month', millionths, now)
+    return (provider: string, type: string) => {
+      const { perThousand } = config.providers.find(({ name }) => name === provider)!.cost.tiers[0]!
+      const closed = covers(config.budgets[0]!, { type, tenant: '' }) ? purse.refusal(perThousand * 1_000, now) : null
+      return closed ? { closed } : {}
+    }
+  }
+  const go = (type: string, budget: ReturnType<typeof spent>) =>
+    plan({ type }, { a: budget('a', type), b: budget('b', type) })
+  assert.deepEqual(names(go('marketing', spent(0))), ['a', 'b'])
+  assert.deepEqual(names(go('marketing', spent(499_999_000))), ['a'], 'the last that it has money for')
+  const waiting = go('marketing', spent(500_000_000))
+  assert.deepEqual([names(waiting), waiting.waitUntil], [[], Date.UTC(2026, 11, 1)])
+  assert.match(waiting.rejected[0]!.reason, /^budget marketing is spent: 500\.00 of 500 this month$/)
+  assert.deepEqual(names(go('transactional', spent(500_000_000))), ['a', 'b'])
 })
 
 test('13: mail of Europe leaves through Europe or waits', async () => {
