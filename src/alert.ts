@@ -9,6 +9,8 @@ const alertKinds = [
   'no provider left',
   'unknown growing',
   'credentials refused',
+  'budget running out',
+  'budget spent',
 ] as const
 type AlertKind = (typeof alertKinds)[number]
 
@@ -16,6 +18,7 @@ export interface Alert {
   kind: AlertKind
   /** Absent where it is about no single one. */
   provider?: string
+  budget?: string
   /** In words; may hold what a vendor said: hostile text. */
   detail: string
   at: number
@@ -24,8 +27,8 @@ export interface Alert {
 export interface Alerts {
   /** @param lasts it is over by itself so many milliseconds after it was last said; without it, until `over` */
   alert(alert: Alert, lasts?: number): void
-  /** Answers whether it had been told. */
-  over(kind: AlertKind, provider?: string): boolean
+  /** Answers whether it had been told. @param about the provider or the budget */
+  over(kind: AlertKind, about?: string): boolean
   /** Tells what came too soon to be told and still holds. Call it every few seconds. */
   look(now: number): void
 }
@@ -44,7 +47,7 @@ interface Kept {
 /** @param tell is called for each that is to be heard */
 export function createAlerts(tell: (alert: Alert) => void): Alerts {
   const all = new Map<string, Kept>()
-  const keyOf = (kind: AlertKind, provider?: string) => `${kind}\n${provider ?? ''}`
+  const keyOf = (kind: AlertKind, about?: string) => `${kind}\n${about ?? ''}`
 
   const say = (kept: Kept, now: number) => {
     if (kept.on === null || kept.told || now - kept.toldAt < every) return
@@ -54,15 +57,15 @@ export function createAlerts(tell: (alert: Alert) => void): Alerts {
   }
   return {
     alert(alert, lasts) {
-      const key = keyOf(alert.kind, alert.provider)
+      const key = keyOf(alert.kind, alert.provider ?? alert.budget)
       const kept = all.get(key) ?? { on: null, told: false, toldAt: Number.NEGATIVE_INFINITY, until: 0 }
       all.set(key, kept)
       kept.on = alert
       kept.until = lasts === undefined ? Number.POSITIVE_INFINITY : alert.at + lasts
       say(kept, alert.at)
     },
-    over(kind, provider) {
-      const kept = all.get(keyOf(kind, provider))
+    over(kind, about) {
+      const kept = all.get(keyOf(kind, about))
       if (!kept) return false
       const told = kept.told
       kept.on = null

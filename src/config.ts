@@ -1,7 +1,7 @@
 /** The configuration: its type, and the check that says what is wrong and where. Pure: text in, Config or problems out. */
 import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
-import { checkBudgets, readBudgets } from './config/budgets.ts'
+import { checkBudgets, lintBudgets, readBudgets } from './config/budgets.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
@@ -139,6 +139,8 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
   for (const finding of lint({ rules: shape.data.routes, providers, types, given: asGiven }))
     warnings.push(place(finding))
+  const tenants = keys.map(({ tenant }) => tenant)
+  for (const finding of lintBudgets(budgets, { providers, tenants })) warnings.push(place(finding))
   return {
     config: {
       ...listeners,

@@ -9,7 +9,7 @@ import { Delivery, type DeliveryParts } from './delivery.ts'
 import { exposes } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
-import type { ProviderView } from './mail/provider.ts'
+import type { BudgetView, ProviderView } from './mail/provider.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
@@ -26,6 +26,7 @@ export interface Explanation {
 interface Operations {
   explain(submission: Submission): Promise<Explanation>
   providers(): ProviderView[]
+  budgets(): BudgetView[]
   /** False for no such provider. */
   drain(name: string): Promise<boolean>
   resume(name: string): Promise<boolean>
@@ -213,6 +214,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       return { plans: [...shared.values()] }
     },
     providers: () => standings.views(),
+    budgets: () => standings.spending.views(clock()),
     async drain(name) {
       const known = await standings.drain(name, true)
       // What it deferred need not wait for its hour: another may take it now.

@@ -127,6 +127,7 @@ export function viewOf(live: Live, now: number): ProviderView {
     hosts: live.cells.sick(now),
     labels: provider.labels,
     costPerThousand: live.meter.figures(0, now).costPerThousand,
+    month: live.meter.view(now),
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,
     perSecond: provider.limits.perSecond,

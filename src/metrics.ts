@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Alert } from './alert.ts'
 import type { Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import { type ProviderView, providerStates } from './mail/provider.ts'
+import { type BudgetView, type ProviderView, providerStates } from './mail/provider.ts'
 import { isKnown } from './route/cells.ts'
 import type { NewEvent } from './store/store.ts'
 
@@ -17,6 +17,7 @@ export interface MetricsSources {
   /** Whether the config file, as it stands, is the one in force. */
   configCurrent: () => boolean
   providers: () => ProviderView[]
+  budgets: () => BudgetView[]
 }
 
 export interface Metrics {
@@ -177,6 +178,26 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const { name, hosts } of providers()) {
         for (const { host, success } of hosts) if (isKnown(host)) this.set({ provider: name, host }, success)
       }
+    },
+  })
+  new Gauge({
+    name: 'waypost_spend',
+    help: 'What this month (UTC) costs at a provider by now, its fee included; money as the config has it',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, month } of providers()) if (month) this.set({ provider: name }, month.spent)
+    },
+  })
+  new Gauge({
+    name: 'waypost_budget_used',
+    help: 'The share of a budget that is spent this month or day (UTC)',
+    labelNames: ['budget', 'per'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, per, spent, limit } of sources.budgets()) this.set({ budget: name, per }, spent / limit)
     },
   })
   return {

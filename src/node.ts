@@ -170,6 +170,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     unknowns: () => store.unknowns(),
     clock,
     providers: () => standings.views(),
+    budgets: () => standings.spending.views(clock()),
     configCurrent: () => configProblem === null,
   })
   const alarm = openAlarm({
@@ -177,6 +178,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     clock,
     settings: () => config.alerts,
     unknowns: () => store.unknowns(),
+    budgets: () => standings.spending.news(clock()),
     counted: metrics.alert,
   })
   const told = turnsIn(log)

@@ -1,8 +1,8 @@
 /** Money: what each provider took this month, what mail costs there, and budgets. In memory as in the store, charge by charge. */
 import type { Message } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import type { Provider } from './mail/provider.ts'
-import { type Budget, type BudgetView, covers, coversProvider, Purse, periodsOf } from './route/budget.ts'
+import type { BudgetView, Provider } from './mail/provider.ts'
+import { type Budget, covers, coversProvider, Purse, periodsOf } from './route/budget.ts'
 import { Meter } from './route/meter.ts'
 import { periodAt } from './route/period.ts'
 import type { Count, Store } from './store/store.ts'
@@ -20,6 +20,7 @@ export interface Charge {
   undo(): void
 }
 
+type Told = Record<string, { until: number; level: number }>
 type Mail = Pick<Message, 'type' | 'tenant' | 'size'>
 
 const none: readonly never[] = []
@@ -27,15 +28,17 @@ const none: readonly never[] = []
 const free: Charge = { counts: none, ended: () => none, undo() {} }
 
 export class Spending {
-  readonly #store: Pick<Store, 'usage'>
+  readonly #store: Pick<Store, 'usage' | 'state' | 'setState'>
   /** Also of providers and budgets that a reload took away: calls under way still count there. */
   readonly #meters = new Map<string, Meter>()
   readonly #purses = new Map<string, Purse>()
   /** Those in force. */
   #budgets: { budget: Budget; purses: readonly Purse[] }[] = []
   #reopened = false
+  /** The levels that were told, by purse, and of which month or day. */
+  #told: Told = {}
 
-  constructor(store: Pick<Store, 'usage'>) {
+  constructor(store: Pick<Store, 'usage' | 'state' | 'setState'>) {
     this.#store = store
   }
 
@@ -45,6 +48,7 @@ export class Spending {
     budgets: readonly Budget[],
     now: number,
   ): Promise<void> {
+    this.#told = ((await this.#store.state(toldKey)) as Told | null) ?? {}
     const usage = {
       month: await this.#store.usage(periodAt('month', now).span),
       day: budgets.some(({ perDay }) => perDay !== null) ? await this.#store.usage(periodAt('day', now).span) : {},
@@ -129,6 +133,19 @@ export class Spending {
     return reopened
   }
 
+  /** Budgets that passed a level which was not told before, each once in its month or day, over restarts too. */
+  news(now: number): BudgetView[] {
+    const keyOf = ({ per, name }: BudgetView) => `${per} ${name}`
+    const news = this.views(now).filter((view) => {
+      const told = this.#told[keyOf(view)]
+      return view.level > (told?.until === view.until ? told.level : 0)
+    })
+    for (const view of news) this.#told[keyOf(view)] = { until: view.until, level: view.level }
+    // Told twice is better than never; the store reports its own troubles.
+    if (news.length > 0) this.#store.setState(toldKey, this.#told).catch(() => {})
+    return news
+  }
+
   views(now: number): BudgetView[] {
     return this.#budgets.flatMap(({ purses }) => purses.map((purse) => purse.view(now)))
   }
@@ -145,6 +162,9 @@ export function refusal(purses: readonly Purse[], provider: string, amount: numb
   }
   return last
 }
+
+/** Where the store keeps what was told. */
+const toldKey = 'budgets told'
 
 /** How the store names what is counted. */
 const keys = {

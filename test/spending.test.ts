@@ -31,26 +31,35 @@ const outcomes = (...all: Outcome[]): Outcomes =>
   new Map(all.map((outcome, index) => [`p${index}@example.com`, outcome]))
 
 /** Spending over a store that keeps what is counted, and can be opened again over the same. */
-async function spending(prices: Record<string, Cost>, budgets: Budget[], kept = new Map<string, number>(), at = now) {
+async function spending(
+  prices: Record<string, Cost>,
+  budgets: Budget[],
+  kept = new Map<string, number>(),
+  states = new Map<string, unknown>(),
+) {
   const usage = async (span: string) =>
     Object.fromEntries(
       [...kept].filter(([key]) => key.startsWith(`${span} `)).map(([key, n]) => [key.slice(span.length + 1), n]),
     )
-  const spent = new Spending({ usage })
+  const spent = new Spending({
+    usage,
+    state: async (key) => states.get(key) ?? null,
+    setState: async (key, value) => void states.set(key, value),
+  })
   await spent.configure(
     Object.entries(prices).map(([name, cost]) => ({ name, cost })),
     budgets,
-    at,
+    now,
   )
   const keep = (counts: readonly Count[]) => {
     for (const { span, what, amount } of counts)
       kept.set(`${span} ${what}`, (kept.get(`${span} ${what}`) ?? 0) + amount)
   }
   return {
-    ...{ spent, kept, keep },
-    view: (name: string, when = at) => spent.views(when).find((one) => one.name === name)!,
+    ...{ spent, kept, keep, states },
+    view: (name: string, when = now) => spent.views(when).find((one) => one.name === name)!,
     /** Sends to some recipients, each of whom meets an outcome; why not, when it may not go. */
-    send(provider: string, message: ReturnType<typeof mail>, ended: Outcomes, when = at): string | null {
+    send(provider: string, message: ReturnType<typeof mail>, ended: Outcomes, when = now): string | null {
       const charge = spent.charge(provider, message, ended.size, when)
       if (typeof charge === 'string') return charge
       keep(charge.counts)
@@ -150,4 +159,23 @@ test('a warning is a share that is passed, and spent is spent', async () => {
     return view('all').level
   })
   assert.deepEqual(levels, [0, 0, 0, 0, 0, 0, 0, 0.8, 0.8, 1, 1])
+})
+
+test('each level is news once in its month, also over a restart', async () => {
+  const prices = { a: cost(100) }
+  const budgets = [budget('all', { perMonth: 1 })]
+  const first = await spending(prices, budgets)
+  const levels = Array.from({ length: 9 }, () => {
+    first.send('a', mail('otp'), outcomes(taken))
+    return first.spent.news(now).map(({ level }) => level)
+  })
+  assert.deepEqual(levels, [[], [], [], [], [], [], [], [0.8], []])
+  const second = await spending(prices, budgets, first.kept, first.states)
+  assert.deepEqual(second.spent.news(now), [])
+  second.send('a', mail('otp'), outcomes(taken))
+  assert.deepEqual(
+    second.spent.news(now).map(({ level, until }) => [level, until]),
+    [[1, Date.UTC(2026, 11, 1)]],
+  )
+  assert.deepEqual(second.spent.news(Date.UTC(2026, 11, 1)), [])
 })

@@ -3,7 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Dialect, Templates } from '../mail/dialect.ts'
-import type { ProviderView } from '../mail/provider.ts'
+import type { BudgetView, ProviderView } from '../mail/provider.ts'
 import type { Store, StoredPlan } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
@@ -27,6 +27,7 @@ export interface HttpParts {
   operations: {
     explain(submission: Submission): Promise<{ plans: (StoredPlan & { recipients: string[] })[] }>
     providers(): ProviderView[]
+    budgets(): BudgetView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
     wake(): void

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config/file.ts'
 import { addBench } from './bench.ts'
+import { addBudgets } from './budgets.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
@@ -78,6 +79,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addSend,
     addExplain,
     addProviders,
+    addBudgets,
     addPolicies,
     addMessages,
     addSuppressions,

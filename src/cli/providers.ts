@@ -16,6 +16,7 @@ interface ProviderAnswer {
   repeats?: number
   hosts?: { host: string; state: string; until: string; bad: number; of: number; success: number; repeats: number }[]
   costPerThousand: number
+  month?: { spent: number; forecast: number | null; freeLeft: number | null } | null
   sentToday: number
   perDay: number | null
   success: number | null
@@ -31,7 +32,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('list', { isDefault: true }))
     .description(
-      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000, and where their vendors are to send events (see "providers hooks").',
+      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000 now, what this month cost so far and comes to, the recipients that are still free in it, and where their vendors are to send events (see "providers hooks").',
     )
     .addHelpText('after', examples('providers', 'providers list --json', 'providers hooks'))
     .action(async (flags: GatewayFlags) => {
@@ -105,7 +106,20 @@ const steps = [
   ['resume', 'Uses a drained provider again. Needs a key with scope manage.', 'is in use again.'],
 ] as const
 
-const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'EVENTS IN', 'NOTE']
+const headings = [
+  'NAME',
+  'ADAPTER',
+  'STATE',
+  'SUCCESS',
+  'LATENCY',
+  'TODAY',
+  'COST',
+  'SPENT',
+  'FORECAST',
+  'FREE',
+  'EVENTS IN',
+  'NOTE',
+]
 
 const hostHeadings = ['HOST', 'STATE', 'UNTIL', 'BAD', 'SUCCESS', 'REPEATS']
 
@@ -132,7 +146,7 @@ function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAn
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }
 
 function row(provider: ProviderAnswer): Cell[] {
-  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand } = provider
+  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand, month } = provider
   return [
     name,
     adapter,
@@ -141,6 +155,9 @@ function row(provider: ProviderAnswer): Cell[] {
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
+    month ? month.spent.toFixed(2) : null,
+    month && month.forecast !== null ? month.forecast.toFixed(2) : null,
+    month ? month.freeLeft : null,
     eventsIn(provider.hook),
     note(provider),
   ]

@@ -1,6 +1,8 @@
 /** `budgets`: what mail may cost, a month or a day. */
 import { z } from 'zod'
-import type { Budget } from '../route/budget.ts'
+import type { Provider } from '../mail/provider.ts'
+import { type Budget, coversProvider } from '../route/budget.ts'
+import { charges } from '../route/price.ts'
 import { didYouMean, type Finding } from './problems.ts'
 import { name, percent } from './units.ts'
 
@@ -55,4 +57,34 @@ export function checkBudgets(
     ...unknown(name, 'type', types),
     ...unknown(name, 'provider', providers),
   ])
+}
+
+/** Budgets that are right and can do nothing. @param tenants those that keys bear */
+export function lintBudgets(
+  budgets: readonly Budget[],
+  { providers, tenants }: { providers: readonly Pick<Provider, 'name' | 'cost'>[]; tenants: readonly string[] },
+): Finding[] {
+  return budgets.flatMap((budget): Finding[] => {
+    const path = ['budgets', budget.name]
+    const nobody = (budget.tenants ?? []).filter((tenant) => !tenants.includes(tenant))
+    if (nobody.length > 0) {
+      const message = `no key bears the tenant ${nobody.join(', nor ')}: no mail of such a tenant comes in`
+      return [{ path: [...path, 'tenant'], at: 'value', message }]
+    }
+    const costs = providers.some(({ name, cost }) => charges(cost) && coversProvider(budget, name))
+    const where = budget.providers === null ? 'no provider' : 'none of its providers'
+    return costs ? [] : [{ path, at: 'key', message: `does nothing: ${where} has a cost that a message adds to` }]
+  })
+}
+
+/** `marketing (500 a month for type marketing)` */
+export function budgetWords({ name, perMonth, perDay, types, tenants, providers }: Budget): string {
+  const limits = [perMonth === null ? [] : [`${perMonth} a month`], perDay === null ? [] : [`${perDay} a day`]]
+  const whose = [
+    types === null ? [] : [`type ${types.join(' or ')}`],
+    tenants === null ? [] : [`tenant ${tenants.join(' or ')}`],
+  ]
+  const mail = whose.flat().length === 0 ? 'all mail' : whose.flat().join(' of ')
+  const where = providers === null ? '' : ` at ${providers.join(' or ')}`
+  return `${name} (${limits.flat().join(' and ')} for ${mail}${where})`
 }

@@ -1,8 +1,10 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
 import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
+import type { Budget } from '../route/budget.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+import { budgetWords } from './budgets.ts'
 import { priceWords } from './cost.ts'
 
 export interface RuleInWords {
@@ -13,7 +15,12 @@ export interface RuleInWords {
 }
 
 /** Each rule of the policy in sentences, in their order. */
-export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'providers' | 'types'>): RuleInWords[] {
+export function inWords({
+  policy,
+  providers,
+  types,
+  budgets,
+}: Pick<Config, 'policy' | 'providers' | 'types' | 'budgets'>): RuleInWords[] {
   const reach = new Reach(policy.rules, engine)
   const costs = new Map(providers.map(({ name, cost }) => [name, priceWords(cost)]))
   return policy.rules.map((rule, index) => {
@@ -25,7 +32,7 @@ export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'p
         ? `${matches(rule, index, policy)} Nothing is left for it: it never matches.`
         : matches(rule, index, policy),
       tried: tried(rule.use, costs),
-      otherwise: otherwise(rule.use, coming),
+      otherwise: otherwise(rule.use, coming) + within(coming, budgets),
     }
   })
 }
@@ -190,6 +197,13 @@ function otherwise(use: Use, types: readonly MailType[]): string {
       `Only providers with these labels may carry it: ${grouped(bound, ({ labels }) => listed(labels, 'and'))}.`,
     )
   return said.join(' ')
+}
+
+/** The budgets that some mail which comes to a rule is under. */
+function within(types: readonly MailType[], budgets: readonly Budget[]): string {
+  const under = budgets.filter(({ types: of }) => types.some(({ name }) => of === null || of.includes(name)))
+  if (under.length === 0) return ''
+  return ` Where a budget is spent, mail goes to whoever costs nothing, or waits: ${under.map(budgetWords).join('; ')}.`
 }
 
 /** `otp for 10m; transactional and invoices for 24h` */

@@ -42,6 +42,28 @@ export interface Provider {
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
 type ProviderState = (typeof providerStates)[number]
 
+/** How a provider's month (UTC) stands. */
+export interface MonthView {
+  /** The fee, and what this month's mail comes to by now. */
+  spent: number
+  /** What the month comes to if its mail goes on as it did; null on its first day, which says too little. */
+  forecast: number | null
+  /** Recipients that still cost nothing; null where none ever do. */
+  freeLeft: number | null
+}
+
+/** How a budget is in its month or its day, for those who operate the gateway. */
+export interface BudgetView {
+  name: string
+  per: 'month' | 'day'
+  limit: number
+  spent: number
+  /** The highest share passed of those that are told of, 1 when nothing is left for the next message; 0: none yet. */
+  level: number
+  /** When it begins anew. */
+  until: number
+}
+
 /** A mailbox host that defers or blocks what comes from a provider. */
 export interface SickHost {
   /** Its short name, or the domain where we know no better. */
@@ -80,7 +102,10 @@ export interface ProviderView {
   /** Mailbox hosts at which it is passed over for now. */
   hosts: SickHost[]
   labels: string[]
+  /** What one recipient more costs now, per 1,000; its mail's size aside. */
   costPerThousand: number
+  /** What this month costs there; null where nothing does. */
+  month: MonthView | null
   /** Recipients handed to it today (UTC), and its limits. */
   sentToday: number
   perDay: number | null

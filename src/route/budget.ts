@@ -1,5 +1,6 @@
 /** Budgets: how much money a month or a day may cost, for which mail, and how much of it is spent. Pure: the time is handed in. */
 import type { Message } from '../mail/message.ts'
+import type { BudgetView } from '../mail/provider.ts'
 import { decimal } from './decimals.ts'
 import { type Period, periodAt, type Span } from './period.ts'
 import { unit } from './price.ts'
@@ -15,18 +16,6 @@ export interface Budget {
   perDay: number | null
   /** Shares at which it is told of, rising. */
   warn: readonly number[]
-}
-
-/** How a budget is in its month or its day, for those who operate the gateway. Money in its unit. */
-export interface BudgetView {
-  name: string
-  per: Span
-  limit: number
-  spent: number
-  /** The highest share passed of those that are told of, 1 when nothing is left for the next message; 0: none yet. */
-  level: number
-  /** When it begins anew. */
-  until: number
 }
 
 /** Whether it is for mail of such a type and tenant, at some provider. */

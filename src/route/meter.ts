@@ -1,18 +1,8 @@
 /** What a provider has taken this month, and what one message more costs there. Pure: the time is handed in. */
-import type { Cost } from '../mail/provider.ts'
+import type { Cost, MonthView } from '../mail/provider.ts'
 import type { Figures } from './measure.ts'
 import { type Period, periodAt } from './period.ts'
 import { bill, charges, flat, forecast, freeLeft, marginal, price, step, type Volume } from './price.ts'
-
-/** How a provider's month stands. */
-export interface MonthView {
-  /** The fee, and what this month's mail comes to by now. */
-  spent: number
-  /** What the month comes to if its mail goes on as it did; null on its first day. */
-  forecast: number | null
-  /** Recipients that still cost nothing; null where none ever do. */
-  freeLeft: number | null
-}
 
 export class Meter {
   #cost: Cost

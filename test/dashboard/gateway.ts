@@ -6,7 +6,7 @@ import type { Visitor } from '../../src/dashboard/parts.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
-import type { ProviderView } from '../../src/mail/provider.ts'
+import type { BudgetView, ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageQuery, MessageView, Steer, StoredPlan } from '../../src/store/store.ts'
 
 /** Every test looks at this moment. */
@@ -30,11 +30,14 @@ export const plan: StoredPlan = {
 
 export const inboxProvider: ProviderView = {
   ...{ name: 'inbox', adapter: 'inbox', state: 'ready', openUntil: null, reason: null, labels: [], costPerThousand: 0 },
+  month: null,
   ...{ sentToday: 0, perDay: null, perSecond: null, success: null, latencyMs: null, inFlight: 0, hook: null },
   ...{ observed: null, share: 1, repeats: 0, hosts: [] },
 }
 
-export function gateway(options: { keys?: Record<string, Visitor>; providers?: ProviderView[] } = {}) {
+export function gateway(
+  options: { keys?: Record<string, Visitor>; providers?: ProviderView[]; budgets?: BudgetView[] } = {},
+) {
   const views: MessageView[] = []
   const events: MailEvent[] = []
   const contents = new Map<string, Uint8Array>()
@@ -163,6 +166,7 @@ export function gateway(options: { keys?: Record<string, Visitor>; providers?: P
     },
     operations: {
       providers: () => providers,
+      budgets: () => options.budgets ?? [],
       async drain(name) {
         const provider = providers.find((one) => one.name === name)
         if (provider) provider.state = 'draining'
