@@ -10,6 +10,7 @@ import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
 import { speaking } from './accept/speaking.ts'
+import { statistics } from './accept/stats.ts'
 import { suppressing } from './accept/suppressions.ts'
 import { webhooking } from './accept/webhooks.ts'
 
@@ -33,6 +34,7 @@ export function app(parts: AppParts): Hono {
   sending(http, parts)
   reading(http, parts)
   operating(http, parts)
+  statistics(http, parts)
   remembering(http, parts)
   suppressing(http, parts)
   hooking(http, parts)

@@ -280,8 +280,11 @@ export class Delivery {
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
-    this.#parts.attempted(name, outcomes, endedAt - at)
-    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes), counts: charge.ended(outcomes) }
+    const counts = charge.ended(outcomes)
+    const latencyMs = endedAt - at
+    this.#parts.attempted(name, outcomes, latencyMs)
+    standings.stats.attempted(name, this.#message, outcomes, { latencyMs, paid: charge.paid, now: endedAt })
+    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes), counts }
   }
 
   #handoff(

@@ -316,6 +316,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     alarm.close()
+    await standings.stats.flush()
     await Promise.all([http.close(), smtp.close(), mx.close()])
     await store.close()
     marks.close()

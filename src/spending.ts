@@ -18,6 +18,8 @@ export interface Charge {
   ended(outcomes: Outcomes): readonly Count[]
   /** Gives all of it back: nothing was sent, nor recorded. */
   undo(): void
+  /** What of it stays, in millionths. */
+  readonly paid: number
 }
 
 type Told = Record<string, { until: number; level: number }>
@@ -25,7 +27,7 @@ type Mail = Pick<Message, 'type' | 'tenant' | 'size'>
 
 const none: readonly never[] = []
 /** Where nothing is charged. */
-const free: Charge = { counts: none, ended: () => none, undo() {} }
+const free: Charge = { counts: none, ended: () => none, undo() {}, paid: 0 }
 
 export class Spending {
   readonly #store: Pick<Store, 'usage' | 'state' | 'setState'>
@@ -108,7 +110,9 @@ export class Spending {
       }))
       return [taken, ...weighed, ...budgets]
     }
+    let left = price
     const giveBack = (recipients: number, money: number) => {
+      left -= money
       meter.giveBack(volume(recipients), month)
       for (const { purse, period } of paid) this.#reopened = purse.giveBack(money, period) || this.#reopened
     }
@@ -123,6 +127,9 @@ export class Spending {
         return counts(-back, -money)
       },
       undo: () => giveBack(recipients, price),
+      get paid() {
+        return left
+      },
     }
   }
 

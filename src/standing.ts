@@ -17,6 +17,7 @@ import { unit } from './route/price.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
 import { refusal, Spending } from './spending.ts'
+import { Stats } from './stats.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
@@ -30,6 +31,7 @@ export class Standings {
   readonly #learnt: Learnt
   /** What mail costs, and what of it was paid. */
   readonly spending: Spending
+  readonly stats: Stats
   #live = new Map<string, Live>()
   #networkDownUntil = 0
 
@@ -37,6 +39,7 @@ export class Standings {
     this.#parts = parts
     this.#learnt = new Learnt(parts)
     this.spending = new Spending(parts.store)
+    this.stats = new Stats(parts.store, parts.hosts)
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
@@ -289,6 +292,7 @@ export class Standings {
   heard(name: string, news: News): void {
     const live = this.#live.get(name)
     if (live) this.#learnt.heard(live, news)
+    this.stats.heard(name, news, this.#parts.clock())
   }
 
   /** False for no such provider. */

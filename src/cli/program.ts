@@ -13,6 +13,7 @@ import { addPolicies } from './policies.ts'
 import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
 import { addServe } from './serve.ts'
+import { addStats } from './stats.ts'
 import { addSuppressions } from './suppressions.ts'
 import { styled, type Terminal } from './terminal.ts'
 
@@ -80,6 +81,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addExplain,
     addProviders,
     addBudgets,
+    addStats,
     addPolicies,
     addMessages,
     addSuppressions,

@@ -10,9 +10,11 @@ import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { Notice, NoticeSettlement, Webhook } from './notice.ts'
+import type { Stat, StatCounts, StatQuery } from './stat.ts'
 import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
 export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
+export type { Stat, StatCounts, StatQuery } from './stat.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
 import type { ProviderEvent } from '../mail/webhook.ts'
@@ -383,6 +385,10 @@ export interface Store {
   setState(key: string, value: unknown): Promise<void>
   /** What `record` and `settle` counted in a span of time, by its name. */
   usage(span: string): Promise<Record<string, number>>
+  /** Adds to what is counted by the hour. */
+  addStats(stats: readonly Stat[]): Promise<void>
+  /** Sums of what was counted, by name. */
+  stats(query: StatQuery): Promise<(StatCounts & { name: string })[]>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
    * and gives the space back. Answers how many messages or keys went, whichever were more. Works in small steps; call again
