@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import { type Alert, type Alerts, createAlerts, postAlert } from './alert.ts'
 import type { Outcomes } from './mail/outcome.ts'
+import type { BudgetView } from './mail/provider.ts'
 import type { MoveTurn } from './moves.ts'
 import type { Turn } from './turns.ts'
 
@@ -13,6 +14,8 @@ export interface Alarm {
   stranded(why: string, until: number): void
   /** So many deliveries are held because their fate is unknown. */
   unknowns(count: number): void
+  /** A budget passed a level. */
+  budget(view: BudgetView): void
 }
 
 /** Mail that waits for less is in no trouble: a limit of a second, a probe under way. */
@@ -26,19 +29,21 @@ export interface AlarmParts {
   settings: () => { url: string | null; unknowns: number }
   /** Deliveries held because their fate is unknown. */
   unknowns: () => Promise<number>
+  /** Budgets that passed a level since this was last asked. */
+  budgets: () => readonly BudgetView[]
   counted: (alert: Alert) => void
 }
 
 /** The alarm as a gateway has it: into the log, the figures, and to the operator's address. */
-export function openAlarm({ log, clock, settings, unknowns, counted }: AlarmParts): Alarm & {
+export function openAlarm({ log, clock, settings, unknowns, budgets, counted }: AlarmParts): Alarm & {
   /** Looks at what changes by itself. Call it every few seconds; never throws. */
   look(): Promise<void>
   close(): void
 } {
   const stopped = new AbortController()
   const alerts = createAlerts((alert) => {
-    const { kind, provider, rule, detail } = alert
-    log.warn({ alert: kind, provider, rule, detail }, `alert: ${kind}`)
+    const { kind, provider, rule, budget, detail } = alert
+    log.warn({ alert: kind, provider, rule, budget, detail }, `alert: ${kind}`)
     counted(alert)
     const { url } = settings()
     if (url === null) return
@@ -51,6 +56,7 @@ export function openAlarm({ log, clock, settings, unknowns, counted }: AlarmPart
     ...alarm,
     async look() {
       alerts.look(clock())
+      for (const view of budgets()) alarm.budget(view)
       // A store that fails is told of by whoever needs it.
       const count = await unknowns().catch(() => null)
       if (count !== null) alarm.unknowns(count)
@@ -111,6 +117,15 @@ export function createAlarm(alerts: Alerts, clock: () => number, tolerated: () =
         const detail = `${count} deliveries are held because nobody knows whether a provider took them`
         alerts.alert({ kind: 'unknown growing', detail, at: clock() })
       }
+    },
+    budget({ name, per, limit, spent, level, until }) {
+      const now = clock()
+      // A level is news, also where the one before it was told a moment ago.
+      alerts.over('budget running out', name)
+      const kind = level < 1 ? 'budget running out' : 'budget spent'
+      const then = level < 1 ? '' : `: what would cost more waits until ${new Date(until).toISOString()}`
+      const detail = `budget ${name}: ${spent.toFixed(2)} of ${limit} a ${per} are spent${then}`
+      alerts.alert({ kind, budget: name, detail, at: now }, until - now)
     },
   }
 }

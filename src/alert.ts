@@ -11,6 +11,8 @@ const alertKinds = [
   'credentials refused',
   'move held',
   'move reverted',
+  'budget running out',
+  'budget spent',
 ] as const
 type AlertKind = (typeof alertKinds)[number]
 
@@ -20,6 +22,7 @@ export interface Alert {
   provider?: string
   /** The rule of the policy that it is about. */
   rule?: string
+  budget?: string
   /** In words; may hold what a vendor said: hostile text. */
   detail: string
   at: number
@@ -28,7 +31,7 @@ export interface Alert {
 export interface Alerts {
   /** @param lasts it is over by itself so many milliseconds after it was last said; without it, until `over` */
   alert(alert: Alert, lasts?: number): void
-  /** Answers whether it had been told. @param about the provider or the rule */
+  /** Answers whether it had been told. @param about the provider, the rule or the budget */
   over(kind: AlertKind, about?: string): boolean
   /** Tells what came too soon to be told and still holds. Call it every few seconds. */
   look(now: number): void
@@ -58,7 +61,7 @@ export function createAlerts(tell: (alert: Alert) => void): Alerts {
   }
   return {
     alert(alert, lasts) {
-      const key = keyOf(alert.kind, alert.provider ?? alert.rule)
+      const key = keyOf(alert.kind, alert.provider ?? alert.rule ?? alert.budget)
       const kept = all.get(key) ?? { on: null, told: false, toldAt: Number.NEGATIVE_INFINITY, until: 0 }
       all.set(key, kept)
       kept.on = alert

@@ -11,6 +11,7 @@ import { reading } from './accept/reading.ts'
 import { type Document, reference, referenceHeaders } from './accept/reference.ts'
 import { Refusal } from './accept/refusals.ts'
 import { speaking } from './accept/speaking.ts'
+import { statistics } from './accept/stats.ts'
 import { suppressing } from './accept/suppressions.ts'
 import { tracing } from './accept/traffic.ts'
 import { webhooking } from './accept/webhooks.ts'
@@ -37,6 +38,7 @@ export function app(parts: AppParts): Hono {
   operating(http, parts)
   tracing(http, parts)
   moving(http, parts)
+  statistics(http, parts)
   remembering(http, parts)
   suppressing(http, parts)
   hooking(http, parts)

@@ -1,5 +1,5 @@
 /** Who goes to a provider together, in one call. */
-import { addressingFor, formFor } from './mail/adapter.ts'
+import { exposes } from './mail/adapter.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { Provider } from './mail/provider.ts'
 import type { Load, Standings } from './standing.ts'
@@ -17,18 +17,9 @@ export function apart(
   recipients: Recipient[],
   now: number,
 ): Recipient[][] | null {
-  if (exposes(message, provider, recipients)) return recipients.map((recipient) => [recipient])
+  if (exposes(provider.adapter.features, message, recipients)) return recipients.map((recipient) => [recipient])
   const fitting = new Set(standings.fitting(provider.name, loadOf(message, recipients), now))
   const those = recipients.filter(({ email }) => fitting.has(email))
   if (those.length === 0 || those.length === recipients.length) return null
   return [those, recipients.filter(({ email }) => !fitting.has(email))]
-}
-
-/**
- * Whether a call would show bcc recipients to one another: those who are visible are no longer among them, and this vendor mails
- * everyone in its headers.
- */
-function exposes(message: Message, { adapter: { features } }: Provider, recipients: readonly Recipient[]): boolean {
-  const byHeaders = addressingFor(features, formFor(message, features)) === 'headers'
-  return byHeaders && recipients.every(({ index }) => message.hidden.includes(index))
 }

@@ -1,6 +1,7 @@
 /** The configuration: its type, and the check that says what is wrong and where. Pure: text in, Config or problems out. */
 import { createHash } from 'node:crypto'
 import type { Key } from './accept/auth.ts'
+import { checkBudgets, lintBudgets, readBudgets } from './config/budgets.ts'
 import { checkDemands, type Offer } from './config/demands.ts'
 import { type Fault, readText } from './config/document.ts'
 import { readExport } from './config/exports.ts'
@@ -20,6 +21,7 @@ import type { Adapters } from './mail/adapter.ts'
 import type { Dialect, Templates } from './mail/dialect.ts'
 import type { Exporter, Exporters } from './mail/exporter.ts'
 import type { Provider } from './mail/provider.ts'
+import type { Budget } from './route/budget.ts'
 import type { ConditionalDemand } from './route/demands.ts'
 import type { Policy, Rule } from './route/policy.ts'
 
@@ -46,6 +48,7 @@ export interface Config extends Listeners {
   tenants: Record<string, Tenant>
   demands: ConditionalDemand[]
   providers: Provider[]
+  budgets: Budget[]
   policy: Policy
   /** The rules as the file has them, in YAML. */
   rulesText: string
@@ -133,6 +136,9 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const rules = listOf(given.routes).map(mapping)
   for (const finding of checkRules(rules, { providers: names, types: Object.keys(types) })) problem(finding)
 
+  const budgets = readBudgets(part('budgets') ?? {})
+  for (const finding of checkBudgets(budgets, { providers: names, types: Object.keys(types) })) problem(finding)
+
   const templates = await readTemplates(part('templates') ?? {}, sources, problem)
 
   const keys = readKeys(part('keys') ?? [], problem)
@@ -144,6 +150,8 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
   for (const finding of lint({ rules: shape.data.routes, providers, types, keys, tenants, given: asGiven }))
     warnings.push(place(finding))
+  const ours = keys.map(({ tenant }) => tenant)
+  for (const finding of lintBudgets(budgets, { providers, tenants: ours })) warnings.push(place(finding))
   return {
     config: {
       ...listeners,
@@ -159,6 +167,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       tenants,
       demands,
       providers,
+      budgets,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
       rulesText: document.written('routes'),
     },

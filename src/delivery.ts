@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { apart, loadOf } from './calls.ts'
+import { enter } from './entry.ts'
 import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
-import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
 import { diagnostic, forAll, type Outcome, type Outcomes } from './mail/outcome.ts'
@@ -15,8 +15,17 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
+import type { Charge } from './spending.ts'
 import type { Standings } from './standing.ts'
-import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
+import {
+  type AttemptEnd,
+  type Claim,
+  type Count,
+  type NewEvent,
+  type Store,
+  type StoredPlan,
+  StoreFull,
+} from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
 import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
@@ -32,8 +41,8 @@ export interface DeliveryParts {
   poison: Pick<Poison, 'call'>
   /** Told of every event once it is committed. */
   settled: (message: Message, events: readonly NewEvent[]) => void
-  /** Told of every attempt's end. */
-  attempted: (provider: string, outcomes: Outcomes, latencyMs: number) => void
+  /** Told of every attempt's end. @param paid money, in millionths */
+  attempted: (provider: string, outcomes: Outcomes, latencyMs: number, paid: number) => void
   /** Told when mail goes on that a provider may have taken. */
   perhapsTwice: (provider: string) => void
   /** Told when mail waits because nobody can take it, why, until when, and which mail. */
@@ -51,6 +60,8 @@ export interface DeliveryParts {
 interface Made {
   outcomes: Outcomes
   end: AttemptEnd
+  /** What is counted with its end. */
+  counts: readonly Count[]
 }
 
 /** A key is trusted for this share of the time a vendor says it remembers it: older, it would be a fresh sending. */
@@ -113,20 +124,22 @@ export class Delivery {
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
       const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
-      const leave = await this.#enter(provider, rest, { within: within() })
-      if (typeof leave === 'string') {
-        plan.rejected.push({ provider: candidate.provider, reason: leave })
+      const entered = await this.#enter(provider, rest, within())
+      if (typeof entered === 'string') {
+        plan.rejected.push({ provider: candidate.provider, reason: entered })
         openAt ??= clock()
         continue
       }
       // It may have waited long before it came here.
       const late = this.#tooLate(rest, avoid)
       if (late) {
-        leave()
+        entered.charge.undo()
+        entered.leave()
         await this.#commit(late)
         return
       }
-      const made = await this.#recorded(provider, rest, content, plan, within() ?? provider.timeout).finally(leave)
+      const timeout = within() ?? provider.timeout
+      const made = await this.#recorded(provider, rest, content, plan, entered.charge, timeout).finally(entered.leave)
       if (!made) return
       last = made.outcomes
       const changes = this.#changes()
@@ -138,7 +151,7 @@ export class Delivery {
         changes.keep = []
       }
       rest = changes.keep
-      if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
+      if (!(await this.#commit(changes, made.end, made.counts)) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
   }
@@ -178,24 +191,14 @@ export class Delivery {
     await this.#commit(this.#changes())
   }
 
-  /**
-   * Takes a place at a provider, and of its limits; why not, when there is none.
-   * @param asked it is asked of what it may have taken
-   */
-  async #enter(
-    provider: Provider,
-    recipients: readonly Recipient[],
-    { within, asked = false }: { within: number | null; asked?: boolean },
-  ) {
-    const { standings, clock } = this.#parts
-    const { priority } = this.#message
-    const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
-    if (!leave) return 'has as many calls under way as it may have at once'
-    const load = loadOf(this.#message, recipients)
-    const refused = standings.take(provider.name, load, clock(), { asked, lastResort: this.#lastResort })
-    if (refused === null) return leave
-    leave()
-    return refused
+  #enter({ name }: Provider, recipients: readonly Recipient[], within: number | null, again = false) {
+    const lastResort = this.#lastResort
+    return enter(
+      this.#parts.standings,
+      name,
+      { message: this.#message, recipients, within, again, lastResort },
+      this.#parts.clock,
+    )
   }
 
   /** No candidate is left: wait for the schedule or the next opening, or give up where no provider could ever take it. */
@@ -237,6 +240,7 @@ export class Delivery {
     recipients: Recipient[],
     content: Content,
     plan: StoredPlan,
+    charge: Charge,
     within: number,
   ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
@@ -256,9 +260,12 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: standings.counts(name, loadOf(this.#message, recipients), at),
+      counts: [...standings.counts(name, loadOf(this.#message, recipients), at), ...charge.counts],
     })
-    if (!ours) return null
+    if (!ours) {
+      charge.undo()
+      return null
+    }
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
     const offer = Object.assign(this.#handoff(provider, recipients, timeout), { content })
     const make = async () => {
@@ -274,8 +281,11 @@ export class Delivery {
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
-    this.#parts.attempted(name, outcomes, endedAt - at)
-    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes) }
+    const counts = charge.ended(outcomes)
+    const latencyMs = endedAt - at
+    this.#parts.attempted(name, outcomes, latencyMs, charge.paid)
+    standings.stats.attempted(name, this.#message, outcomes, { latencyMs, paid: charge.paid, now: endedAt })
+    return { outcomes, end: attemptEnd(id, endedAt, recipients, outcomes), counts }
   }
 
   #handoff(
@@ -304,13 +314,14 @@ export class Delivery {
     const candidate: Candidate = { provider: unknown.provider, score: 0, reasons: ['it may have taken this already'] }
     const plan: StoredPlan = { route: 'reconcile', policy: '', candidates: [candidate], rejected: [] }
 
-    let made: { outcomes: Outcomes | null; end?: AttemptEnd } = { outcomes: null }
+    let made: { outcomes: Outcomes | null; end?: AttemptEnd; counts?: readonly Count[] } = { outcomes: null }
     let absent = false
     if (provider && window !== null && clock() - unknown.since < window * keyTrust) {
       const content = await this.#prepare(provider, plan)
-      const leave = content && (await this.#enter(provider, recipients, { within: null, asked: true }))
-      if (content && typeof leave === 'function') {
-        const again = await this.#recorded(provider, recipients, content, plan, provider.timeout).finally(leave)
+      const entered = content && (await this.#enter(provider, recipients, null, true))
+      if (content && typeof entered === 'object' && entered !== null) {
+        const { charge, leave } = entered
+        const again = await this.#recorded(provider, recipients, content, plan, charge, provider.timeout).finally(leave)
         if (!again) return
         made = again
       }
@@ -332,7 +343,7 @@ export class Delivery {
     // It did not take them, or the type fails over: on the road again at once, by a fresh plan.
     if (changes.keep.length > 0) changes.requeue(changes.keep, { avoid })
     changes.keep = []
-    await this.#commit(changes, made.end)
+    await this.#commit(changes, made.end, made.counts)
   }
 
   /** Attempts whose process died under them: what they sent is unknown. Answers who may go on now; null: not ours any more. */
@@ -390,9 +401,9 @@ export class Delivery {
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
-  async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
+  async #commit(changes: Changes, attempt?: AttemptEnd, counts?: readonly Count[]): Promise<boolean> {
     const { store, clock, settled, wake } = this.#parts
-    const settlement = changes.settlement(attempt)
+    const settlement = changes.settlement(attempt, counts)
     for (;;) {
       try {
         const ours = await store.settle(settlement)

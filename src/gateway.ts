@@ -6,11 +6,11 @@ import type { Submission } from './accept/submit.ts'
 import { messageOf } from './accept/submit.ts'
 import type { Config, MailType } from './config.ts'
 import { Delivery, type DeliveryParts } from './delivery.ts'
-import { addressingFor, formFor } from './mail/adapter.ts'
+import { exposes } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { MoveView } from './mail/move.ts'
-import type { ProviderView } from './mail/provider.ts'
+import type { BudgetView, ProviderView } from './mail/provider.ts'
 import type { Moves } from './moves.ts'
 import type { Poison } from './queue/poison.ts'
 import { type CompiledDemands, compileDemands } from './route/demands.ts'
@@ -32,6 +32,7 @@ export interface Explanation {
 interface Operations {
   explain(submission: Submission): Promise<Explanation>
   providers(): ProviderView[]
+  budgets(): BudgetView[]
   /** False for no such provider. */
   drain(name: string): Promise<boolean>
   resume(name: string): Promise<boolean>
@@ -131,9 +132,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   /** Cuts recipients into calls that every candidate can make. */
   function inCalls(message: Message, recipients: Recipient[], planned: Planned): Recipient[][] {
     const features = planned.candidates.flatMap(({ provider }) => standings.provider(provider)?.adapter.features ?? [])
-    // With nobody visible left, a vendor that mails by headers would show each bcc recipient the others.
-    const allHidden = recipients.every(({ index }) => message.hidden.includes(index))
-    const one = allHidden && features.some((way) => addressingFor(way, formFor(message, way)) === 'headers')
+    const one = features.some((way) => exposes(way, message, recipients))
     const most = one ? 1 : Math.min(...features.map(({ maxRecipients }) => maxRecipients), recipients.length)
     const calls: Recipient[][] = []
     for (let at = 0; at < recipients.length; at += most) calls.push(recipients.slice(at, at + most))
@@ -230,6 +229,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       return { waits: quietHours(typeOf(message), message, at), plans: [...shared.values()] }
     },
     providers: () => standings.views(),
+    budgets: () => standings.spending.views(clock()),
     async drain(name) {
       const known = await standings.drain(name, true)
       // What it deferred need not wait for its hour: another may take it now.

@@ -19,7 +19,7 @@ const identityMemory = 10 * 60_000
 const mostDeferred = 1_000
 
 export interface LearntParts {
-  store: Pick<Store, 'minutesSince' | 'setState' | 'state' | 'unsuppress' | 'usage'>
+  store: Pick<Store, 'addStats' | 'minutesSince' | 'setState' | 'state' | 'unsuppress' | 'usage'>
   clock: () => number
   /** In [0, 1). */
   dice: () => number

@@ -9,6 +9,7 @@ import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
 import type { Delivered } from './route/delivered.ts'
 import type { Health } from './route/health.ts'
+import type { Meter } from './route/meter.ts'
 import type { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import type { Breaker } from './send/breaker.ts'
@@ -21,6 +22,8 @@ export interface Live {
   /** What it may be given at each mailbox host; null where nothing says so. */
   atHosts: HostQuotas | null
   health: Health
+  /** What it has taken this month, and what more costs. */
+  meter: Meter
   /** How it does at each mailbox host. */
   cells: Cells
   /** Whether what it accepts is delivered. */
@@ -145,7 +148,8 @@ export function viewOf(live: Live, now: number): ProviderView {
     tenants: provider.tenants,
     domains: provider.domains,
     identity: live.identity?.verdicts() ?? null,
-    costPerThousand: provider.cost.perThousand,
+    costPerThousand: live.meter.figures(0, now).costPerThousand,
+    month: live.meter.view(now),
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,
     perSecond: provider.limits.perSecond,

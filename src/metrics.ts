@@ -4,7 +4,7 @@ import type { Alert } from './alert.ts'
 import type { Priority } from './mail/message.ts'
 import { type MoveView, moveStates } from './mail/move.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import { type ProviderView, providerStates } from './mail/provider.ts'
+import { type BudgetView, type ProviderView, providerStates } from './mail/provider.ts'
 import { isKnown } from './route/cells.ts'
 import type { NewEvent } from './store/store.ts'
 
@@ -19,6 +19,7 @@ export interface MetricsSources {
   configCurrent: () => boolean
   providers: () => ProviderView[]
   moves: () => MoveView[]
+  budgets: () => BudgetView[]
 }
 
 export interface Metrics {
@@ -201,6 +202,26 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const { rule, state } of moves()) {
         for (const each of moveStates) this.set({ rule, state: each }, each === state ? 1 : 0)
       }
+    },
+  })
+  new Gauge({
+    name: 'waypost_spend',
+    help: 'What this month (UTC) costs at a provider by now, its fee included; money as the config has it',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, month } of providers()) if (month) this.set({ provider: name }, month.spent)
+    },
+  })
+  new Gauge({
+    name: 'waypost_budget_used',
+    help: 'The share of a budget that is spent this month or day (UTC)',
+    labelNames: ['budget', 'per'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, per, spent, limit } of sources.budgets()) this.set({ budget: name, per }, spent / limit)
     },
   })
   return {

@@ -185,6 +185,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     unknowns: () => store.unknowns(),
     clock,
     providers: () => standings.views(),
+    budgets: () => standings.spending.views(clock()),
     moves: () => moves.views(),
     configCurrent: () => takeover.problem() === null,
   })
@@ -193,6 +194,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     clock,
     settings: () => config.alerts,
     unknowns: () => store.unknowns(),
+    budgets: () => standings.spending.news(clock()),
     counted: metrics.alert,
   })
   const told = turnsIn(log)
@@ -335,6 +337,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     if (httpServer) await closeHttp(httpServer)
     standings.close()
     alarm.close()
+    await standings.stats.flush()
     await Promise.all([http.close(), smtp.close(), mx.close()])
     await store.close()
     marks.close()
@@ -374,7 +377,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     lease,
   })
 
-  upkeep = await startUpkeep({ store, inbound, alarm, path, config: () => config, clock, log })
+  upkeep = await startUpkeep({ store, inbound, alarm, standings, gateway, path, config: () => config, clock, log })
   await out.start()
   warn(log, loaded.warnings)
   takeover.watch()

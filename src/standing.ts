@@ -7,13 +7,17 @@ import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import { closedBy, type Kind, longest, Quotas, type SharedLimits } from './queue/quotas.ts'
+import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
 import { unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
+import { unit } from './route/price.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
+import { refusal, Spending } from './spending.ts'
+import { Stats } from './stats.ts'
 import type { Count } from './store/store.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
@@ -28,9 +32,15 @@ export interface Load extends Kind {
 /** A probe at a mailbox host has this long to tell: an answer, or an event from a vendor that says nothing of hosts when it answers. */
 const probeTime = 2 * 60_000
 
+/** What holds over all providers together. */
+type Shared = SharedLimits & { budgets?: readonly Budget[] }
+
 export class Standings {
   readonly #parts: LearntParts
   readonly #learnt: Learnt
+  /** What mail costs, and what of it was paid. */
+  readonly spending: Spending
+  readonly stats: Stats
   #live = new Map<string, Live>()
   readonly #quotas = new Quotas()
   #networkDownUntil = 0
@@ -38,23 +48,26 @@ export class Standings {
   private constructor(parts: LearntParts) {
     this.#parts = parts
     this.#learnt = new Learnt(parts)
+    this.spending = new Spending(parts.store)
+    this.stats = new Stats(parts.store, parts.hosts)
   }
 
   /** Takes up what an earlier process left in the store: breakers, sick hosts, drained providers, today's counts. */
   static async open(
     parts: LearntParts,
     providers: readonly Provider[],
-    shared: SharedLimits = { types: {}, tenants: {} },
+    shared: Shared = { types: {}, tenants: {} },
   ): Promise<Standings> {
     const standings = new Standings(parts)
     await standings.configure(providers, shared)
     return standings
   }
 
-  /** Takes over a new set of providers, and of limits; those whose settings did not change keep all they have. */
-  async configure(providers: readonly Provider[], shared: SharedLimits = { types: {}, tenants: {} }): Promise<void> {
+  /** Takes over a new set of providers, of limits and of budgets; those whose settings did not change keep all they have. */
+  async configure(providers: readonly Provider[], shared: Shared = { types: {}, tenants: {} }): Promise<void> {
     const { store, clock } = this.#parts
     await this.#parts.identities?.configure(providers)
+    await this.spending.configure(providers, shared.budgets ?? [], clock())
     await this.#quotas.configure(store, providers, shared, clock())
     const before = this.#live
     const live = new Map<string, Live>()
@@ -99,6 +112,7 @@ export class Standings {
       allowance: this.#quotas.provider(name),
       atHosts: this.#quotas.hosts(name),
       health: unmeasured,
+      meter: this.spending.meter(name),
       cells: new Cells(told?.cells),
       overdue: new Overdue(told?.tells),
       delivered: new Delivered(counted, (state) => void store.setState(deliveredKey(name), state).catch(() => {})),
@@ -121,7 +135,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'priority' | 'tenant'>,
+    message: Pick<Message, 'id' | 'from' | 'type' | 'tenant' | 'priority' | 'size'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -133,12 +147,15 @@ export class Standings {
       this.#networkDownUntil > now
         ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
         : longest(this.#quotas.shared(message).flatMap((quota) => closedBy(quota, message, now) ?? []))
+    const budgets = this.spending.budgetsOf(message)
     let anySick = false
     for (const [name, live] of this.#live) {
-      const { provider, breaker, cells, health } = live
+      const { provider, breaker, cells, health, meter } = live
+      const price = meter.figures(message.size, now)
       const closed =
         shut ??
         closedTo(live, from, now) ??
+        refusal(budgets, name, price.costPerThousand * (unit / 1_000), now) ??
         live.room.crowded(message.id, message.priority, now) ??
         shutAtHost(live, host, message, now)
       const { observe } = provider.breaker
@@ -148,7 +165,7 @@ export class Standings {
       const delivered = live.delivered.at(host, now)
       standings.set(name, {
         provider,
-        costPerThousand: provider.cost.perThousand,
+        ...price,
         latencyMs: health.latencyMs,
         ...cells.success(host, message.type, health.success, now),
         probing: !observe && breaker.state() === 'half-open',
@@ -303,6 +320,7 @@ export class Standings {
   heard(name: string, news: News): void {
     const live = this.#live.get(name)
     if (live) this.#learnt.heard(live, news)
+    this.stats.heard(name, news, this.#parts.clock())
   }
 
   /** False for no such provider. */

@@ -4,6 +4,9 @@ import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import type { openAlarm } from './alarm.ts'
 import type { Config } from './config.ts'
+import type { Gateway } from './gateway.ts'
+import type { Spending } from './spending.ts'
+import type { Stats } from './stats.ts'
 import type { Store } from './store/store.ts'
 import type { Inbound } from './track/inbound.ts'
 
@@ -14,6 +17,10 @@ const sweepEvery = 3_600_000
 const parkedCheck = 2_000
 /** How often what may need an alert is looked at. */
 const watchEvery = 2_000
+/** Figures are written down this often: what a process that is killed loses of them. */
+const statsEvery = 2_000
+/** Mail that waits for a budget looks again this often at most, when money came back to one. */
+const reopenEvery = 60_000
 /** Messages deleted in one step: mail waits for no longer than that takes. */
 const sweepAtOnce = 100
 const keepKeys = 24 * 3_600_000
@@ -22,6 +29,8 @@ export interface UpkeepParts {
   store: Pick<Store, 'sweep'>
   inbound: Pick<Inbound, 'lookAgain'>
   alarm: Pick<ReturnType<typeof openAlarm>, 'look'>
+  standings: { spending: Pick<Spending, 'reopened'>; stats: Pick<Stats, 'flush'> }
+  gateway: Pick<Gateway, 'hasten'>
   /** The store's file. */
   path: string
   config: () => Pick<Config, 'http' | 'smtp' | 'keep'>
@@ -36,7 +45,17 @@ export interface Upkeep {
 }
 
 /** Starts it, once the disk has been looked at. */
-export async function startUpkeep({ store, inbound, alarm, path, config, clock, log }: UpkeepParts): Promise<Upkeep> {
+export async function startUpkeep({
+  store,
+  inbound,
+  alarm,
+  standings,
+  gateway,
+  path,
+  config,
+  clock,
+  log,
+}: UpkeepParts): Promise<Upkeep> {
   let diskFull = false
   let stopping = false
 
@@ -71,6 +90,8 @@ export async function startUpkeep({ store, inbound, alarm, path, config, clock, 
     setInterval(() => void sweep(), sweepEvery),
     setInterval(lookAgain, parkedCheck),
     setInterval(() => void alarm.look(), watchEvery),
+    setInterval(() => void standings.stats.flush(), statsEvery),
+    setInterval(() => standings.spending.reopened() && gateway.hasten(), reopenEvery),
   ]
   await checkDisk()
   // One that never runs for an hour must forget, too.

@@ -87,7 +87,13 @@ test('the alarm: breakers, refused credentials, mail that nobody takes, unknowns
   assert.deepEqual(kinds(), ['unknown growing'])
   now += 20 * minute
   alarm.unknowns(22)
-  assert.match(heard[0]!.detail, /^22 deliveries/)
+  assert.match(heard.splice(0)[0]!.detail, /^22 deliveries/)
+  const spent = { name: 'marketing', per: 'month', limit: 500, until: now + 60 * minute } as const
+  alarm.budget({ ...spent, spent: 401, level: 0.8 })
+  assert.equal(heard[0]!.detail, 'budget marketing: 401.00 of 500 a month are spent')
+  alarm.budget({ ...spent, spent: 500, level: 1 })
+  assert.match(heard[1]!.detail, /500\.00 of 500 a month are spent: what would cost more waits until 1970/)
+  assert.deepEqual(kinds(), ['budget running out', 'budget spent'])
 })
 
 test('is posted as JSON, tried again, and says why it could not be, without the address', async () => {

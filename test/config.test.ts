@@ -84,7 +84,7 @@ describe('a config with nothing but a provider and a route', async () => {
     assert.deepEqual(provider, {
       name: 'inbox',
       options: {},
-      cost: { perThousand: 0 },
+      cost: { monthly: 0, commitment: 0, tiers: [{ upTo: Number.POSITIVE_INFINITY, perThousand: 0 }], perGigabyte: 0 },
       limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, perMonth: null, inFlight: 150 },
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },

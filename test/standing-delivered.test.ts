@@ -35,6 +35,7 @@ async function opened(kept: Map<string, unknown>, names: string[]) {
     tell(name: string, messageId: string, recipient: string, type: 'delivered' | 'bounced' | 'complained') {
       standings.heard(name, {
         messageId,
+        tenant: '',
         recipient,
         mailType: 'marketing',
         type,

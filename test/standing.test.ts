@@ -54,7 +54,7 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
       return (await standings.call(name, message({ id }), async () => outcomes, more)) && id
     },
     tell(name: string, messageId: string, recipient: string, type: News['type'], bounce: News['bounce'] = null) {
-      standings.heard(name, { messageId, recipient, mailType: 'transactional', type, bounce })
+      standings.heard(name, { messageId, tenant: '', recipient, mailType: 'transactional', type, bounce })
     },
     view: (name: string) => standings.views().find((one) => one.name === name)!,
     pass: (milliseconds: number) => mock.timers.tick(milliseconds),

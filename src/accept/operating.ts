@@ -1,12 +1,13 @@
-/** Providers, for those who operate the gateway: how they are, and taking one out of service. */
+/** Providers, for those who operate the gateway: how they are, taking one out of service; and the budgets of their mail. */
 import { z } from '@hono/zod-openapi'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Sender } from './auth.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'
 import { Refusal } from './refusals.ts'
-import { providerState } from './views.ts'
+import { budgetState, providerState } from './views.ts'
 
+const budgets = z.object({ budgets: z.array(budgetState) }).openapi('BudgetList')
 const providers = z.object({ providers: z.array(providerState) }).openapi('ProviderList')
 
 /** Adds the endpoints of providers. */
@@ -22,6 +23,20 @@ export function operating(api: Api, parts: HttpParts): void {
       answers: { 200: { description: 'All of them', content: { 'application/json': { schema: providers } } } },
     },
     ({ sender }) => answer(200, { providers: operations.providers().map((one) => shownProvider(one, sender)) }),
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/budgets',
+      scope: 'manage',
+      summary: 'List budgets and how much of each is spent',
+      answers: { 200: { description: 'All of them', content: { 'application/json': { schema: budgets } } } },
+    },
+    () => {
+      const views = operations.budgets().map((view) => ({ ...view, until: formatInstant(view.until) }))
+      return answer(200, { budgets: views })
+    },
   )
 
   for (const [what, summary] of [

@@ -163,7 +163,18 @@ export const providerState = z
         description:
           'From domains of its mail, and whether it may send for them; null where `identity` is not configured.',
       }),
-    costPerThousand: z.number(),
+    costPerThousand: z.number().openapi({ description: 'What one recipient more costs now, per 1,000.' }),
+    month: z
+      .object({
+        spent: z.number(),
+        forecast: z.number().nullable(),
+        freeLeft: z.number().nullable(),
+      })
+      .nullable()
+      .openapi({
+        description:
+          'This month (UTC): `spent` with the fee, `forecast` for the whole of it (null on its first day), and the recipients that still cost nothing. Null where nothing costs.',
+      }),
     sentToday: z.number(),
     perDay: z.number().nullable(),
     perSecond: z.number().nullable(),
@@ -183,6 +194,19 @@ export const providerState = z
       .openapi({ description: 'Where its vendor sends events; null when it sends none.' }),
   })
   .openapi('Provider')
+
+export const budgetState = z
+  .object({
+    name: z.string(),
+    per: z.enum(['month', 'day']),
+    limit: z.number(),
+    spent: z.number(),
+    level: z.number().openapi({
+      description: 'The highest warning passed, as a share; 1: nothing is left for the next message; 0: none yet.',
+    }),
+    until: at.openapi({ description: 'When it begins anew.' }),
+  })
+  .openapi('Budget')
 
 type Listed = z.infer<typeof listedMessage>
 type Shown = z.infer<typeof shownMessage>

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ConfigInvalid } from '../config/file.ts'
 import { addBench } from './bench.ts'
+import { addBudgets } from './budgets.ts'
 import { addCheck } from './check.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
@@ -15,6 +16,7 @@ import { addProviders } from './providers.ts'
 import { addSend } from './send.ts'
 import { addServe } from './serve.ts'
 import { addSimulate } from './simulate.ts'
+import { addStats } from './stats.ts'
 import { addSuppressions } from './suppressions.ts'
 import { styled, type Terminal } from './terminal.ts'
 
@@ -82,6 +84,8 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addSend,
     addExplain,
     addProviders,
+    addBudgets,
+    addStats,
     addPolicies,
     addMoves,
     addSimulate,

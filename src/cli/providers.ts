@@ -19,6 +19,7 @@ interface ProviderAnswer {
   domains?: string[] | null
   identity?: { domain: string; state: string; reason: string; at: string }[] | null
   costPerThousand: number
+  month?: { spent: number; forecast: number | null; freeLeft: number | null } | null
   sentToday: number
   perDay: number | null
   success: number | null
@@ -34,7 +35,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('list', { isDefault: true }))
     .description(
-      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000, and where their vendors are to send events (see "providers hooks").',
+      'Lists providers: state, share of good answers, latency, recipients today and the limit, money per 1,000 now, what this month cost so far and comes to, the recipients that are still free in it, and where their vendors are to send events (see "providers hooks").',
     )
     .addHelpText('after', examples('providers', 'providers list --json', 'providers hooks'))
     .action(async (flags: GatewayFlags) => {
@@ -111,7 +112,20 @@ const steps = [
   ['resume', 'Uses a drained provider again. Needs a key with scope manage.', 'is in use again.'],
 ] as const
 
-const headings = ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'EVENTS IN', 'NOTE']
+const headings = [
+  'NAME',
+  'ADAPTER',
+  'STATE',
+  'SUCCESS',
+  'LATENCY',
+  'TODAY',
+  'COST',
+  'SPENT',
+  'FORECAST',
+  'FREE',
+  'EVENTS IN',
+  'NOTE',
+]
 
 const hostHeadings = ['HOST', 'STATE', 'UNTIL', 'BAD', 'SUCCESS', 'REPEATS']
 
@@ -143,7 +157,7 @@ function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAn
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }
 
 function row(provider: ProviderAnswer): Cell[] {
-  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand } = provider
+  const { name, adapter, state, success, latencyMs, sentToday, perDay, costPerThousand, month } = provider
   return [
     name,
     adapter,
@@ -152,6 +166,9 @@ function row(provider: ProviderAnswer): Cell[] {
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
+    month ? month.spent.toFixed(2) : null,
+    month && month.forecast !== null ? month.forecast.toFixed(2) : null,
+    month ? month.freeLeft : null,
     eventsIn(provider.hook),
     note(provider),
   ]

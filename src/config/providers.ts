@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
 import type { Provider } from '../mail/provider.ts'
+import { readCost } from './cost.ts'
 import { readIdentity } from './identity.ts'
 import { readLimits } from './limits.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
@@ -51,7 +52,7 @@ export async function readProvider(
     name,
     adapter,
     options: options.data,
-    cost,
+    cost: readCost(cost),
     limits: { ...readLimits(limits), inFlight: limits.inFlight, ...(hosts ? { hosts } : {}) },
     ...(warmup ? { warmup } : {}),
     timeout,

@@ -4,6 +4,8 @@ import { scopes } from '../accept/auth.ts'
 import { templateLanguages } from '../mail/dialect.ts'
 import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
 import { wishes } from '../route/fit.ts'
+import { budget } from './budgets.ts'
+import { cost } from './cost.ts'
 import { demand } from './demands.ts'
 import { domainPattern } from './domains.ts'
 import { identity } from './identity.ts'
@@ -149,10 +151,7 @@ export const provider = z.looseObject({
     .enum(['api', 'smtp'])
     .optional()
     .describe('How a vendor that can be reached in two ways is: by its API, the default, or by its SMTP server'),
-  cost: z
-    .strictObject({ perThousand: z.number().min(0).prefault(0).describe('Money per 1,000 recipients') })
-    .prefault({})
-    .describe('What it charges, for best: {by: cost}'),
+  cost,
   limits: z
     .strictObject({
       ...rates,
@@ -270,6 +269,10 @@ export const configSchema = z
       .prefault({})
       .describe('What stands in for templates that a vendor keeps: by the dialect, and the id of the template there'),
     providers: z.record(providerName, provider).describe('Accounts with vendors, by a name of your choice'),
+    budgets: z
+      .record(name, budget)
+      .prefault({})
+      .describe('What mail may cost, by a name of your choice: mail that would pass one of its own is not sent there'),
     alerts: z
       .strictObject({
         url: z

@@ -1,9 +1,12 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
 import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
+import type { Budget } from '../route/budget.ts'
 import { percent } from '../route/decimals.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Move, Policy, Rule, Test, Use } from '../route/policy.ts'
+import { budgetWords } from './budgets.ts'
+import { priceWords } from './cost.ts'
 
 export interface RuleInWords {
   rule: string
@@ -13,9 +16,14 @@ export interface RuleInWords {
 }
 
 /** Each rule of the policy in sentences, in their order. */
-export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'providers' | 'types'>): RuleInWords[] {
+export function inWords({
+  policy,
+  providers,
+  types,
+  budgets,
+}: Pick<Config, 'policy' | 'providers' | 'types' | 'budgets'>): RuleInWords[] {
   const reach = new Reach(policy.rules, engine)
-  const costs = new Map(providers.map(({ name, cost }) => [name, cost.perThousand]))
+  const costs = new Map(providers.map(({ name, cost }) => [name, priceWords(cost)]))
   return policy.rules.map((rule, index) => {
     const coming = Object.values(types).filter(({ name }) => reach.reaches(index, 'type', { is: name }))
     const never = reach.takenBy(index) !== null
@@ -25,7 +33,7 @@ export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'p
         ? `${matches(rule, index, policy)} Nothing is left for it: it never matches.`
         : matches(rule, index, policy),
       tried: tried(rule.use, costs),
-      otherwise: otherwise(rule.use, coming),
+      otherwise: otherwise(rule.use, coming) + within(coming, budgets),
     }
   })
 }
@@ -110,7 +118,7 @@ function sizeWords(bytes: number): string {
   return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2} MB` : `${bytes / 1024} KB`
 }
 
-type Costs = ReadonlyMap<string, number>
+type Costs = ReadonlyMap<string, string>
 
 function tried(use: Use, costs: Costs): string {
   if ('provider' in use) return `It goes to ${use.provider}, and nowhere else.`
@@ -187,7 +195,7 @@ function rank({ by, weights = { cost: 1, latency: 1, health: 1, deliverability: 
 
 function priced(use: Use, costs: Costs): string {
   const cost = 'provider' in use ? costs.get(use.provider) : undefined
-  return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost} per 1,000)`
+  return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost})`
 }
 
 const round = (number: number) => Math.round(number * 10) / 10
@@ -223,6 +231,13 @@ function quietWords({ quiet }: MailType): string {
   const time = (minutes: number) =>
     `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
   return `waits from ${time(from)} to ${time(to)} (${zones.map(zoneWords).join(', else ')})`
+}
+
+/** The budgets that some mail which comes to a rule is under. */
+function within(types: readonly MailType[], budgets: readonly Budget[]): string {
+  const under = budgets.filter(({ types: of }) => types.some(({ name }) => of === null || of.includes(name)))
+  if (under.length === 0) return ''
+  return ` Where a budget is spent, mail goes to whoever costs nothing, or waits: ${under.map(budgetWords).join('; ')}.`
 }
 
 /** `otp for 10m; transactional and invoices for 24h` */

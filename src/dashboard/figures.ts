@@ -7,6 +7,11 @@ const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', y
 
 export const count = (value: number): string => number.format(value)
 
+const cents = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+
+/** Money, in whichever unit the config has it. */
+export const money = (value: number): string => cents.format(value)
+
 /** `1 message`, `3 messages`. */
 export const counted = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? '' : 's'}`
 

@@ -2,24 +2,48 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { IdentityVerdict } from '../mail/identity.ts'
-import type { ProviderView } from '../mail/provider.ts'
-import { count, none, percent, pill, took, when } from './figures.ts'
+import type { BudgetView, ProviderView } from '../mail/provider.ts'
+import { count, money, none, percent, pill, took, when } from './figures.ts'
 import { guarded, live, ownForm, page, sorry } from './frame.ts'
 import { movesTable } from './moves.ts'
 import type { DashboardParts, Env, Html } from './parts.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
 
-/** How much of a limit is used, as a bar. */
-function used(share: number): Html {
+/** How much of a limit is used, as a bar. @param words what it shows, for those who do not see it */
+function used(share: number, words: string): Html {
   const width = Math.round(Math.min(share, 1) * 104)
-  return html`<svg class="used" width="104" height="6" role="img" aria-label="${percent(Math.min(share, 1))} of today’s limit"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
+  return html`<svg class="used" width="104" height="6" role="img" aria-label="${words}"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
 }
 
 function today({ sentToday, perDay, perSecond }: ProviderView): Html {
   const rate = perSecond === null ? '' : html`<span class="soft small">at most ${count(perSecond)} a second</span>`
   if (perDay === null) return html`${count(sentToday)} ${rate}`
-  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay)}${rate}`
+  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay, `${percent(Math.min(sentToday / perDay, 1))} of today’s limit`)}${rate}`
+}
+
+/** What this month costs there, what it comes to, and what of it is still free. */
+function spending({ month }: ProviderView): Html {
+  if (month === null) return none
+  const { spent, forecast, freeLeft } = month
+  const whole = forecast === null ? 'too early for a forecast' : `about ${money(forecast)} by its end`
+  return html`${money(spent)} <span class="soft small">${whole}</span>${freeLeft === null ? '' : html` <span class="soft small">${count(freeLeft)} still free</span>`}`
+}
+
+function budgetRow({ name, per, limit, spent, level, until }: BudgetView, now: number): Html {
+  const state = level >= 1 ? html`<b>spent</b> ` : ''
+  return html`<tr>
+<td data-label="Budget" class="lead"><b>${said(name)}</b> <span class="soft">a ${per}</span></td>
+<td data-label="Spent" class="figure">${money(spent)} <span class="soft">of ${money(limit)}</span>${used(spent / limit, `${percent(Math.min(spent / limit, 1))} of the budget`)}</td>
+<td data-label="Begins anew">${state}${when(until, now)}</td>
+</tr>`
+}
+
+function budgetTable(budgets: readonly BudgetView[], now: number): Html | string {
+  if (budgets.length === 0) return ''
+  return html`<h2>Budgets</h2>
+<table class="card cards"><thead><tr><th scope="col">Budget</th><th scope="col">Spent</th><th scope="col">Begins anew</th></tr></thead>
+<tbody>${budgets.map((budget) => budgetRow(budget, now))}</tbody></table>`
 }
 
 /** Whose it is, and the From domains that it may not send for; for those who manage. */
@@ -47,7 +71,8 @@ function row(provider: ProviderView, mayAct: boolean, now: number): Html {
 <td data-label="Answers in" class="figure">${latencyMs === null ? none : took(latencyMs)}</td>
 <td data-label="Today" class="figure">${today(provider)}</td>
 <td data-label="In flight" class="figure">${count(inFlight)}</td>
-<td data-label="Per 1,000" class="figure">${costPerThousand.toFixed(2)}</td>
+<td data-label="Per 1,000" class="figure">${money(costPerThousand)}</td>
+<td data-label="This month" class="figure">${spending(provider)}</td>
 <td data-label=""><span class="actions"><a href="/messages?provider=${encodeURIComponent(name)}">Messages</a>${
     mayAct
       ? html`<form method="post" action="/providers/${encodeURIComponent(name)}/${turn}"><button class="quiet">${turn === 'drain' ? 'Drain' : 'Resume'}<span class="unseen"> ${name}</span></button></form>`
@@ -85,10 +110,10 @@ export function providers(parts: DashboardParts, visit: ReturnType<typeof sessio
               .map((line) => html`<li>${said(line, 500)}</li>`)}</ul></div>`
       }${
         views.length > 0
-          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+          ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col">This month</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
-      }${movesTable(operations.moves(), mayAct, now)}</div>`,
+      }${mayAct ? budgetTable(operations.budgets(), now) : ''}${movesTable(operations.moves(), mayAct, now)}</div>`,
     )
   })
 

@@ -249,3 +249,16 @@ export function withTags(message: Message, { maxTags }: Pick<Features, 'maxTags'
 export function addressingFor(features: Pick<Features, 'addressing'>, form: Form): Addressing {
   return typeof features.addressing === 'string' ? features.addressing : features.addressing[form]
 }
+
+/**
+ * Whether a call would show bcc recipients to one another: none of those it is for is visible, and this vendor mails everyone in its
+ * headers. They then travel alone.
+ */
+export function exposes(
+  features: Features,
+  message: Message,
+  recipients: readonly Pick<Recipient, 'index'>[],
+): boolean {
+  const byHeaders = addressingFor(features, formFor(message, features)) === 'headers'
+  return byHeaders && recipients.every(({ index }) => message.hidden.includes(index))
+}

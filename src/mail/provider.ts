@@ -23,13 +23,25 @@ export interface Warmup {
   until: number
 }
 
+/** What it charges, in whichever money: months are those of UTC. */
+export interface Cost {
+  /** The fee, paid whatever goes. */
+  monthly: number
+  /** What its mail costs a month at least: below that a message adds nothing to the bill. */
+  commitment: number
+  /** By the month's recipients, each at the price of the tier that they fall into. Rising; the last is `Infinity`. */
+  tiers: readonly { upTo: number; perThousand: number }[]
+  /** For each 1,024^3 bytes of messages, once for each recipient. */
+  perGigabyte: number
+}
+
 export interface Provider {
   /** Its name in the config. */
   name: string
   adapter: Adapter
   /** The adapter's own settings, as its schema parsed them. Holds secrets: never log, never show. */
   options: unknown
-  cost: { perThousand: number }
+  cost: Cost
   /** At its limit a provider is passed over for the next; with no next, mail waits. */
   limits: Limits & {
     /** Calls under way at once. */
@@ -74,6 +86,28 @@ export function sameSettings(a: Provider, b: Provider): boolean {
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
 type ProviderState = (typeof providerStates)[number]
 
+/** How a provider's month (UTC) stands. */
+export interface MonthView {
+  /** The fee, and what this month's mail comes to by now. */
+  spent: number
+  /** What the month comes to if its mail goes on as it did; null on its first day, which says too little. */
+  forecast: number | null
+  /** Recipients that still cost nothing; null where none ever do. */
+  freeLeft: number | null
+}
+
+/** How a budget is in its month or its day, for those who operate the gateway. */
+export interface BudgetView {
+  name: string
+  per: 'month' | 'day'
+  limit: number
+  spent: number
+  /** The highest share passed of those that are told of, 1 when nothing is left for the next message; 0: none yet. */
+  level: number
+  /** When it begins anew. */
+  until: number
+}
+
 /** A mailbox host that defers or blocks what comes from a provider. */
 export interface SickHost {
   /** Its short name, or the domain where we know no better. */
@@ -117,7 +151,10 @@ export interface ProviderView {
   domains: string[] | null
   /** What is known of the From domains of its mail; null where nobody looks after it. */
   identity: IdentityVerdict[] | null
+  /** What one recipient more costs now, per 1,000; its mail's size aside. */
   costPerThousand: number
+  /** What this month costs there; null where nothing does. */
+  month: MonthView | null
   /** Recipients handed to it today (UTC), and its limits. */
   sentToday: number
   perDay: number | null

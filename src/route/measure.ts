@@ -2,10 +2,14 @@
 import { decimal, percent } from './decimals.ts'
 import { deliveredShare, type Told } from './delivered.ts'
 import type { Best, Measure } from './policy.ts'
+import type { Step } from './price.ts'
 
 /** What ranking may know of a provider. Numbers that nobody has measured yet are null. */
 export interface Figures {
+  /** What this message costs there now, per 1,000 recipients of the like. */
   costPerThousand: number
+  /** Where the month has come to in its price list; absent where that says nothing. */
+  step?: Step
   latencyMs: number | null
   /** Share of recent answers that were not the provider's fault, 0 to 1; at the recipient's host where enough is known of it. */
   success: number | null
@@ -24,7 +28,7 @@ export interface Measured {
 export function measure(by: 'cost' | 'latency' | 'health', figures: Figures | null): { score: number; reason: string } {
   if (by === 'cost') {
     const cost = figures?.costPerThousand ?? 0
-    return { score: cost, reason: `costs ${cost} per 1,000` }
+    return { score: cost, reason: priced(cost, figures?.step) }
   }
   if (by === 'latency') {
     const latency = figures?.latencyMs ?? null
@@ -37,6 +41,19 @@ export function measure(by: 'cost' | 'latency' | 'health', figures: Figures | nu
   const reason =
     figures?.success == null ? 'no failure seen yet' : `${Math.round(success * 100)} % of recent answers good${where}`
   return { score: success, reason }
+}
+
+/** `costs 0 per 1,000 now: 7300 of 10000 free this month are used` */
+function priced(cost: number, step: Step | undefined): string {
+  if (step === undefined) return `costs ${cost} per 1,000`
+  const { used, of, as } = step
+  const how =
+    as === 'free'
+      ? `${used} of ${of} free this month are used`
+      : as === 'price'
+        ? `${used} of ${of} at this price or before it this month`
+        : `${decimal(used, 2)} of ${of} committed this month are used`
+  return `costs ${cost} per 1,000 now: ${how}`
 }
 
 /** Whether the greatest score is the best. */

@@ -13,6 +13,7 @@ interface Waiting extends DeliveryPlan {
 
 /** What the engine and the pump use of a store. */
 type Used =
+  | 'addStats'
   | 'claim'
   | 'content'
   | 'hasten'
@@ -181,6 +182,9 @@ export class MemoryQueue implements Pick<Store, Used> {
   async usage(): Promise<Record<string, number>> {
     return {}
   }
+
+  /** What is counted for `/v1/stats` nobody asks for here. */
+  async addStats(): Promise<void> {}
 
   async minutesSince(): Promise<Count[]> {
     return []

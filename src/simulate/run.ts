@@ -6,6 +6,7 @@ import { Hosts } from '../hosts.ts'
 import { Moves } from '../moves.ts'
 import { type Pump, startPump } from '../queue/pump.ts'
 import { uniform } from '../route/chance.ts'
+import { unit } from '../route/price.ts'
 import { Standings } from '../standing.ts'
 import type { Outage } from './outage.ts'
 import { MemoryQueue } from './queue.ts'
@@ -90,7 +91,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
       call: (_, work) => work(),
     },
     settled: (message, events) => tally.settled(message, events),
-    attempted: () => {},
+    attempted: (provider, _outcomes, _latencyMs, paid) => tally.paid(provider, paid / unit, clock()),
     perhapsTwice: (provider) => tally.perhapsTwice(provider),
     stranded: (_why, _until, { message, recipients, rejected }) => tally.passedOver(message.id, recipients, rejected),
     bug: (error) => {

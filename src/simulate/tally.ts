@@ -77,15 +77,10 @@ class Times {
   }
 }
 
-/** What one recipient costs at a provider. */
-function price({ cost }: Provider): number {
-  return cost.perThousand / 1_000
-}
-
 const steps = 60
 
 export class Tally {
-  readonly #providers = new Map<string, { prices: Provider; figures: ProviderFigures }>()
+  readonly #providers = new Map<string, ProviderFigures>()
   readonly #types = new Map<string, { times: Times; recipients: number; expired: number; failed: number }>()
   readonly #all = new Times()
   readonly #from: number
@@ -98,7 +93,7 @@ export class Tally {
   constructor(providers: readonly Provider[], during: { from: number; until: number }) {
     this.#from = during.from
     this.#step = Math.max(1, Math.ceil((during.until + 1 - during.from) / steps))
-    for (const provider of providers) {
+    for (const { name } of providers) {
       const figures: ProviderFigures = {
         taken: 0,
         cost: 0,
@@ -110,7 +105,7 @@ export class Tally {
         takenByStep: new Array(steps).fill(0),
         costByStep: new Array(steps).fill(0),
       }
-      this.#providers.set(provider.name, { prices: provider, figures })
+      this.#providers.set(name, figures)
     }
   }
 
@@ -165,20 +160,27 @@ export class Tally {
   }
 
   #taken(message: Message, provider: string, at: number): void {
-    const { prices, figures } = this.#providers.get(provider)!
-    const cost = price(prices)
-    const step = Math.min(Math.floor((at - this.#from) / this.#step), steps - 1)
+    const figures = this.#figures(provider)
     figures.taken++
-    figures.cost += cost
-    figures.takenByStep[step]!++
-    figures.costByStep[step]! += cost
+    figures.takenByStep[this.#stepAt(at)]!++
     const waited = at - (message.sendAt ?? message.acceptedAt)
     this.#all.add(waited)
     this.#type(message.type).times.add(waited)
   }
 
+  /** Money, fees and commitments aside. */
+  paid(provider: string, cost: number, at: number): void {
+    const figures = this.#figures(provider)
+    figures.cost += cost
+    figures.costByStep[this.#stepAt(at)]! += cost
+  }
+
+  #stepAt(at: number): number {
+    return Math.min(Math.floor((at - this.#from) / this.#step), steps - 1)
+  }
+
   #figures(provider: string): ProviderFigures {
-    return this.#providers.get(provider)!.figures
+    return this.#providers.get(provider)!
   }
 
   #type(name: string) {
@@ -190,7 +192,7 @@ export class Tally {
   }
 
   figures(): Figures {
-    const providers = Object.fromEntries([...this.#providers].map(([name, { figures }]) => [name, figures]))
+    const providers = Object.fromEntries(this.#providers)
     const all = Object.values(providers)
     const sum = (of: (figures: ProviderFigures) => number) => all.reduce((total, figures) => total + of(figures), 0)
     return {

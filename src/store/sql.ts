@@ -232,6 +232,27 @@ export const migrations: readonly (readonly string[])[] = [
     `ALTER TABLE usage RENAME COLUMN provider TO what`,
     `ALTER TABLE usage RENAME COLUMN recipients TO amount`,
   ],
+  [
+    // What became of mail, by the hour: few rows, for hosts are named ones. See `stat.ts`.
+    `CREATE TABLE stat (
+      hour TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      provider TEXT NOT NULL,
+      type TEXT NOT NULL,
+      host TEXT NOT NULL,
+      accepted INTEGER NOT NULL,
+      deferred INTEGER NOT NULL,
+      rejected INTEGER NOT NULL,
+      unknown INTEGER NOT NULL,
+      delivered INTEGER NOT NULL,
+      bounced INTEGER NOT NULL,
+      complained INTEGER NOT NULL,
+      answers INTEGER NOT NULL,
+      latency INTEGER NOT NULL,
+      money INTEGER NOT NULL,
+      PRIMARY KEY (hour, tenant, provider, type, host)
+    ) STRICT, WITHOUT ROWID`,
+  ],
 ]
 
 /** The version of a database's schema; 0 for an empty one. @throws Error when the tables are someone else's */

@@ -21,6 +21,7 @@ export function sweep(db: Database, before: { messages: number; keys: number; li
   // Minutes are counted for limits of an hour at most; days stay.
   const minute = new Date(Math.max(before.keys, 0)).toISOString().slice(0, 16)
   db.run('DELETE FROM usage WHERE length(span) > 10 AND span < ?', minute)
+  db.run('DELETE FROM stat WHERE hour < ?', new Date(Math.max(before.messages, 0)).toISOString().slice(0, 13))
   const ended = db.all<{ seq: number; spool: string | null; tags: string }>(
     `SELECT m.seq, mail.spool, mail.envelope ->> '$.tags' AS tags FROM message AS m CROSS JOIN mail ON mail.message = m.seq
      WHERE m.accepted_at < ?

@@ -6,6 +6,7 @@ import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
 import { events, message, messages, minutesSince, piece, state, usage } from './sqlite-read.ts'
+import { addStats, stats } from './sqlite-stats.ts'
 import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
@@ -43,6 +44,7 @@ const writing = {
   claimNotices,
   settleNotice,
   dropNotices,
+  addStats,
 }
 const reading = {
   nextDue,
@@ -65,6 +67,7 @@ const reading = {
   webhooks,
   webhookTenants,
   records,
+  stats,
   traffic,
 }
 const verbs = { ...writing, ...reading }
@@ -183,6 +186,8 @@ export function storeOver({ call, close }: Caller): Store {
     setState: (key, value) => call('setState', key, JSON.stringify(value ?? null)),
     usage: (span) => call('usage', span),
     minutesSince: (minute) => call('minutesSince', minute),
+    addStats: (stats) => call('addStats', stats),
+    stats: (query) => call('stats', query),
     sweep: (before) => call('sweep', before),
     addWebhook: (webhook, secret, most) => call('addWebhook', webhook, secret, most),
     webhooks: (tenant) => call('webhooks', tenant),

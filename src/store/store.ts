@@ -10,10 +10,12 @@ import type { DeliveryRecord } from '../mail/exporter.ts'
 import type { Message, MessageStatus, Priority, Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Cause, Diagnostic, OutcomeKind } from '../mail/outcome.ts'
 import type { Notice, NoticeSettlement, Webhook } from './notice.ts'
+import type { Stat, StatCounts, StatQuery } from './stat.ts'
 import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 import type { TrafficQuery, TrafficRow } from './traffic.ts'
 
 export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
+export type { Stat, StatCounts, StatQuery } from './stat.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 export type { TrafficQuery, TrafficRow } from './traffic.ts'
 
@@ -389,6 +391,10 @@ export interface Store {
   usage(span: string): Promise<Record<string, number>>
   /** The same of every minute from this one on, those among them that lie ahead of the clock. */
   minutesSince(minute: string): Promise<Count[]>
+  /** Adds to what is counted by the hour. */
+  addStats(stats: readonly Stat[]): Promise<void>
+  /** Sums of what was counted, by name. */
+  stats(query: StatQuery): Promise<(StatCounts & { name: string })[]>
   /**
    * Deletes content, events and whole messages older than the given times (ended messages only), idempotency keys past theirs,
    * and gives the space back. Answers how many messages or keys went, whichever were more. Works in small steps; call again

@@ -7,7 +7,7 @@ import type { Recipient, RecipientStatus } from '../mail/message.ts'
 import type { Outcome, Outcomes } from '../mail/outcome.ts'
 import type { Quiet } from '../mail/quiet.ts'
 import { backoff, type RetrySchedule } from '../mail/retry.ts'
-import type { AttemptEnd, Claim, DeliveryPlan, NewEvent, Settlement, Suppression } from '../store/store.ts'
+import type { AttemptEnd, Claim, Count, DeliveryPlan, NewEvent, Settlement, Suppression } from '../store/store.ts'
 import { endEvent, eventOf, fate, said, suppressionOf } from './settle.ts'
 
 /** What a type of mail is owed when things go wrong. */
@@ -291,7 +291,8 @@ export class Changes {
   }
 
   /** All of it, for one commit. */
-  settlement(attempt?: AttemptEnd): Settlement {
+  /** @param counts what is counted with it */
+  settlement(attempt?: AttemptEnd, counts: readonly Count[] = []): Settlement {
     return {
       delivery: this.#claim.id,
       claims: this.#claim.claims,
@@ -300,6 +301,7 @@ export class Changes {
       recipients: this.#recipients,
       events: this.events,
       suppress: this.#suppress,
+      ...(counts.length > 0 ? { counts } : {}),
       next: { keep: this.keep.map(({ index }) => index), add: this.#add },
     }
   }

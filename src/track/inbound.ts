@@ -38,6 +38,7 @@ export interface InboundParts {
 /** What became of one mail, as its provider told it. */
 export interface News {
   messageId: string
+  tenant: string
   recipient: string
   /** The kind of mail. */
   mailType: string
@@ -102,7 +103,8 @@ export function createInbound(parts: InboundParts): Inbound {
           told.heard.push(heard)
           const { type, bounce = null } = event
           const recipient = heard.events[0]!.recipient!
-          news.set(heard.key, { messageId: place.messageId, recipient, mailType: place.type, type, bounce })
+          const { messageId, tenant, type: mailType } = place
+          news.set(heard.key, { messageId, tenant, recipient, mailType, type, bounce })
         }
       } else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
       if (since !== null && (place || now - since > parkedFor)) told.unpark.push(event.key)

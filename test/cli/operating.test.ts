@@ -10,6 +10,7 @@ const provider = {
   reason: null,
   labels: [],
   costPerThousand: 0.5,
+  month: { spent: 16.2, forecast: 48.604, freeLeft: 2700 },
   sentToday: 12,
   perDay: 200,
   perSecond: null,
@@ -27,6 +28,7 @@ const broken = {
   perDay: null,
   success: null,
   latencyMs: null,
+  month: null,
   hook: { ...provider.hook, missing: ['webhookSecret'] },
 }
 const providers = { providers: [provider, broken] }
@@ -40,8 +42,21 @@ describe('waypost providers', () => {
     assert.deepEqual(
       out.split('\n').map((line) => line.split('\t')),
       [
-        ['NAME', 'ADAPTER', 'STATE', 'SUCCESS', 'LATENCY', 'TODAY', 'COST', 'EVENTS IN', 'NOTE'],
-        ['relay', 'smtp', 'ready', '98.8%', '42ms', '12/200', '0.5', '/hooks/relay', '-'],
+        [
+          'NAME',
+          'ADAPTER',
+          'STATE',
+          'SUCCESS',
+          'LATENCY',
+          'TODAY',
+          'COST',
+          'SPENT',
+          'FORECAST',
+          'FREE',
+          'EVENTS IN',
+          'NOTE',
+        ],
+        ['relay', 'smtp', 'ready', '98.8%', '42ms', '12/200', '0.5', '16.20', '48.60', '2700', '/hooks/relay', '-'],
         [
           'other',
           'smtp',
@@ -50,6 +65,9 @@ describe('waypost providers', () => {
           '-',
           '12',
           '0.5',
+          '-',
+          '-',
+          '-',
           'set webhookSecret',
           'until 2026-11-25T10:00:00.000Z: said \ufffd[2Jno',
         ],

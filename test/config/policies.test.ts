@@ -10,6 +10,7 @@ import type { Message } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import { Moves } from '../../src/moves.ts'
 import { Limited } from '../../src/queue/limits.ts'
+import { covers, Purse } from '../../src/route/budget.ts'
 import { compileDemands } from '../../src/route/demands.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
@@ -79,7 +80,7 @@ function standings({ providers }: Config, how: Record<string, How>): Map<string,
       provider.name,
       {
         provider,
-        costPerThousand: provider.cost.perThousand,
+        costPerThousand: provider.cost.tiers[0]!.perThousand,
         latencyMs: null,
         success: null,
         probing: false,
@@ -242,6 +243,26 @@ test('11: a tenth to the alternative, but no codes and no invoices', async () =>
   const share = first('transactional')
   assert.ok(Math.abs(share - 200) < 41, `${share} of 2,000`)
   assert.deepEqual([first('otp'), first('invoice')], [0, 0])
+})
+
+test('12: marketing stops when its month is spent, everything else does not', async () => {
+  const { config, plan } = await policy('12')
+  const spent = (millionths: number) => {
+    const purse = new Purse(config.budgets[0]!, 'month', millionths, now)
+    return (provider: string, type: string) => {
+      const { perThousand } = config.providers.find(({ name }) => name === provider)!.cost.tiers[0]!
+      const closed = covers(config.budgets[0]!, { type, tenant: '' }) ? purse.refusal(perThousand * 1_000, now) : null
+      return closed ? { closed } : {}
+    }
+  }
+  const go = (type: string, budget: ReturnType<typeof spent>) =>
+    plan({ type }, { a: budget('a', type), b: budget('b', type) })
+  assert.deepEqual(names(go('marketing', spent(0))), ['a', 'b'])
+  assert.deepEqual(names(go('marketing', spent(499_999_000))), ['a'], 'the last that it has money for')
+  const waiting = go('marketing', spent(500_000_000))
+  assert.deepEqual([names(waiting), waiting.waitUntil], [[], Date.UTC(2026, 11, 1)])
+  assert.match(waiting.rejected[0]!.reason, /^budget marketing is spent: 500\.00 of 500 this month$/)
+  assert.deepEqual(names(go('transactional', spent(500_000_000))), ['a', 'b'])
 })
 
 test('13: mail of Europe leaves through Europe or waits', async () => {

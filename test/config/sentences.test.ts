@@ -6,6 +6,18 @@ import { accepted } from './reading.ts'
 const providers =
   'providers: { a: { adapter: inbox, cost: { perThousand: 2 } }, b: { adapter: inbox, cost: { perThousand: 0.5 } }, c: { adapter: inbox, labels: [eu] } }\n'
 
+test('says which budgets its mail is under', async () => {
+  const budgets = 'budgets: { mine: { type: [otp, marketing], perDay: 3, provider: a }, all: { perMonth: 9 } }\n'
+  const rules =
+    'routes:\n  - { name: codes, when: { type: otp }, use: a }\n  - { name: rest, when: {type: transactional}, use: b }\n  - { name: all, use: b }'
+  const [codes, rest] = inWords(await accepted(providers + budgets + rules))
+  assert.match(
+    codes!.otherwise,
+    / Where a budget is spent, mail goes to whoever costs nothing, or waits: mine \(3 a day for type otp or marketing at a\); all \(9 a month for all mail\)\.$/,
+  )
+  assert.match(rest!.otherwise, /or waits: all \(9 a month for all mail\)\.$/)
+})
+
 async function words(when: string, use = 'a') {
   const rules = `routes:\n  - { name: one, when: ${when}, use: ${use} }\n  - { name: rest, use: { first: [a, b, c] } }`
   return inWords(await accepted(providers + rules))[0]!

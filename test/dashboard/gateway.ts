@@ -7,7 +7,7 @@ import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
 import type { MoveView } from '../../src/mail/move.ts'
-import type { ProviderView } from '../../src/mail/provider.ts'
+import type { BudgetView, ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageQuery, MessageView, Steer, StoredPlan } from '../../src/store/store.ts'
 
 /** Every test looks at this moment. */
@@ -32,12 +32,18 @@ export const plan: StoredPlan = {
 export const inboxProvider: ProviderView = {
   ...{ name: 'inbox', adapter: 'inbox', state: 'ready', openUntil: null, reason: null, labels: [], costPerThousand: 0 },
   ...{ tenants: null, domains: null, identity: null },
+  month: null,
   ...{ sentToday: 0, perDay: null, perSecond: null, success: null, latencyMs: null, inFlight: 0, hook: null },
   ...{ observed: null, share: 1, repeats: 0, hosts: [] },
 }
 
 export function gateway(
-  options: { keys?: Record<string, Visitor>; providers?: ProviderView[]; moves?: MoveView[] } = {},
+  options: {
+    keys?: Record<string, Visitor>
+    providers?: ProviderView[]
+    moves?: MoveView[]
+    budgets?: BudgetView[]
+  } = {},
 ) {
   const views: MessageView[] = []
   const events: MailEvent[] = []
@@ -167,6 +173,7 @@ export function gateway(
     },
     operations: {
       providers: () => providers,
+      budgets: () => options.budgets ?? [],
       async drain(name) {
         const provider = providers.find((one) => one.name === name)
         if (provider) provider.state = 'draining'

@@ -112,6 +112,7 @@ describe('the providers', () => {
           sentToday: 12_345,
           perDay: 20_000,
           costPerThousand: 1.25,
+          month: { spent: 1_016.2, forecast: 3_048.6, freeLeft: 2_700 },
           state: 'returning',
           share: 0.25,
           hosts: [
@@ -125,7 +126,19 @@ describe('the providers', () => {
       ],
     })
     const text = await (await app.request('/providers')).text()
-    for (const shown of ['next probe', 'in 20 s', '&lt;b&gt;503', '99.8 %', '184 ms', '12,345', 'of 20,000', '1.25'])
+    for (const shown of [
+      'next probe',
+      'in 20 s',
+      '&lt;b&gt;503',
+      '99.8 %',
+      '184 ms',
+      '12,345',
+      'of 20,000',
+      '1.25',
+      '1,016.20',
+      'about 3,048.60',
+      '2,700 still free',
+    ])
       assert.ok(text.includes(shown), shown)
     for (const shown of ['25.0 % of mail is back', '&lt;i&gt;look', ': 14 of 20 deferred', 'only observed: probing'])
       assert.ok(text.includes(shown), shown)

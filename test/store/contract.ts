@@ -11,6 +11,7 @@ import { noticesContract } from './contract-notices.ts'
 import { queueContract } from './contract-queue.ts'
 import { readContract } from './contract-read.ts'
 import { restartContract } from './contract-restart.ts'
+import { statsContract } from './contract-stats.ts'
 import { steerContract } from './contract-steer.ts'
 import { suppressContract } from './contract-suppress.ts'
 import { sweepContract } from './contract-sweep.ts'
@@ -35,6 +36,7 @@ export function contract(name: string, open: Open): void {
     suppressContract(fresh)
     hearContract(fresh)
     sweepContract(fresh)
+    statsContract(fresh)
     noticesContract(fresh, open)
     exportContract(fresh)
     restartContract(open)

@@ -69,7 +69,7 @@ export function provider(name: string, changes: Partial<Provider> & { features?:
     name,
     adapter,
     options: {},
-    cost: { perThousand: 1 },
+    cost: { monthly: 0, commitment: 0, tiers: [{ upTo: Number.POSITIVE_INFINITY, perThousand: 1 }], perGigabyte: 0 },
     limits: { perSecond: null, perMinute: null, perHour: null, perDay: null, perMonth: null, inFlight: 150 },
     timeout: 30_000,
     breaker: { failures: 5, open: 30_000, probes: 1, observe: false },

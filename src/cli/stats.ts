@@ -1,0 +1,61 @@
+/** `waypost stats`: what became of mail, and what it cost. */
+import { type Command, Option } from 'commander'
+import { get } from './api.ts'
+import { examples, type GatewayFlags, withGateway } from './flags.ts'
+import { type Cell, json, type Terminal, table } from './terminal.ts'
+
+interface StatsAnswer {
+  since: string
+  stats: {
+    name: string
+    accepted: number
+    deferred: number
+    rejected: number
+    unknown: number
+    delivered: number
+    bounced: number
+    complained: number
+    acceptedShare: number | null
+    deliveredShare: number | null
+    latencyMs: number | null
+    cost: number
+  }[]
+}
+
+export function addStats(waypost: Command, terminal: Terminal): void {
+  withGateway(waypost.command('stats'))
+    .summary('show what became of mail, and what it cost')
+    .description(
+      'Shows figures by provider, type or mailbox host: recipients by what was answered and told, shares, the usual time of an answer, and what was charged.',
+    )
+    .addOption(
+      new Option('--by <what>', 'provider, type or host').choices(['provider', 'type', 'host']).default('provider'),
+    )
+    .option('--since <time>', 'from this time on, as 2026-11-25T09:00:00Z; the last 24 hours if left out')
+    .option('--all', 'of every tenant; needs a key with scope manage')
+    .addHelpText('after', examples('stats', 'stats --by host --since 2026-11-01T00:00:00Z', 'stats --by type --json'))
+    .action(async (flags: GatewayFlags & { by: string; since?: string; all?: boolean }) => {
+      const query = new URLSearchParams({ by: flags.by })
+      if (flags.since !== undefined) query.set('since', flags.since)
+      if (flags.all) query.set('tenants', 'all')
+      const answer = await get<StatsAnswer>(flags, `/v1/stats?${query}`)
+      if (flags.json) terminal.out(json(answer))
+      else table(terminal, headings, answer.stats.map(row))
+    })
+}
+
+const headings = [
+  ...['NAME', 'ACCEPTED', 'DEFERRED', 'REJECTED', 'UNKNOWN', 'DELIVERED', 'BOUNCED', 'COMPLAINED'],
+  ...['TAKEN', 'ARRIVED', 'LATENCY', 'COST'],
+]
+
+const percent = (share: number | null) => (share === null ? null : `${(share * 100).toFixed(1)}%`)
+
+function row(one: StatsAnswer['stats'][number]): Cell[] {
+  return [
+    ...[one.name, one.accepted, one.deferred, one.rejected, one.unknown, one.delivered, one.bounced, one.complained],
+    ...[percent(one.acceptedShare), percent(one.deliveredShare)],
+    one.latencyMs === null ? null : `${one.latencyMs}ms`,
+    one.cost.toFixed(2),
+  ]
+}
