@@ -21,6 +21,7 @@ const paths = {
   '/v1/providers/{name}/resume': ['POST'],
   '/v1/policies': ['GET', 'HEAD'],
   '/v1/policies/{version}': ['GET', 'HEAD'],
+  '/v1/traffic': ['GET', 'HEAD'],
   '/v1/suppressions': ['GET', 'HEAD'],
   '/v1/suppressions/{email}': ['DELETE', 'GET', 'HEAD', 'PUT'],
   '/hooks/{provider}': ['GET', 'HEAD', 'OPTIONS', 'POST'],

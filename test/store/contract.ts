@@ -14,6 +14,7 @@ import { restartContract } from './contract-restart.ts'
 import { steerContract } from './contract-steer.ts'
 import { suppressContract } from './contract-suppress.ts'
 import { sweepContract } from './contract-sweep.ts'
+import { trafficContract } from './contract-traffic.ts'
 
 /** Opens the store that is kept in this directory; opening it again finds what was kept there. */
 export type Open = (directory: string) => Promise<Store>
@@ -37,6 +38,7 @@ export function contract(name: string, open: Open): void {
     sweepContract(fresh)
     noticesContract(fresh, open)
     exportContract(fresh)
+    trafficContract(fresh)
     restartContract(open)
   })
 }
