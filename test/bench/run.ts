@@ -48,7 +48,12 @@ const flags = new Command('npm run bench --')
   .option('--runs <n>', 'of everything; the median is shown', count(100), 3)
   .option('--messages <n>', 'of each measurement under load', count(10_000_000), 10_000)
   .option('--waiting <n>', 'messages that wait in crawl and otp', count(10_000_000), 100_000)
-  .option('--backlog <n>', 'messages that wait in backlog, 10 KB of disk each, and those of simulate', count(100_000_000), 1_000_000)
+  .option(
+    '--backlog <n>',
+    'messages that wait in backlog, 10 KB of disk each, and those of simulate',
+    count(100_000_000),
+    1_000_000,
+  )
   .option(
     '--seed <n>',
     'of what goes wrong in failover, and of the days of adaptive',

@@ -42,7 +42,12 @@ export const simulating = ({ backlog: messages, seed }: Amounts): Road => ({
           traffic: { mix: { messages, seed, from, days } },
           during: { from, until: from + days * day },
           outages: [
-            { provider: 'relay-a', trouble: 'down', from: from + 3 * day + day / 3, until: from + 3 * day + (day * 7) / 12 },
+            {
+              provider: 'relay-a',
+              trouble: 'down',
+              from: from + 3 * day + day / 3,
+              until: from + 3 * day + (day * 7) / 12,
+            },
           ],
           seed,
           runs: 1,

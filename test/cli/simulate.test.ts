@@ -77,7 +77,7 @@ describe('waypost simulate', () => {
       [['--outage', 'dear@9d+1h'], 2, /is not within the traffic/],
       [['--messages', '0'], 2, /Expected a number/],
       [['--policy', file('wrong.yaml', 'routes:\n  - { name: x, use: nobody }\n')], 1, /wrong\.yaml:2:\d+ .*nobody/],
-      [['--policy', join(folder, 'missing.yaml')], 1, /there is no such file/],
+      [['--policy', join(folder, 'missing.yaml')], 1, /missing\.yaml: there is no such file\. Name one with --policy/],
       [['--svg', join(folder, 'no', 'such', 'folder.svg')], 1, /cannot be written \(ENOENT\)/],
     ] as const) {
       const answer = await simulate(...args)
