@@ -46,11 +46,7 @@ export interface DeliveryParts {
   /** Told when mail goes on that a provider may have taken. */
   perhapsTwice: (provider: string) => void
   /** Told when mail waits because nobody can take it, why, until when, and which mail. */
-  stranded: (
-    why: string,
-    until: number,
-    what: { message: Message; recipients: number; rejected: StoredPlan['rejected'] },
-  ) => void
+  stranded: (why: string, until: number, mail: { message: Message; recipients: number; plan: StoredPlan }) => void
   /** Something will be due that the pump does not know of. */
   wake: () => void
   /** Told of a bug in an adapter or a carrier. */
@@ -216,7 +212,7 @@ export class Delivery {
       const { waits } = this.#claim
       const to = rest.map(({ email }) => email)
       const waiter = { message: this.#message, to, providers, waits, openAt }
-      stranded(why, openAt, { message: this.#message, recipients: rest.length, rejected: plan.rejected })
+      stranded(why, openAt, { message: this.#message, recipients: rest.length, plan })
       changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
     } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)
     await this.#commit(changes)

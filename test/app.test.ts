@@ -24,6 +24,7 @@ const paths = {
   '/v1/policies/{version}': ['GET', 'HEAD'],
   '/v1/policies/{version}/activate': ['POST'],
   '/v1/stats': ['GET', 'HEAD'],
+  '/v1/traffic': ['GET', 'HEAD'],
   '/v1/suppressions': ['GET', 'HEAD'],
   '/v1/suppressions/{email}': ['DELETE', 'GET', 'HEAD', 'PUT'],
   '/hooks/{provider}': ['GET', 'HEAD', 'OPTIONS', 'POST'],

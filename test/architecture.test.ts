@@ -57,6 +57,23 @@ const rooms: Record<string, string[]> = {
   'src/track/': ['src/track/', 'src/mail/', 'src/store/store.ts'],
   'src/dashboard/': ['src/dashboard/', 'src/mail/', 'src/store/store.ts', 'hono'],
   'src/send/': ['src/send/', 'src/mail/', 'opossum', 'nodemailer', 'undici', 'mailauth'],
+  // As the edges, it puts the parts of the gateway together, and calls the command line's config reader; but no vendor, driver or carrier.
+  'src/simulate/': [
+    'src/simulate/',
+    'src/mail/',
+    'src/route/',
+    'src/queue/',
+    'src/gateway.ts',
+    'src/standing.ts',
+    'src/hosts.ts',
+    'src/config/file.ts',
+    'src/config.ts',
+    '+src/send/attempt.ts',
+    '+src/store/store.ts',
+    'node:worker_threads',
+    're2js',
+    'yaml',
+  ],
   'src/store/': ['src/store/', 'src/mail/'],
   'adapters/': [
     'adapters/',

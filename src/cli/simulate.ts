@@ -88,7 +88,7 @@ async function simulateDraft(flags: SimulateFlags, gatewayNamed: boolean, termin
   ])
   const presentText = configText(flags.config)
   const present = await side(draftOf(flags.config, presentText, ''))
-  const draft = await side(draftOf(flags.policy, configText(flags.policy), presentText))
+  const draft = await side(draftOf(flags.policy, configText(flags.policy, '--policy'), presentText))
   const { where, ...traffic } = await trafficOf(flags, present, gatewayNamed, terminal)
   const outages = (flags.outage ?? []).map((asked) => placed(asked, traffic.during.from))
   checkOutages(outages, [present, draft], traffic.during)

@@ -7,13 +7,13 @@ export class ConfigInvalid extends Error {
   override name = 'ConfigInvalid'
 }
 
-/** The text of a config file. @throws ConfigInvalid when there is none */
-export function configText(file: string): string {
+/** The text of a config file. @param flag what names it on the command line @throws ConfigInvalid when there is none */
+export function configText(file: string, flag = '--config'): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file. Name one with --config' : `it cannot be read (${code})`
+    const why = code === 'ENOENT' ? `there is no such file. Name one with ${flag}` : `it cannot be read (${code})`
     throw new ConfigInvalid(`${file}: ${why}`)
   }
 }

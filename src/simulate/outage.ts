@@ -4,8 +4,8 @@
  * What is wrong. `down`: it refuses every connection. `slow`: its answers take ten times as long as they did, ten seconds at least.
  * `silent`: it takes mail and does not answer. `limited`: it takes one call a second and tells the others to slow down.
  */
-export const troubles = ['down', 'slow', 'silent', 'limited'] as const
-export type Trouble = (typeof troubles)[number]
+const troubles = ['down', 'slow', 'silent', 'limited'] as const
+type Trouble = (typeof troubles)[number]
 
 export interface Outage {
   provider: string

@@ -30,7 +30,7 @@ type Used =
 export interface QueueParts {
   /** Told of every attempt before it is made. */
   recorded: (attempt: AttemptStart) => void
-  /** Told when recipients come to wait, for nobody can take them. */
+  /** Told when recipients come to wait for the first time, for nobody can take them. */
   waits: (recipients: number) => void
 }
 
@@ -44,6 +44,8 @@ export class MemoryQueue implements Pick<Store, Used> {
   readonly #due: Record<Priority, Heap<Waiting>>
   /** Under way, by the delivery. */
   readonly #claimed = new Map<number, Waiting>()
+  /** Mail that has waited for somebody to take it. */
+  readonly #waited = new WeakSet<Message>()
   readonly #suppressed = new Set<string>()
   readonly #state = new Map<string, unknown>()
   #deliveries = 0
@@ -133,7 +135,10 @@ export class MemoryQueue implements Pick<Store, Used> {
     if (next.keep.length > 0) waiting.recipients = next.keep
     else this.#claimed.delete(delivery)
     for (const plan of next.add) {
-      if (plan.waits === 1 && waiting.waits === 0) this.#parts.waits(plan.recipients.length)
+      if (plan.waits > 0 && !this.#waited.has(message)) {
+        this.#waited.add(message)
+        this.#parts.waits(plan.recipients.length)
+      }
       this.#due[message.priority].push(this.#waiting(message, all, plan))
     }
     return true

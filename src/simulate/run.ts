@@ -93,7 +93,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
     settled: (message, events) => tally.settled(message, events),
     attempted: (provider, _outcomes, _latencyMs, paid) => tally.paid(provider, paid / unit, clock()),
     perhapsTwice: (provider) => tally.perhapsTwice(provider),
-    stranded: (_why, _until, { message, recipients, rejected }) => tally.passedOver(message.id, recipients, rejected),
+    stranded: (_why, _until, { message, recipients, plan }) => tally.passedOver(message.id, recipients, plan.rejected),
     bug: (error) => {
       failure ??= error
     },

@@ -22,7 +22,7 @@ export interface ProviderFigures {
   costByStep: number[]
 }
 
-export interface LatencyFigures {
+interface LatencyFigures {
   taken: number
   /** Milliseconds from when it was to be sent until a provider took it; null when none was taken. */
   p50: number | null

@@ -2,8 +2,7 @@
 import type { Message, RecipientStatus } from '../mail/message.ts'
 import { cursorFor, placeOf } from './cursor.ts'
 import type { Database } from './database.ts'
-import type { AttemptEnd, Page } from './store.ts'
-import type { TrafficQuery, TrafficRow } from './traffic.ts'
+import type { AttemptEnd, Page, TrafficQuery, TrafficRow } from './store.ts'
 
 interface AttemptRow {
   message: number

@@ -30,7 +30,7 @@ export interface Amounts {
   messages: number
   /** Messages that wait in `crawl` and `otp`. */
   waiting: number
-  /** Messages that wait in `backlog`. */
+  /** Messages that wait in `backlog`, and those of `simulate`. */
   backlog: number
   /** Of what is drawn in `failover` and `adaptive`; each run has the next. */
   seed: number

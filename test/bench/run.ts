@@ -13,6 +13,7 @@ import { circumstances, markdown, type Runs, rows, showTable } from './report.ts
 import { rest } from './rest.ts'
 import type { Amounts, Figures, Road } from './road.ts'
 import { routing } from './routing.ts'
+import { simulating } from './simulate.ts'
 import { throughput } from './throughput.ts'
 import { waits } from './waits.ts'
 
@@ -35,6 +36,7 @@ function roads(amounts: Amounts): Road[] {
     backlog(amounts),
     failover(amounts),
     adaptive(amounts),
+    simulating(amounts),
     rest,
     routing,
   ]
@@ -46,7 +48,12 @@ const flags = new Command('npm run bench --')
   .option('--runs <n>', 'of everything; the median is shown', count(100), 3)
   .option('--messages <n>', 'of each measurement under load', count(10_000_000), 10_000)
   .option('--waiting <n>', 'messages that wait in crawl and otp', count(10_000_000), 100_000)
-  .option('--backlog <n>', 'messages that wait in backlog; 10 KB of disk each', count(100_000_000), 1_000_000)
+  .option(
+    '--backlog <n>',
+    'messages that wait in backlog, 10 KB of disk each, and those of simulate',
+    count(100_000_000),
+    1_000_000,
+  )
   .option(
     '--seed <n>',
     'of what goes wrong in failover, and of the days of adaptive',

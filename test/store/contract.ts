@@ -15,6 +15,7 @@ import { statsContract } from './contract-stats.ts'
 import { steerContract } from './contract-steer.ts'
 import { suppressContract } from './contract-suppress.ts'
 import { sweepContract } from './contract-sweep.ts'
+import { trafficContract } from './contract-traffic.ts'
 
 /** Opens the store that is kept in this directory; opening it again finds what was kept there. */
 export type Open = (directory: string) => Promise<Store>
@@ -39,6 +40,7 @@ export function contract(name: string, open: Open): void {
     statsContract(fresh)
     noticesContract(fresh, open)
     exportContract(fresh)
+    trafficContract(fresh)
     restartContract(open)
   })
 }
