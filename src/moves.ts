@@ -66,29 +66,26 @@ export class Moves {
     for (const { name: rule, use } of rules) {
       for (const move of movesOf(use)) {
         const pair = JSON.stringify([providersOf(move.from), providersOf(move.to)])
-        const before = this.#live.get(rule)
-        live.set(rule, before?.pair === pair ? { ...before, move } : await this.#opened(rule, move, pair))
+        live.set(rule, opened({ rule, move, pair }, (await this.#parts.store.state(keyOf(rule))) as Saved | null))
       }
+    }
+    // Those that are live already went on meanwhile.
+    for (const one of live.values()) {
+      const before = this.#live.get(one.rule)
+      if (before?.pair === one.pair) Object.assign(one, { ...before, move: one.move })
     }
     this.#live = live
     this.#days = new Map()
     for (const { move, days } of live.values()) {
-      for (const [side, day] of [
-        [move.from, days.from],
-        [move.to, days.to],
-      ] as const) {
-        for (const name of providersOf(side)) this.#days.set(name, [...(this.#days.get(name) ?? []), day])
-      }
+      for (const name of providersOf(move.from)) this.#count(name, days.from)
+      for (const name of providersOf(move.to)) this.#count(name, days.to)
     }
     this.#standing = new Map()
     this.#look()
   }
 
-  async #opened(rule: string, move: Move, pair: string): Promise<Live> {
-    const saved = (await this.#parts.store.state(keyOf(rule))) as Saved | null
-    const known = saved?.pair === pair ? saved : null
-    const days = { from: new LastDay(known?.days.from), to: new LastDay(known?.days.to) }
-    return { rule, move, pair, progress: known?.progress ?? atStart, days, savedAt: this.#parts.clock() }
+  #count(provider: string, day: LastDay): void {
+    this.#days.set(provider, [...(this.#days.get(provider) ?? []), day])
   }
 
   /** How far the moves are, by their rules, for planning. */
@@ -165,6 +162,12 @@ export class Moves {
     const saved: Saved = { pair, progress, days: { from: days.from.saved(), to: days.to.saved() } }
     this.#parts.store.setState(keyOf(rule), saved).catch(() => {})
   }
+}
+
+function opened(given: Pick<Live, 'rule' | 'move' | 'pair'>, saved: Saved | null): Live {
+  const known = saved?.pair === given.pair ? saved : null
+  const days = { from: new LastDay(known?.days.from), to: new LastDay(known?.days.to) }
+  return { ...given, progress: known?.progress ?? atStart, days, savedAt: Number.NEGATIVE_INFINITY }
 }
 
 const keyOf = (rule: string) => `move:${rule}`

@@ -57,7 +57,7 @@ test('a bad sign holds it at the next question, and the view says why and until 
   assert.deepEqual(view().next, { share: 0.25, at: begin + day })
   mails(0, 1)
   assert.equal(moves.standing().get('news')!.words, '5 % has moved since 2026-12-01, held since 2026-12-01')
-  const why = '2 complaints of 1000 mails (0.20 %) in a day at b: more than 0.1 %'
+  const why = '2 complaints of 1000 mails (0.20 %) in a day at b: more than 0.10 %'
   assert.deepEqual(view(), {
     ...{ rule: 'news', from: ['a'], to: ['b'], state: 'held', share: 0.05, since: begin, next: null },
     ...{ revertsAt: begin + 2 * day, reason: why },

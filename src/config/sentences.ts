@@ -2,7 +2,6 @@
 import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
 import type { Budget } from '../route/budget.ts'
-import { percent } from '../route/decimals.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Move, Policy, Rule, Test, Use } from '../route/policy.ts'
 import { budgetWords } from './budgets.ts'
@@ -179,7 +178,7 @@ function moving({ from, to, over, start, steps, sticky, hold, revert }: Move, co
   )
   const since = start === null ? '' : ` from ${new Date(start).toISOString()} on`
   const same = sticky === 'recipient' ? 'all mail of one recipient at once' : 'each message by itself'
-  const bad = `more than ${percent(hold.complaints)} % of its mail is complained of, or it is deferred more than ${hold.deferrals} times as often`
+  const bad = `more than ${Math.round(hold.complaints * 100_000) / 1_000} % of its mail is complained of, or it is deferred more than ${hold.deferrals} times as often`
   const back = `held for ${durationWords(revert.after)}, or when that is ${revert.beyond} times as bad, all goes back`
   return `${old}, and step by step to ${fresh} instead (${shares} of mail over ${durationWords(over)}${since}, ${same}; held while ${bad}; ${back}), then the other`
 }

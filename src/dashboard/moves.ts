@@ -7,9 +7,9 @@ import { said } from './show.ts'
 
 const names = (list: readonly string[]) => list.map((name, place) => html`${place === 0 ? '' : ', '}${said(name)}`)
 
-function beside(what: 'deferred' | 'complained', { from, to }: { from: Seen; to: Seen }): Html {
-  const one = (seen: Seen) => html`${count(seen[what])} <span class="soft">of ${count(seen.mails)}</span>`
-  return html`${one(from)} → ${one(to)}`
+/** `12,345 → 678 mails`: the old way and the new. */
+function beside(what: keyof Seen, words: string, { from, to }: MoveView['seen']): Html {
+  return html`<p class="small">${count(from[what])} → ${count(to[what])} <span class="soft">${words}</span></p>`
 }
 
 function row(move: MoveView, mayAct: boolean, now: number): Html {
@@ -17,11 +17,10 @@ function row(move: MoveView, mayAct: boolean, now: number): Html {
   const restart = mayAct && state === 'reverted'
   return html`<tr>
 <td data-label="Rule" class="lead"><b>${said(rule)}</b> <span class="soft">${names(from)} → ${names(to)}</span></td>
-<td data-label="State">${pill(state)}${revertsAt === null ? '' : html` <span class="soft">goes back ${when(revertsAt, now)}</span>`}${reason === null ? '' : html`<p class="small reason">${said(reason, 500)}</p>`}</td>
+<td data-label="State" class="long">${pill(state)}${revertsAt === null ? '' : html` <span class="soft">goes back ${when(revertsAt, now)}</span>`}${reason === null ? '' : html`<p class="small reason">${said(reason, 500)}</p>`}</td>
 <td data-label="Moved" class="figure">${percent(share)}${since === null ? '' : html` <span class="soft small">since ${when(since, now)}</span>`}</td>
 <td data-label="Next" class="figure">${next === null ? none : html`${percent(next.share)} <span class="soft small">${when(next.at, now)}</span>`}</td>
-<td data-label="Deferred" class="figure">${beside('deferred', seen)}</td>
-<td data-label="Complaints" class="figure">${beside('complained', seen)}</td>
+<td data-label="In a day" class="figure">${beside('mails', 'mails', seen)}${beside('deferred', 'deferred', seen)}${beside('complained', 'complaints', seen)}</td>
 <td data-label=""><span class="actions">${restart ? html`<form method="post" action="/moves/${encodeURIComponent(rule)}/restart"><button class="quiet">Restart<span class="unseen"> ${rule}</span></button></form>` : ''}</span></td>
 </tr>`
 }
@@ -30,6 +29,6 @@ function row(move: MoveView, mayAct: boolean, now: number): Html {
 export function movesTable(moves: readonly MoveView[], mayAct: boolean, now: number): Html | '' {
   if (moves.length === 0) return ''
   return html`<h2>Moves</h2>
-<table class="card cards"><thead><tr><th scope="col">Rule</th><th scope="col">State</th><th scope="col">Moved</th><th scope="col">Next</th><th scope="col">Deferred in a day</th><th scope="col">Complaints in a day</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+<table class="card cards"><thead><tr><th scope="col">Rule</th><th scope="col">State</th><th scope="col">Moved</th><th scope="col">Next</th><th scope="col">In a day</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${moves.map((move) => row(move, mayAct, now))}</tbody></table>`
 }

@@ -1,6 +1,6 @@
 /** Whether mail that moves to other providers does badly there: complaints by their share, deferrals beside those of the old way. */
 import type { Seen } from '../mail/move.ts'
-import { decimal, percent } from './decimals.ts'
+import { decimal } from './decimals.ts'
 import { type Move, providersOf } from './policy.ts'
 
 /** With less mail in a day nothing is said of a way. */
@@ -32,14 +32,14 @@ export function guard(
   const where = `in a day at ${providersOf(move.to).join(', ')}`
   const complaints = signOf(to, 'complained', move.hold.complaints, move.revert.beyond, () => {
     const of = `${to.complained} complaints of ${to.mails} mails (${hundredths(to.complained / to.mails)} %) ${where}`
-    return `${of}: more than ${percent(move.hold.complaints)} %`
+    return `${of}: more than ${hundredths(move.hold.complaints)} %`
   })
   if (usual === null) return { sign: complaints, usual }
   const limit = move.hold.deferrals * Math.max(usual, leastUsual)
   const deferrals = signOf(to, 'deferred', limit, move.revert.beyond, () => {
     const share = hundredths(to.deferred / to.mails)
     const of = `${to.deferred} of ${to.mails} mails deferred or blocked (${share} %) ${where}`
-    return `${of}: more than ${hundredths(limit)} %, ${move.hold.deferrals} times as many as at ${providersOf(move.from).join(', ')}`
+    return `${of}: more than ${hundredths(limit)} %, ${move.hold.deferrals} times the share at ${providersOf(move.from).join(', ')}`
   })
   return { sign: complaints && !(deferrals?.far && !complaints.far) ? complaints : deferrals, usual }
 }

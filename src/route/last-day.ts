@@ -27,7 +27,7 @@ export class LastDay {
     seen[what]++
   }
 
-  /** All of the last 24 hours, of which the present one has just begun. */
+  /** All of the present hour and the 23 before. */
   seen(now: number): Seen {
     const since = Math.floor(now / hour) - hours
     const sum: Seen = { mails: 0, deferred: 0, complained: 0 }

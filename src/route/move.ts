@@ -55,7 +55,7 @@ export function advance(progress: Progress, move: Move, seen: { from: Seen; to: 
     const held = now - trouble.since
     if (!sign && held >= leastHold) return { ...known, state: 'moving', heldFor: heldFor + held, trouble: null }
     if (held >= move.revert.after) return revert(known, `held for too long: ${trouble.why}`, now)
-    return known
+    return sign ? { ...known, trouble: { since: trouble.since, why: sign.why } } : known
   }
   if (sign) return { ...known, state: 'held', trouble: { since: now, why: sign.why } }
   if (now < since + heldFor + stepTime(move)) return known

@@ -6,7 +6,7 @@ import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Page } from 'playwright-core'
 import { openBrowser } from '../support/browser.ts'
-import { gateway, inboxProvider, plan } from './gateway.ts'
+import { gateway, inboxProvider, move, now, plan } from './gateway.ts'
 
 const opened = await openBrowser()
 const skip = 'missing' in opened ? opened.missing : false
@@ -242,6 +242,7 @@ describe('mail seen in a browser', { skip }, () => {
         inboxProvider,
         { ...inboxProvider, name: 'vendor', adapter: 'smtp', state: 'open', reason: words, labels: bad },
       ],
+      moves: [{ ...move, rule: words, to: bad, state: 'reverted', reason: words }],
     })
     const ids = [words, bad[0]!, bad.at(-1)!].map((word) =>
       add({
@@ -455,6 +456,11 @@ describe('the pages in a browser', { skip }, () => {
             reason: long,
             labels: [long],
           },
+        ],
+        moves: [
+          { ...move, reason: long, to: ['b', 'c', 'x'.repeat(64)] },
+          { ...move, rule: 'x'.repeat(64), state: 'moving', next: { share: 0.5, at: now + 3_600_000 } },
+          { ...move, state: 'reverted' },
         ],
       })
       const ids = [

@@ -37,6 +37,12 @@ export const inboxProvider: ProviderView = {
   ...{ observed: null, share: 1, repeats: 0, hosts: [] },
 }
 
+const seen = { mails: 12_345, deferred: 401, complained: 12 }
+export const move: MoveView = {
+  ...{ rule: 'news', from: ['a'], to: ['b'], state: 'held', share: 0.25, since: now - 86_400_000, next: null },
+  ...{ revertsAt: now + 86_400_000, reason: '12 complaints of 12345 mails', seen: { from: seen, to: seen } },
+}
+
 export function gateway(
   options: {
     keys?: Record<string, Visitor>

@@ -64,7 +64,7 @@ routes: [{ name: default, use: { move: { from: former, to: latter, over: 14d, st
   await complain(moved[2]!)
   const held = await move()
   assert.deepEqual([held.state, held.share, held.next], ['held', 0.5, null])
-  assert.match(held.reason, /^2 complaints of \d\d mails \(\d\.\d\d %\) in a day at latter: more than 0\.1 %$/)
+  assert.match(held.reason, /^2 complaints of \d\d mails \(\d\.\d\d %\) in a day at latter: more than 0\.10 %$/)
   assert.ok(Date.parse(held.revertsAt) > Date.now())
   assert.ok(says('move is held at its share') && says('alert: move held'))
   assert.equal((await sent(one.to)).provider, 'latter', 'it stays at its share')
