@@ -4,6 +4,7 @@
  * https://ahasend.com/docs/api-reference/messages/create-conversation, …/errors, …/idempotency and …/webhooks
  * Its events bring back nothing of ours: they are joined by the Message-ID that it made, and said in its answer.
  * Unverified: the largest mail over HTTP (20 MB are said of SMTP); whether SMTP keeps our Message-ID.
+ * Of `identity` unverified: whether a domain covers those below it (none is taken to).
  */
 import { z } from 'zod'
 import {
@@ -29,10 +30,11 @@ import {
 import { emailAndName, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, listOf, suppression } from '../src/mail/question.ts'
+import { ask, askIfThere, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { standardWebhook } from '../src/mail/signature.ts'
@@ -105,6 +107,10 @@ export default adapter<Options>({
     const rows = ours.map(({ recipient, message_id }) => ({ email: recipient, id: bareId(message_id) }))
     const others = diagnostic(200, 'AhaSend has the mail for others only')
     return byRecipient(handoff, rows, { kind: 'unknown', diagnostic: others })
+  },
+  async identity(domain, options, fetch) {
+    const found = object(await askIfThere(fetch, `${account(options)}/domains/${domain}`, credentials(options)))
+    return found ? wordOn(domain, found.dns_valid, 'its DNS is not valid') : wordOnNone(domain, null)
   },
   suppressions,
   smtp: overSmtp({

@@ -22,9 +22,11 @@ import { partsOf } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox, compose } from '../src/mail/compose.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import type { Mailbox, Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { askIfThere, objectsIn } from '../src/mail/question.ts'
 import { signedHeaders } from '../src/mail/request-signature.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, hostName, smtpSettings } from '../src/mail/settings.ts'
@@ -118,11 +120,20 @@ export default adapter<Options>({
   },
   send: { kind: 'http', request, outcomes },
   webhook,
+  // A domain that is verified is so with all below it.
+  async identity(domain, options, fetch) {
+    for (let name = domain; name.includes('.'); name = name.slice(name.indexOf('.') + 1)) {
+      const { url, headers } = await signed('GET', `/v2/email/identities/${name}`, '', options)
+      const found = object(await askIfThere(fetch, url, headers))
+      if (found) return wordOn(name, found.VerifiedForSendingStatus, `${found.VerificationStatus}`)
+    }
+    return wordOnNone(domain, 'single addresses of it may be verified')
+  },
   async *suppressions(options, fetch) {
     let next: string | null = null
     do {
       const page: Record<string, unknown> = await suppressed(options, fetch, next)
-      for (const entry of list(page.SuppressedDestinationSummaries)) {
+      for (const entry of objectsIn(page.SuppressedDestinationSummaries)) {
         const email = text(entry.EmailAddress)
         const reason = entry.Reason === 'COMPLAINT' ? ('complaint' as const) : ('bounce' as const)
         if (email !== null) yield { email, reason, at: instant(entry.LastUpdateTime) }
@@ -329,10 +340,6 @@ async function suppressed(options: Options, fetch: Fetch, next: string | null): 
   return page
 }
 
-function list(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(object).filter((entry) => entry !== null) : []
-}
-
 const types: Record<string, ProviderEventType> = {
   Send: 'accepted',
   DeliveryDelay: 'deferred',
@@ -386,7 +393,7 @@ function people(what: Record<string, unknown>, { destination }: Record<string, u
   const all: unknown[] = [what.recipients, destination].find(Array.isArray) ?? []
   if (all.length > 1 && (type === 'opened' || type === 'clicked')) return [{ email: null, about: nothing }]
   const found = naming.has(type)
-    ? list(what.bouncedRecipients ?? what.complainedRecipients ?? what.delayedRecipients)
+    ? objectsIn(what.bouncedRecipients ?? what.complainedRecipients ?? what.delayedRecipients)
     : all.map((emailAddress): Record<string, unknown> => ({ emailAddress }))
   return found.map((about) => ({ email: text(about.emailAddress), about })).filter(({ email }) => email !== null)
 }
@@ -408,6 +415,6 @@ function leaves(what: Record<string, unknown>): boolean {
   const wishes = object(what.newTopicPreferences)
   return (
     wishes?.unsubscribeAll === true ||
-    list(wishes?.topicSubscriptionStatus).some(({ subscriptionStatus }) => subscriptionStatus === 'OptOut')
+    objectsIn(wishes?.topicSubscriptionStatus).some(({ subscriptionStatus }) => subscriptionStatus === 'OptOut')
   )
 }

@@ -4,6 +4,7 @@
  * https://developers.brevo.com/reference/send-transac-email, …/docs/transactional-webhooks and …/docs/heterogenous-versions-batch-emails
  * Unverified: the limits of size, recipients and tags of one mail; whether a call that was refused uses the key up; whether
  * headers that begin otherwise than with X- are carried, so none are sent; SMTP's ports 465 and 2525.
+ * Of `identity` unverified: what it answers of a domain that it does not have, taken to be 404.
  */
 import { z } from 'zod'
 import {
@@ -27,10 +28,11 @@ import {
 import { encodedWord, headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import type { Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, byOffset, objectsIn, suppression } from '../src/mail/question.ts'
+import { ask, askIfThere, byOffset, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, sandbox, smtpSettings } from '../src/mail/settings.ts'
 import { bySecretInAddress } from '../src/mail/signature.ts'
@@ -115,6 +117,13 @@ export default adapter<Options>({
     if (id !== null) return everyone({ recipients }, { kind: 'accepted', providerMessageId: id })
     if (ours || mails.length >= limit) throw new Error('more mail to this recipient than one page shows')
     return 'absent'
+  },
+  async identity(domain, options, fetch) {
+    const found = object(
+      await askIfThere(fetch, `${under(options.baseUrl)}/v3/senders/domains/${domain}`, keyHeader(options)),
+    )
+    if (found === null) return wordOnNone(domain, 'single senders of it may be verified')
+    return wordOn(domain, found.authenticated, found.verified === true ? 'verified, not authenticated' : 'not verified')
   },
   suppressions,
   smtp: overSmtp({

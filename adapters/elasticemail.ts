@@ -5,6 +5,7 @@
  * https://elasticemail.com/developers/api-documentation/rest-api and https://help.elasticemail.com/en/articles/4804685-notification-settings
  * Unverified: the words of its errors (there are no codes); how many recipients a call may have;
  * what its newer webhooks sign, so that the address bears the secret.
+ * Of `identity` unverified: what it answers of a domain that it does not have, taken to be 404.
  */
 import { z } from 'zod'
 import {
@@ -18,9 +19,10 @@ import { formatMailbox } from '../src/mail/address.ts'
 import { addressesIn, byStatus, everyone, jsonObject, refusedRecipients, rejected } from '../src/mail/answer.ts'
 import { headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, byOffset, suppression } from '../src/mail/question.ts'
+import { ask, askIfThere, byOffset, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
 import { bySecretInAddress } from '../src/mail/signature.ts'
@@ -30,6 +32,7 @@ import {
   hookText,
   keyOf,
   line,
+  object,
   ourId,
   type ProviderEvent,
   type ProviderEventType,
@@ -81,6 +84,15 @@ export default adapter<Options>({
   },
   send: { kind: 'http', request, outcomes },
   webhook,
+  // Needs a key with ViewSettings.
+  async identity(domain, options, fetch) {
+    const found = object(
+      await askIfThere(fetch, under(options.baseUrl, `/v4/domains/${domain}`), authorization(options)),
+    )
+    if (found === null) return wordOnNone(domain, 'single senders of it may be verified')
+    const { Spf: spf, Dkim: dkim } = found
+    return wordOn(domain, typeof dkim === 'boolean' ? dkim && spf === true : null, `SPF: ${spf}, DKIM: ${dkim}`)
+  },
   suppressions,
   smtp: overSmtp({
     name: 'elasticemail',

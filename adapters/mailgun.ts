@@ -3,6 +3,7 @@
  * our own Message-ID is kept, and later found among the events.
  * https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages and …/user-manual/webhooks/webhook-payloads
  * Unverified: 402 and 413; `bounce-type`, which is not read for that reason; that a call made again is signed anew.
+ * Of `identity` unverified: the names of a domain's states other than `active`; that a key for one domain may ask.
  */
 import Mailgun from 'mailgun.js'
 import type { Interfaces, MailgunMessageData } from 'mailgun.js/definitions'
@@ -23,10 +24,11 @@ import {
 import { isInline, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordByStatus, wordOnNone } from '../src/mail/identity.ts'
 import type { Message, Parts } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, listOf, suppression } from '../src/mail/question.ts'
+import { ask, askIfThere, listOf, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { credential, hostName, notBoth, otherBaseUrl, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { hex, hmac, same, timely } from '../src/mail/signature.ts'
@@ -125,6 +127,13 @@ export default adapter<Options>({
     return ours ? everyone(handoff, { kind: 'accepted', providerMessageId: messageId }) : 'absent'
   },
   webhook,
+  // From may be of any domain: what must be ready is the one that signs and gets bounces, which is the account's.
+  async identity(_domain, options, fetch) {
+    const url = `${base(options)}/v4/domains/${options.domain}`
+    const found = object(await askIfThere(fetch, url, authorization(options)))
+    if (found === null) return wordOnNone(options.domain, null)
+    return wordByStatus(options.domain, object(found.domain)?.state, 'active')
+  },
   suppressions,
   smtp: overSmtp({
     name: 'mailgun',

@@ -4,6 +4,7 @@
  * https://dev.mailjet.com/email/guides/send-api-v31/, …/reference/email/messages/ and …/guides/webhooks/
  * Unverified: the limits of size and recipients; codes beyond mj-0002, mj-0004, mj-0013 and send-0003; what a plan that is used
  * up answers.
+ * Of `identity` unverified: that senders can be asked for by their `Domain`, which its own client allows and the reference does not tell of.
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
@@ -18,10 +19,11 @@ import {
 } from '../src/mail/answer.ts'
 import { headerObject, isInline, partsOf, postJson, textInBase64, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import { wordByStatus, wordOnNone } from '../src/mail/identity.ts'
 import type { Attachment, Mailbox } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, objectsIn } from '../src/mail/question.ts'
+import { ask, listOf, objectsIn } from '../src/mail/question.ts'
 import { recipientAt, roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, sandbox, smtpSettings } from '../src/mail/settings.ts'
 import { bySecretInAddress } from '../src/mail/signature.ts'
@@ -112,6 +114,14 @@ export default adapter<Options>({
   send: { kind: 'http', request, outcomes },
   webhook,
   /** A search shows one row a recipient. */
+  // A sender that is the whole domain is called *@example.com.
+  async identity(domain, options, fetch) {
+    const url = `${api(options)}/v3/REST/sender?${new URLSearchParams({ Domain: domain, Limit: '1000' })}`
+    const found = listOf(object(await ask(fetch, url, authorization(options)))?.Data)
+    const whole = found.find(({ Email }) => text(Email) === `*@${domain}`)
+    if (whole) return wordByStatus(domain, whole.Status, 'Active')
+    return wordOnNone(domain, found.length > 0 ? 'single senders of it may be verified' : null)
+  },
   async reconcile({ message, recipients }, options, fetch) {
     const query = new URLSearchParams({ CustomID: message.id, ShowContactAlt: 'true', Limit: '1000' })
     const url = `${api(options)}/v3/REST/message?${query}`

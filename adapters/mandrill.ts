@@ -6,6 +6,7 @@
  * https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/
  * Unverified: that a Message-ID of ours is kept; the largest message, and how many recipients one may have; that metadata which the
  * account does not index stand in what is found (where they do not, there is no telling); how soon mail can be found.
+ * Of `identity` unverified: whether a domain covers those below it (none is taken to).
  */
 import { z } from 'zod'
 import {
@@ -32,6 +33,7 @@ import {
 import { bareType, emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceByClass } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerTags, metadataJson, overSmtp } from '../src/mail/over-smtp.ts'
@@ -128,6 +130,13 @@ export default adapter<Options>({
   send: { kind: 'http', request, outcomes },
   webhook,
   reconcile,
+  // Not by senders/check-domain, which adds the domain to the account.
+  async identity(domain, { baseUrl, apiKey }, fetch) {
+    const all = listOf(await ask(fetch, under(baseUrl, '/api/1.4/senders/domains'), {}, { key: apiKey }))
+    const found = all.find((one) => text(one.domain)?.toLowerCase() === domain)
+    if (!found) return wordOnNone(domain, null)
+    return wordOn(domain, found.valid_signing, 'it may not sign')
+  },
   suppressions,
   smtp: overSmtp({
     name: 'mandrill',

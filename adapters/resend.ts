@@ -2,6 +2,7 @@
  * Resend: JSON over HTTP, with an idempotency key that it honours for a day, so that an unknown can be asked again safely.
  * https://resend.com/docs/api-reference/emails/send-email, …/errors and https://resend.com/docs/webhooks
  * Unverified: SMTP's ports 2465 and 2587; whether tags can be set by SMTP.
+ * Of `identity` unverified: that an account lists domains in lower case.
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
@@ -17,11 +18,14 @@ import {
   waitAsked,
   withWords,
 } from '../src/mail/answer.ts'
-import { headerObject, partsOf, postJson } from '../src/mail/asking.ts'
+import { headerObject, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
+import type { Fetch } from '../src/mail/fetch.ts'
+import { type IdentityAnswer, wordByStatus, wordOnNone } from '../src/mail/identity.ts'
 import type { Message } from '../src/mail/message.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings, webhookSecret } from '../src/mail/settings.ts'
 import { standardSecret, standardWebhook } from '../src/mail/signature.ts'
@@ -76,6 +80,7 @@ export default adapter<Options>({
     idempotency: { by: 'Idempotency-Key', window: 24 * 3_600_000, replay: 'the first answer' },
   },
   send: { kind: 'http', request, outcomes },
+  identity,
   webhook,
   smtp: overSmtp({
     name: 'resend',
@@ -122,6 +127,20 @@ function email(handoff: Handoff): Record<string, unknown> {
           })),
         }
       : {}),
+  }
+}
+
+/** Its list of domains comes in pages. A key that may only send may not ask. */
+async function identity(domain: string, { apiKey, baseUrl }: Options, fetch: Fetch): Promise<IdentityAnswer> {
+  for (let after = ''; ; ) {
+    const url = under(baseUrl, `/domains?limit=100${after}`)
+    const page = object(await ask(fetch, url, { authorization: `Bearer ${apiKey}` }))
+    const domains = listOf(page?.data)
+    const found = domains.find(({ name }) => text(name)?.toLowerCase() === domain)
+    if (found) return wordByStatus(domain, found.status, 'verified')
+    const last = text(domains.at(-1)?.id)
+    if (page?.has_more !== true || last === null) return wordOnNone(domain, null)
+    after = `&after=${encodeURIComponent(last)}`
   }
 }
 

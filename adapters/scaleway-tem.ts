@@ -6,6 +6,7 @@
  * Unverified: whether spaces count for the ten characters that a subject and a body must have; whether a Message-ID of ours would
  * be kept (none is sent). That the certificate descends from Scaleway's own authority is not checked: it must come over HTTPS from
  * the place where Scaleway keeps it.
+ * Of `identity` unverified: whether a domain covers those below it (none is taken to).
  */
 import { z } from 'zod'
 import { adapter, type Handoff, type HttpAnswer, type HttpRequest } from '../src/mail/adapter.ts'
@@ -19,12 +20,14 @@ import {
   rejected,
   retryAfter,
 } from '../src/mail/answer.ts'
-import { bareType, emailAndName, partsOf, postJson } from '../src/mail/asking.ts'
+import { bareType, emailAndName, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceOf } from '../src/mail/bounce.ts'
 import { asciiMailbox } from '../src/mail/compose.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordByStatus, wordOnNone } from '../src/mail/identity.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { overSmtp } from '../src/mail/over-smtp.ts'
+import { ask, listOf } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { baseUrl, credential, smtpSettings } from '../src/mail/settings.ts'
 import { fromTopic, type Topics, topicAnswer, topicMessage } from '../src/mail/sns.ts'
@@ -105,6 +108,13 @@ export default adapter<Options>({
   send: { kind: 'http', request, outcomes },
   webhook,
   /** Blocklists are kept by domain. Mailboxes that were full are on them for a while only, and left out. */
+  async identity(domain, options, fetch) {
+    const query = new URLSearchParams({ name: domain, project_id: options.projectId })
+    const url = under(options.baseUrl, `${root(options)}/domains?${query}`)
+    const found = listOf(object(await ask(fetch, url, { 'x-auth-token': options.secretKey }))?.domains)
+    const one = found.find(({ name }) => text(name) === domain)
+    return one ? wordByStatus(domain, one.status, 'checked') : wordOnNone(domain, null)
+  },
   async *suppressions(options, fetch) {
     for await (const domain of listed(options, fetch, 'domains', { project_id: options.projectId })) {
       for await (const entry of listed(options, fetch, 'blocklists', { domain_id: text(domain.id) ?? '' })) {

@@ -6,6 +6,7 @@
  * …/for-developers/sending-email/getting-started-email-activity-api
  * Unverified: the EU's SMTP host; some of the reasons for which mail is dropped; that a call made again is signed anew; how a query
  * names one of the unique arguments (the reference has `unique_args` without a name, clients in use have the name in brackets).
+ * Of `identity` unverified: whether a domain that is authenticated covers those below it (none is taken to).
  */
 import sendgrid from '@sendgrid/mail'
 import { z } from 'zod'
@@ -24,6 +25,7 @@ import {
 import { bareType, emailAndName, headerObject, partsOf, under } from '../src/mail/asking.ts'
 import { type Bounce, bounceOf } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
 import { ask, byOffset, listOf, suppression } from '../src/mail/question.ts'
@@ -121,6 +123,13 @@ export default adapter<Options>({
   },
   webhook,
   reconcile,
+  async identity(domain, options, fetch) {
+    const url = `${base(options)}/v3/whitelabel/domains?${new URLSearchParams({ domain, limit: '50' })}`
+    const found = listOf(await ask(fetch, url, authorization(options))).filter((one) => text(one.domain) === domain)
+    if (found.length === 0) return wordOnNone(domain, 'single senders of it may be verified')
+    const best = found.find(({ valid }) => valid === true) ?? found[0]!
+    return wordOn(domain, best.valid, 'its DNS records are not valid')
+  },
   suppressions,
   smtp: overSmtp({
     name: 'sendgrid',

@@ -3,6 +3,7 @@
  * header say who else it is for. No idempotency key; an event of ours under its metadata tells that a call was taken.
  * https://developers.sparkpost.com/api/transmissions and https://support.sparkpost.com/docs/tech-resources/extended-error-codes
  * Unverified: that a Message-ID of ours is kept; how long a tag may be; several addresses in `reply_to`.
+ * Of `identity` unverified: that `compliance_status` is always told.
  */
 import { z } from 'zod'
 import {
@@ -28,10 +29,11 @@ import {
 import { emailAndName, headerObject, isInline, partsOf, postJson, under } from '../src/mail/asking.ts'
 import { bounceByClass } from '../src/mail/bounce.ts'
 import type { Fetch } from '../src/mail/fetch.ts'
+import { wordOn, wordOnNone } from '../src/mail/identity.ts'
 import type { Attachment, Message } from '../src/mail/message.ts'
 import { type Diagnostic, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import { headerJson, overSmtp } from '../src/mail/over-smtp.ts'
-import { ask, listOf, objectsIn, suppression } from '../src/mail/question.ts'
+import { ask, askIfThere, listOf, objectsIn, suppression } from '../src/mail/question.ts'
 import { roles } from '../src/mail/roles.ts'
 import { addressSecret, credential, notBoth, otherBaseUrl, smtpSettings } from '../src/mail/settings.ts'
 import { bySecretInAddress } from '../src/mail/signature.ts'
@@ -122,6 +124,14 @@ export default adapter<Options>({
     if (id !== null) return everyone(handoff, { kind: 'accepted', providerMessageId: id })
     if (events.length >= 100) throw new TypeError('more events than were looked at')
     return 'absent'
+  },
+  async identity(domain, options, fetch) {
+    const answer = object(await askIfThere(fetch, `${api(options)}/sending-domains/${domain}`, credentials(options)))
+    if (answer === null) return wordOnNone(domain, null)
+    const status = object(object(answer.results)?.status) ?? {}
+    const { ownership_verified: owned, dkim_status: dkim, compliance_status: compliance } = status
+    const isReady = typeof owned === 'boolean' ? owned && dkim === 'valid' && compliance === 'valid' : null
+    return wordOn(domain, isReady, `owned: ${owned}, DKIM: ${dkim}, compliance: ${compliance}`)
   },
   suppressions,
   smtp: overSmtp({

@@ -4,6 +4,7 @@
  */
 import { type IdentityFinding, type IdentityState, type IdentityVerdict, reasonOf, stateOf } from './mail/identity.ts'
 import { type Provider, sameSettings } from './mail/provider.ts'
+import { isOf } from './route/fit.ts'
 import type { Store } from './store/store.ts'
 import type { Turn } from './turns.ts'
 
@@ -52,13 +53,19 @@ export class Identity {
   refusal(domain: string, now: number): { reason: string; until: number } | null {
     const known = this.known.get(domain)
     if (!known) {
-      if (domain !== '' && this.known.size < mostDomains)
+      if (this.#concerns(domain) && this.known.size < mostDomains)
         this.known.set(domain, { domain, state: 'unknown', reason: 'not asked yet', at: now, due: now, met: now })
       return null
     }
     known.met = now
     if (!this.#require || known.state !== 'not ready') return null
     return { reason: `may not send for ${domain} yet: ${known.reason}`, until: Math.max(known.due, now + lookEvery) }
+  }
+
+  /** Mail from a domain that the account is not for never comes here. */
+  #concerns(domain: string): boolean {
+    const { domains } = this.provider
+    return domain !== '' && (domains?.some((one) => isOf(one, domain)) ?? true)
   }
 
   /** The vendor refused mail from a domain: it is asked about soon. */

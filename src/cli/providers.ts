@@ -146,12 +146,14 @@ function identityRow({ domain, state, reason, at }: NonNullable<ProviderAnswer['
 }
 
 /** What stands in the way of its mail. */
-function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAnswer): string {
+function note({ openUntil, reason, observed, share = 1, hosts = [], identity }: ProviderAnswer): string {
   const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
   const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
   const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
   const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
-  return [breaker, ...sick].filter(Boolean).join('; ')
+  const unready = (identity ?? []).filter(({ state }) => state === 'not ready').map(({ domain }) => domain)
+  const from = unready.length > 0 ? `not ready for mail from ${unready.join(', ')}` : null
+  return [breaker, ...sick, from].filter(Boolean).join('; ')
 }
 
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }

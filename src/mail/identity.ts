@@ -45,3 +45,30 @@ export function reasonOf(findings: readonly IdentityFinding[]): string {
     .map(({ detail }) => detail)
     .join('; ')
 }
+
+/**
+ * A vendor's word on a domain that its account has.
+ * @param verified true or false; anything else is no word
+ * @param why what it says where it is not ready
+ */
+export function wordOn(domain: string, verified: unknown, why: string): IdentityAnswer {
+  if (verified === true) return { state: 'ready', detail: `the vendor has ${domain} verified` }
+  if (verified !== false) return { state: 'unknown', detail: `the vendor does not say whether ${domain} is verified` }
+  const mend = 'publish the DNS records that the vendor shows for it, and have it verify them there'
+  return { state: 'not ready', detail: `the vendor has not verified ${domain} (${why})`, mend }
+}
+
+/** The same by the name of a status. @param good the one that is ready */
+export function wordByStatus(domain: string, status: unknown, good: string): IdentityAnswer {
+  return wordOn(domain, typeof status === 'string' ? status === good : null, String(status))
+}
+
+/**
+ * The word of a vendor whose account has no such domain.
+ * @param besides how mail may leave from there all the same, so that this says nothing for certain; null: not at all
+ */
+export function wordOnNone(domain: string, besides: string | null): IdentityAnswer {
+  const detail = `the vendor's account has no domain ${domain}`
+  if (besides !== null) return { state: 'unknown', detail: `${detail}; ${besides}` }
+  return { state: 'not ready', detail, mend: 'add it there, and publish the DNS records that the vendor shows' }
+}

@@ -27,6 +27,12 @@ export async function ask(
   return readJson(response, new URL(url).pathname, reading)
 }
 
+/** The vendor's answer about something by its name; null where it has no such thing (404). @throws Error as `ask` does */
+export async function askIfThere(fetch: Fetch, url: string, headers: Record<string, string>): Promise<unknown> {
+  const response = await fetch(url, { headers: { accept: 'application/json', ...headers } })
+  return response.status === 404 ? null : readJson(response, new URL(url).pathname)
+}
+
 /** A vendor's answer as JSON. @throws Error in words for people when it is no success, or no JSON */
 export async function readJson(
   response: Response,

@@ -86,6 +86,7 @@ const columns: [title: string, cell: (adapter: Adapter) => string][] = [
   ['by SMTP too', ({ smtp }) => (smtp ? '`via: smtp`' : '')],
   ['tells', ({ webhook }) => webhook?.tells.join(', ') ?? ''],
   ['its suppressions', ({ suppressions }) => (suppressions ? 'can be read' : '')],
+  ['From domains', ({ identity }) => (identity ? 'can be asked about' : '')],
 ]
 
 function matrix(adapters: readonly Adapter[]): string {

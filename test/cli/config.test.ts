@@ -61,8 +61,20 @@ describe('waypost check', () => {
       /^Policy [0-9a-f]{12}\. .*\n\n1\. default\. All mail\. It goes to inbox, and nowhere else\. When it/,
     )
     const { out: asJson } = await waypost(['check', '--config', file, '--explain', '--json'])
-    const { rules } = JSON.parse(asJson)
+    const { rules, before } = JSON.parse(asJson)
+    assert.deepEqual(before, [])
     assert.deepEqual([rules.length, rules[0].rule, rules[0].matches], [1, 'default', 'All mail.'])
+  })
+
+  it('says first what holds before any rule', async () => {
+    const file = config(
+      `${least.replace('adapter: inbox', 'adapter: inbox, labels: [eu]')}tenants: { acme: { labels: [eu] } }\n`,
+    )
+    const { out } = await waypost(['check', '--config', file, '--explain'])
+    assert.match(
+      out,
+      /\n\nBefore any rule, and past no pin\. Mail of tenant acme may be carried only by providers with the label eu\.\n\n1\. default\./,
+    )
   })
 
   it('prints each problem with file, line and column, and fails', async () => {

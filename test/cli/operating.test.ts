@@ -116,6 +116,26 @@ describe('waypost providers', () => {
     assert.deepEqual([none, /no provider nobody/.test(err)], [1, true])
   })
 
+  it('shows whose it is, and which From domains it may send for', async (test) => {
+    const at = '2026-11-25T10:02:00.000Z'
+    const identity = [
+      { domain: 'example.com', state: 'ready', reason: '', at },
+      { domain: 'example.net', state: 'not ready', reason: 'no key at s1\u001b[2J', at },
+    ]
+    const bound = { ...provider, tenants: ['acme'], domains: ['*.example.com'], identity }
+    const { url } = await gateway(test, () => ({ body: { providers: [bound] } }))
+    const { out } = await waypost(['providers', 'show', 'relay', '--url', url])
+    const lines = out.split('\n')
+    assert.match(lines[1]!, /\tnot ready for mail from example\.net$/)
+    assert.deepEqual(lines.slice(2), [
+      'Only for mail of acme.',
+      'Only for mail from *.example.com.',
+      'FROM\tSTATE\tSINCE\tWHY',
+      `example.com\tready\t${at}\t-`,
+      `example.net\tnot ready\t${at}\tno key at s1\ufffd[2J`,
+    ])
+  })
+
   it('drains and resumes', async (test) => {
     const { url, asked } = await gateway(test, () => ({ body: provider }))
     assert.equal((await waypost(['providers', 'drain', 'a/b', '--url', url])).out, 'a/b takes nothing new now.')

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { newKey } from '../support/dkim-key.ts'
 import { type FakeDns, fakeDns } from '../support/fake-dns.ts'
 import { type FakeMx, fakeMx } from '../support/fake-mx.ts'
+import { fakeVendor } from '../support/fake-vendors/vendor.ts'
 import { eventually, remove, type Waypost, waypost } from '../support/waypost.ts'
 
 const { record } = newKey('rsa', 'ready.example', 's1')
@@ -114,4 +115,41 @@ test('it leaves as soon as DNS says that it may', async () => {
   gateway = await waypost(config(), gateway.folder)
   assert.equal((await gateway.until(waiting, 'sent')).recipients[0].provider, 'careful')
   await told('unready.example', 'ready')
+})
+
+test("the vendor's own word counts, and a vendor that will not say keeps no mail away", async () => {
+  let owned: boolean | null = false
+  const vendor = await fakeVendor(({ path }) => {
+    if (!path.startsWith('/api/v1/sending-domains/') || owned === null) return { status: 403, body: '{}' }
+    const status = { ownership_verified: owned, dkim_status: 'valid', compliance_status: 'valid' }
+    return { status: 200, body: JSON.stringify({ results: { status } }) }
+  })
+  const other = await waypost(`
+providers:
+  careful: { adapter: sparkpost, apiKey: a-key-of-ours, baseUrl: "${vendor.url}", identity: { require: true }, domains: [a.example, b.example] }
+  other: { adapter: smtp, host: 127.0.0.1, port: ${relays[1].port}, tls: none }
+routes: [{ name: default, use: { first: [careful, other] } }]
+`)
+  const known = async () => (await other.get('/v1/providers')).body.providers[0].identity
+  const names = async (domain: string) =>
+    (await other.post('/v1/explain', letter(domain))).body.candidates.map((one: { provider: string }) => one.provider)
+  try {
+    assert.deepEqual(await names('a.example'), ['careful', 'other'])
+    await eventually(async () => (await known())[0]?.state === 'not ready', 'a.example is not ready')
+    assert.deepEqual(await names('a.example'), ['other'])
+    owned = null
+    assert.deepEqual(await names('b.example'), ['careful', 'other'])
+    const told = await eventually(
+      async () => (await known())[1]?.reason.includes('403') && known(),
+      'b.example was asked about',
+    )
+    assert.equal(told[1].state, 'unknown')
+    assert.deepEqual(await names('b.example'), ['careful', 'other'])
+    await names('c.example')
+    assert.equal((await known()).length, 2, 'nobody is asked about a domain that the account is not for')
+  } finally {
+    await other.stop()
+    remove(other.folder)
+    await vendor.close()
+  }
 })
