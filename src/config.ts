@@ -10,6 +10,7 @@ import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
 import { checkRules } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
+import { checkShaping, shapingOf } from './config/shaping.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
 import type { Tls } from './config/tls.ts'
 import { checkTypes, type MailType, mailTypes } from './config/types.ts'
@@ -100,9 +101,13 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
     configSchema.shape[key].safeParse(given[key]).data as ConfigShape[Key] | undefined
 
   const providersGiven = Object.entries(mapping(given.providers))
-  const read = providersGiven.map(([name, value]) => readProvider(name, mapping(value), sources.adapters, problem))
-  const providers = (await Promise.all(read)).filter((one) => one !== null)
   const names = providersGiven.map(([name]) => name)
+  const shaping = part('shaping') ?? []
+  for (const finding of checkShaping(shaping, names)) problem(finding)
+  const read = providersGiven.map(([name, value]) =>
+    readProvider(name, mapping(value), sources.adapters, shapingOf(name, shaping), problem),
+  )
+  const providers = (await Promise.all(read)).filter((one) => one !== null)
 
   const exportsGiven = Object.entries(mapping(given.exports))
   const exporters = sources.exporters ?? new Map()

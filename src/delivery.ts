@@ -188,10 +188,11 @@ export class Delivery {
     { within, to }: { within: number | null; to: readonly string[] } = { within: null, to: [] },
   ) {
     const { standings, clock } = this.#parts
-    const { priority } = this.#message
+    const { priority, tenant } = this.#message
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
-    const refused = standings.take(provider.name, recipients.length, clock(), { to, lastResort: this.#lastResort })
+    const about = { to, tenant, lastResort: this.#lastResort }
+    const refused = standings.take(provider.name, recipients.length, clock(), about)
     if (refused === null) return leave
     leave()
     return refused

@@ -5,7 +5,6 @@ import { uptime } from 'node:os'
 import { resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
 import { findPolicy, keepPolicy } from './accept/policies.ts'
 import { Refusal } from './accept/refusals.ts'
@@ -15,6 +14,7 @@ import { openDoor } from './accept/submit.ts'
 import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
+import { engine } from './config/engine.ts'
 import { loadConfig, problemLine } from './config/file.ts'
 import { watchFile } from './config/watch.ts'
 import type { Config, ConfigProblem } from './config.ts'
@@ -185,7 +185,10 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     if (what === 'closed') gateway.hasten()
     told(provider, what, about)
   }
-  const standings = await Standings.open({ store, clock, dice: Math.random, hosts, turned }, config.providers)
+  const standings = await Standings.open(
+    { store, clock, dice: Math.random, hosts, turned, regex: engine },
+    config.providers,
+  )
 
   let stopping = false
   let upkeep: Upkeep | undefined
@@ -246,10 +249,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     stranded: alarm.stranded,
     bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
     config: () => config,
-    regex: (source) => {
-      const pattern = RE2JS.compile(source)
-      return (text) => pattern.test(text)
-    },
+    regex: engine,
     hostOf: (domain) => hosts.find(domain),
     wake: () => pump?.wake(),
   })
@@ -265,6 +265,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     store,
     clock,
     provider: (name) => standings.provider(name),
+    blocks: (provider, recipient, words) => standings.blocks(provider, recipient, words),
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
     fetch: http.fetch(10_000),
     heard: report,

@@ -2,14 +2,16 @@
 
 import type { Hosts } from './hosts.ts'
 import { closedTo, type Live, mayTell, roomAt, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
-import { domainOf, suppressionKey } from './mail/address.ts'
+import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import { cutShort, type Outcomes } from './mail/outcome.ts'
 import type { Provider, ProviderView } from './mail/provider.ts'
 import { countsMinutes, createAllowance, dayOf, lastHour, type Used } from './queue/limits.ts'
+import { heardOf, isBlock, judged, openShaping, told, understood } from './replies.ts'
 import { type Became, Cells, type SavedCells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
 import { observe, unmeasured } from './route/health.ts'
+import type { RegexEngine } from './route/match.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
@@ -35,6 +37,8 @@ export interface StandingParts {
   dice: () => number
   hosts: Hosts
   turned: Turn
+  /** For shaping rules. */
+  regex: RegexEngine
 }
 
 export class Standings {
@@ -117,6 +121,7 @@ export class Standings {
       overdue: new Overdue(told?.tells),
       delivered: new Delivered(counted, (state) => void store.setState(deliveredKey(name), state).catch(() => {})),
       deferred: new Set(),
+      shaping: await openShaping(provider, this.#parts),
       drained,
       throttledUntil: 0,
       unusable: false,
@@ -134,7 +139,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'priority'>,
+    message: Pick<Message, 'id' | 'tenant' | 'from' | 'type' | 'priority'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -148,7 +153,9 @@ export class Standings {
       const closed =
         this.#networkDownUntil > now
           ? { reason: 'our own network does not answer', until: this.#networkDownUntil }
-          : (closedTo(live, from, now) ?? live.room.crowded(message.id, message.priority, now))
+          : (closedTo(live, from, now) ??
+            live.shaping?.closed(host, message.tenant, now) ??
+            live.room.crowded(message.id, message.priority, now))
       const { observe } = provider.breaker
       const sick = observe ? null : cells.at(host, now)
       anySick ||= cells.anySick
@@ -179,14 +186,18 @@ export class Standings {
 
   /**
    * Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted.
-   * @param to their addresses: the hosts that they may be the probe of
+   * @param to their addresses: the hosts that they may be the probe of; whose mail it is matters to shaping rules
    * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
    */
   take(
     name: string,
     count: number,
     now: number,
-    { to = [], lastResort = false }: { to?: readonly string[]; lastResort?: boolean } = {},
+    {
+      to = [],
+      tenant = '',
+      lastResort = false,
+    }: { to?: readonly string[]; tenant?: string; lastResort?: boolean } = {},
   ): string | null {
     const live = this.#live.get(name)
     if (!live) return 'is not in the config any more'
@@ -201,6 +212,8 @@ export class Standings {
       const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
       if (sick) return sick.words
     }
+    const shaped = live.shaping?.goes(hosts, tenant, count, now) ?? null
+    if (shaped !== null) return shaped
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     live.allowance.take(count, now)
     return null
@@ -240,8 +253,8 @@ export class Standings {
     live.inFlight++
     if (despite) live.lastResorts++
     try {
-      const called = await live.breaker.call(async () => this.#understood(live, message, await action()), {
-        judge: (outcomes) => this.#judged(live, outcomes),
+      const called = await live.breaker.call(async () => understood(live, message, await action(), this.#parts), {
+        judge: (outcomes) => judged(live, outcomes, this.#parts.clock()),
         despite,
       })
       if (!called) return null
@@ -254,24 +267,10 @@ export class Standings {
     }
   }
 
-  /** That it accepts mail is nothing to its credit while it does not deliver what it accepted. */
-  #judged(live: Live, outcomes: Outcomes): Verdict {
-    const verdict = judge(outcomes)
-    if (verdict.kind !== 'good' || ![...outcomes.values()].some(({ kind }) => kind === 'accepted')) return verdict
-    const reason = live.overdue.fault(this.#parts.clock())
-    return reason === null ? verdict : { kind: 'fault', reason }
-  }
-
-  /** What a provider in trouble says of recipients is not believed, and what it said just before is taken back. */
-  #understood({ provider, rejections }: Live, { tenant }: Pick<Message, 'tenant'>, outcomes: Outcomes): Outcomes {
-    if (!rejections) return outcomes
-    const doubted = rejections.doubted
-    const read = rejections.read(tenant, outcomes, this.#parts.clock())
-    if (rejections.doubted !== doubted) this.#parts.turned(provider.name, doubted ? 'believed' : 'doubted', null)
-    for (const { tenant, email } of read.absolved) {
-      this.#parts.store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
-    }
-    return read.outcomes
+  /** Whether a shaping rule knows what was told of mail to a recipient for a block. */
+  blocks(name: string, recipient: string, words: string): boolean {
+    const live = this.#live.get(name)
+    return live !== undefined && isBlock(live, recipient, words, this.#parts.hosts)
   }
 
   /** Whether its refusals of recipients are believed. */
@@ -322,9 +321,10 @@ export class Standings {
   }
 
   /** What a vendor told of mail that it had taken. */
-  heard(name: string, { messageId, recipient, mailType, type, bounce }: News): void {
+  heard(name: string, { messageId, recipient, mailType, type, bounce, tenant, words }: News): void {
     const live = this.#live.get(name)
     if (!live) return
+    if (words !== null) heardOf(live, { type, tenant, email: recipient, reply: words }, this.#parts)
     const key = keyOf(messageId, recipient)
     live.delivered.heard(key, this.#hostOf(recipient), { type, bounce }, this.#parts.clock())
     // Of one that tells of no deliveries, that it took the mail was counted as good.
@@ -359,6 +359,7 @@ export class Standings {
     const { hosts, clock, dice, turned } = this.#parts
     const domain = domainOf(recipient)
     const count = (host: string) => {
+      told(live, live.shaping?.note(host, what, clock()) ?? null, this.#parts)
       const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
       if (turn === null) return
       const { name } = live.provider

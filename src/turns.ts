@@ -9,6 +9,8 @@ type Turned =
   | 'would close'
   | 'sick'
   | 'well'
+  | 'slowed'
+  | 'suspended'
   | 'drained'
   | 'resumed'
   | 'doubted'
@@ -24,12 +26,14 @@ const words: Record<Turned, string> = {
   'would close': 'would be back in use now: its breaker only observes',
   sick: 'passed over at one mailbox host',
   well: 'used again at one mailbox host',
+  slowed: 'slowed at one mailbox host by a shaping rule',
+  suspended: 'suspended by a shaping rule',
   drained: 'drained by an operator',
   resumed: 'resumed by an operator',
   doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
   believed: 'takes mail again: its word about recipients is believed',
 }
-const worrying: ReadonlySet<Turned> = new Set(['open', 'would open', 'sick', 'doubted'])
+const worrying: ReadonlySet<Turned> = new Set(['open', 'would open', 'sick', 'slowed', 'suspended', 'doubted'])
 
 export function turnsIn(log: Logger): Turn {
   return (provider, what, about) => {

@@ -89,6 +89,7 @@ describe('a config with nothing but a provider and a route', async () => {
       timeout: 30_000,
       breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
       labels: [],
+      shaping: [],
     })
   })
 

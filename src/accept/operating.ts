@@ -1,6 +1,7 @@
 /** Providers, for those who operate the gateway: how they are, and taking one out of service. */
 import { z } from '@hono/zod-openapi'
 import type { ProviderView } from '../mail/provider.ts'
+import type { Sender } from './auth.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'
 import { Refusal } from './refusals.ts'
@@ -20,7 +21,7 @@ export function operating(api: Api, parts: HttpParts): void {
       summary: 'List providers and how they are',
       answers: { 200: { description: 'All of them', content: { 'application/json': { schema: providers } } } },
     },
-    () => answer(200, { providers: operations.providers().map(shownProvider) }),
+    ({ sender }) => answer(200, { providers: operations.providers().map((one) => shownProvider(one, sender)) }),
   )
 
   for (const [what, summary] of [
@@ -36,22 +37,32 @@ export function operating(api: Api, parts: HttpParts): void {
         answers: { 200: { description: 'The provider', content: { 'application/json': { schema: providerState } } } },
         refusals: ['not_found'],
       },
-      async ({ c }) => {
+      async ({ c, sender }) => {
         const name = c.req.param('name') ?? ''
         const known = await operations[what](name)
         const provider = operations.providers().find((one) => one.name === name)
         if (!known || !provider) throw new Refusal('not_found', 'There is no such provider.')
-        return answer(200, shownProvider(provider))
+        return answer(200, shownProvider(provider, sender))
       },
     )
   }
 }
 
-function shownProvider(provider: ProviderView): z.infer<typeof providerState> {
-  const { openUntil, hosts } = provider
+/** @param sender who does not manage the gateway sees nothing that is about another tenant alone */
+function shownProvider(provider: ProviderView, sender: Sender): z.infer<typeof providerState> {
+  const { openUntil, hosts, shaped } = provider
   return {
     ...provider,
     openUntil: openUntil === null ? null : formatInstant(openUntil),
     hosts: hosts.map((host) => ({ ...host, until: formatInstant(host.until) })),
+    shaped: shaped
+      .filter(({ tenant }) => tenant === null || mayKnow(sender, tenant))
+      .map(({ interval, ...rule }) => ({
+        ...rule,
+        until: formatInstant(rule.until),
+        perHour: interval === null ? 0 : Math.round(3_600_000 / interval),
+      })),
   }
 }
+
+const mayKnow = ({ tenant, scopes }: Sender, of: string) => tenant === of || scopes.includes('manage')

@@ -140,6 +140,22 @@ export const providerState = z
         description:
           'Mailbox hosts at which it is passed over: `bad` of `of` answers were deferrals and blocks when that began; `success` is the share of good ones now.',
       }),
+    shaped: z
+      .array(
+        z.object({
+          rule: z.string(),
+          host: nullable,
+          tenant: nullable,
+          until: at,
+          why: z.string(),
+          perHour: z
+            .number()
+            .openapi({ description: 'Recipients an hour that go there meanwhile: 0 while it is suspended.' }),
+        }),
+      )
+      .openapi({
+        description: 'Shaping rules at work: at a mailbox host, for a tenant, or both (null: at all, for all).',
+      }),
     labels: z.array(z.string()),
     costPerThousand: z.number(),
     sentToday: z.number(),

@@ -15,6 +15,7 @@ interface ProviderAnswer {
   share?: number
   repeats?: number
   hosts?: { host: string; state: string; until: string; bad: number; of: number; success: number; repeats: number }[]
+  shaped?: { rule: string; host: string | null; tenant: string | null; until: string; why: string; perHour: number }[]
   costPerThousand: number
   sentToday: number
   perDay: number | null
@@ -42,7 +43,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('show <name>'))
     .description(
-      'Shows one provider: its breaker, why it opened and how often, what comes back, and the mailbox hosts at which it is passed over.',
+      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, and shaping rules at work.',
     )
     .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
     .action(async (name: string, flags: GatewayFlags) => {
@@ -51,9 +52,10 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
-      const { hosts = [], repeats = 0 } = provider
+      const { hosts = [], shaped = [], repeats = 0 } = provider
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
+      if (shaped.length > 0) table(terminal, shapedHeadings, shaped.map(shapedRow))
     })
 
   withGateway(providers.command('hooks'))
@@ -120,13 +122,23 @@ function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<
   ]
 }
 
+const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'A HOUR', 'UNTIL', 'WHY']
+
+function shapedRow({ rule, host, tenant, until, why, perHour }: NonNullable<ProviderAnswer['shaped']>[number]) {
+  return [rule, host ?? 'all', tenant ?? 'all', perHour, until, why]
+}
+
 /** What stands in the way of its mail. */
-function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAnswer): string {
+function note({ openUntil, reason, observed, share = 1, hosts = [], shaped = [] }: ProviderAnswer): string {
   const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
   const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
   const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
   const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
-  return [breaker, ...sick].filter(Boolean).join('; ')
+  const rules = shaped.map(
+    ({ rule, host, perHour }) =>
+      `${perHour > 0 ? 'slowed' : 'suspended'}${host === null ? '' : ` at ${host}`} (${rule})`,
+  )
+  return [breaker, ...sick, ...rules].filter(Boolean).join('; ')
 }
 
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }

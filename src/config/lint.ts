@@ -1,9 +1,9 @@
 /** What a config that is right may still not have meant: rules that nothing comes to, providers that nothing can reach. */
-import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
 import { type Wish, wishes } from '../route/fit.ts'
 import { Reach } from '../route/implied.ts'
 import type { Rule } from '../route/policy.ts'
+import { engine } from './engine.ts'
 import type { Finding } from './problems.ts'
 import type { MailType } from './types.ts'
 import { leaves } from './use.ts'
@@ -171,9 +171,4 @@ function forgottenTypes({ rules, types }: Linted['given']): Finding[] {
   if (!own.some((type) => named.has(type))) return []
   const message = 'no rule names this type, though rules name others of yours: it goes where everything else goes'
   return own.filter((type) => !named.has(type)).map((type) => ({ path: ['types', type], at: 'key', message }))
-}
-
-function engine(source: string) {
-  const pattern = RE2JS.compile(source)
-  return (text: string) => pattern.test(text)
 }

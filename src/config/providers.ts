@@ -1,7 +1,7 @@
 /** Providers: the settings that all share, and each adapter's own, checked by the adapter's schema. */
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
-import type { Provider } from '../mail/provider.ts'
+import type { Provider, ShapingRule } from '../mail/provider.ts'
 import { didYouMean, type Finding, findings, words } from './problems.ts'
 import { provider } from './schema.ts'
 
@@ -10,12 +10,14 @@ const commonKeys: readonly string[] = Object.keys(provider.shape)
 
 /**
  * Reads one provider. Its common settings were checked with the rest of the config; here they are taken as they parsed.
+ * @param shaping the rules about its replies
  * @returns null when something of its own is wrong, which `problem` was told
  */
 export async function readProvider(
   name: string,
   given: Readonly<Record<string, unknown>>,
   adapters: Adapters,
+  shaping: readonly ShapingRule[],
   problem: (finding: Finding) => void,
 ): Promise<Provider | null> {
   const path = ['providers', name]
@@ -58,6 +60,7 @@ export async function readProvider(
     timeout,
     breaker,
     labels,
+    shaping,
   }
 }
 

@@ -5,6 +5,7 @@ import { templateLanguages } from '../mail/dialect.ts'
 import { isZone, metadataKey, type Quiet } from '../mail/quiet.ts'
 import { wishes } from '../route/fit.ts'
 import { rule } from './routes.ts'
+import { shapingRule } from './shaping.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
 const tls = z
@@ -271,6 +272,10 @@ export const configSchema = z
       .record(name, type)
       .prefault({})
       .describe('Kinds of mail and what they are owed; otp, transactional and marketing exist'),
+    shaping: z
+      .array(shapingRule)
+      .prefault([])
+      .describe('What is done about a provider at a mailbox provider when its replies say so'),
     routes: z.array(rule).min(1).describe('First match wins; the last must match everything'),
   })
   .describe('Waypost configuration')

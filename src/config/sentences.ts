@@ -1,8 +1,8 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
-import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
+import { engine } from './engine.ts'
 
 export interface RuleInWords {
   rule: string
@@ -234,9 +234,4 @@ function durationWords(milliseconds: number): string {
 
 function listed(parts: readonly string[], word: string): string {
   return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1)}`
-}
-
-function engine(source: string) {
-  const pattern = RE2JS.compile(source)
-  return (text: string) => pattern.test(text)
 }

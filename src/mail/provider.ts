@@ -25,6 +25,34 @@ export interface Provider {
    */
   breaker: { failures: number; open: number; probes: number; observe: boolean }
   labels: string[]
+  /** What is done about it at a mailbox host when its replies say so. */
+  shaping: readonly ShapingRule[]
+}
+
+/** What is done about a provider at a mailbox host when its replies say so. */
+export interface ShapingRule {
+  name: string
+  /** Short names or domains; none: each host by itself. */
+  hosts: readonly string[]
+  /** A reply in which this is found (RE2), or more than a share of the last so many deferred or blocked. */
+  when: { reply: string } | { share: number; of: number }
+  /** Nothing goes there, of this tenant, or both; or mail goes at a part of the pace that it had. */
+  does: { suspend: readonly ('host' | 'tenant')[] } | { slow: number }
+  /** Milliseconds. */
+  for: number
+}
+
+/** A shaping rule at work. */
+export interface Shaped {
+  rule: string
+  /** Null: at every host; of every tenant. */
+  host: string | null
+  tenant: string | null
+  until: number
+  /** What was said or counted: hostile text. */
+  why: string
+  /** Milliseconds between two recipients while it is slowed; null when it is suspended. */
+  interval: number | null
 }
 
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
@@ -67,6 +95,8 @@ export interface ProviderView {
   repeats: number
   /** Mailbox hosts at which it is passed over for now. */
   hosts: SickHost[]
+  /** Shaping rules at work. */
+  shaped: Shaped[]
   labels: string[]
   costPerThousand: number
   /** Recipients handed to it today (UTC), and its limits. */

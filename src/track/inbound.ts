@@ -23,6 +23,8 @@ export interface InboundParts {
   provider: (name: string) => Provider | undefined
   /** Whether an unsubscribe from mail of this type suppresses the address for it. */
   unsubscribes: (type: string) => boolean
+  /** Whether the words about a bounce are known to be a block, whatever the vendor takes it for. */
+  blocks: (provider: string, recipient: string, words: string) => boolean
   /** What checking a call may fetch: a certificate. */
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
@@ -43,6 +45,9 @@ export interface News {
   mailType: string
   type: ProviderEventType
   bounce: 'hard' | 'soft' | 'block' | null
+  tenant: string
+  /** In the vendor's words, or the mailbox host's: hostile text. */
+  words: string | null
 }
 
 interface Counted {
@@ -95,14 +100,16 @@ export function createInbound(parts: InboundParts): Inbound {
     )
     const news = new Map<string, News>()
     const told: Told = { provider, at: now, heard: [], park: [], unpark: [] }
-    for (const [at, { event, since }] of events.entries()) {
+    for (const [at, { event: read, since }] of events.entries()) {
       const place = places[at]
+      const event = place ? believed(provider, read, place) : read
       if (place) {
         for (const heard of meaning(provider, event, place, now, parts.unsubscribes(place.type))) {
           told.heard.push(heard)
-          const { type, bounce = null } = event
+          const { type, bounce = null, detail: words } = event
+          const { messageId, tenant, type: mailType } = place
           const recipient = heard.events[0]!.recipient!
-          news.set(heard.key, { messageId: place.messageId, recipient, mailType: place.type, type, bounce })
+          news.set(heard.key, { messageId, recipient, mailType, type, bounce, tenant, words })
         }
       } else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
       if (since !== null && (place || now - since > parkedFor)) told.unpark.push(event.key)
@@ -115,6 +122,13 @@ export function createInbound(parts: InboundParts): Inbound {
       parts.news(provider, news.get(key)!)
       if (duplicate) parts.duplicate(provider)
     }
+  }
+
+  /** A block that is known for one, though the vendor takes it for the mailbox's end. */
+  function believed(provider: string, event: ProviderEvent, { recipients }: Place): ProviderEvent {
+    const { type, detail } = event
+    if (type !== 'bounced' || detail === null) return event
+    return recipients.some(({ email }) => parts.blocks(provider, email, detail)) ? { ...event, bounce: 'block' } : event
   }
 
   return {

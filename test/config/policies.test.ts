@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
+import { engine } from '../../src/config/engine.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import type { Message } from '../../src/mail/message.ts'
 import type { Outcome } from '../../src/mail/outcome.ts'
 import { createAllowance } from '../../src/queue/limits.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { Shaping } from '../../src/route/shaping.ts'
 import { Rejections } from '../../src/send/rejections.ts'
 import { quietHours } from '../../src/track/owed.ts'
 import { fate } from '../../src/track/settle.ts'
@@ -36,10 +37,7 @@ async function policy(name: string) {
   assert.ok('config' in parsed, JSON.stringify(parsed))
   assert.deepEqual(parsed.warnings, [])
   const { config } = parsed
-  const compiled = compilePolicy(config.policy, (source) => {
-    const pattern = RE2JS.compile(source)
-    return (text) => pattern.test(text)
-  })
+  const compiled = compilePolicy(config.policy, engine)
   return {
     config,
     plan(
@@ -196,6 +194,38 @@ test('13: mail of Europe leaves through Europe or waits', async () => {
   }
   assert.deepEqual(names(plan()), ['us', 'eu-1'])
   assert.deepEqual(names(plan({ type: 'records', provider: 'us' })), [], 'not even where it is pinned')
+})
+
+test('14: more than 20 of the last 100 deferred at one host, and half as much goes there for two hours', async () => {
+  const { config, plan } = await policy('14')
+  const shaping = new Shaping(config.providers[0]!.shaping, engine)
+  const hear = (what: 'good' | 'bad', times: number) =>
+    Array.from({ length: times }, (_, second) => shaping.note('outlook', what, now + second * 1_000))
+  hear('good', 79)
+  assert.ok(hear('bad', 20).every((began) => began === null))
+  const began = shaping.note('outlook', 'bad', now + 100_000)
+  assert.deepEqual([began?.why, began?.interval], ['21 of the last 100 deferred or blocked', 2_000])
+  assert.equal(began!.until, now + 100_000 + 2 * 3_600_000)
+  const at = now + 100_000
+  assert.equal(shaping.goes(new Set(['outlook']), '', 1, at), null)
+  const closed = shaping.closed('outlook', '', at + 1)!
+  assert.deepEqual(names(plan({}, { 'own-mta': { closed } })), ['relay'])
+  assert.equal(shaping.closed('gmail', '', at + 1), null)
+})
+
+test('15: a known block message suspends there and for that tenant, and suppresses nobody', async () => {
+  const { config, plan } = await policy('15')
+  const shaping = new Shaping(config.providers[0]!.shaping, engine)
+  const reply = '550 5.7.1 Service unavailable, client host blocked using Spamhaus'
+  const [rule] = shaping.asked(reply)
+  shaping.suspend(rule!, { host: 'gmx', tenant: 'acme', reply }, now)
+  const closed = shaping.closed('gmx', 'acme', now)!
+  assert.equal(closed.until, now + 3 * 3_600_000)
+  assert.deepEqual(names(plan({}, { 'own-mta': { closed } })), ['relay'])
+  assert.deepEqual([shaping.closed('gmx', 'other', now), shaping.closed('gmail', 'acme', now)], [null, null])
+  // As which it is understood; `test/journeys/shaped.test.ts` shows it all.
+  const said: Outcome = { kind: 'deferred', cause: 'host', diagnostic: { code: '550', reason: reply } }
+  assert.deepEqual(fate(said, true), { kind: 'elsewhere', refusal: false })
 })
 
 test('16: only who can carry it, and no failing for what is only wished', async () => {

@@ -74,6 +74,7 @@ export function provider(name: string, changes: Partial<Provider> & { features?:
     timeout: 30_000,
     breaker: { failures: 5, open: 30_000, probes: 1, observe: false },
     labels: [],
+    shaping: [],
     ...settings,
   }
 }
