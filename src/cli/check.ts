@@ -1,7 +1,7 @@
 /** `waypost check`: is this config right, and if not, what is wrong and where. */
 import type { Command } from 'commander'
 import { checkText, configText, problemLine } from '../config/file.ts'
-import { inWords } from '../config/sentences.ts'
+import { inWords, shapingInWords } from '../config/sentences.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
 import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig, withJson } from './flags.ts'
@@ -44,7 +44,12 @@ async function check(flags: CheckFlags, terminal: Terminal): Promise<void> {
 }
 
 function right({ config, warnings }: { config: Config; warnings: ConfigProblem[] }, explain = false) {
-  return { ok: true, warnings, ...summary(config), ...(explain ? { rules: inWords(config) } : {}) }
+  return {
+    ok: true,
+    warnings,
+    ...summary(config),
+    ...(explain ? { rules: inWords(config), shaping: shapingInWords(config) } : {}),
+  }
 }
 
 /** A paragraph for each rule. */
@@ -53,6 +58,10 @@ function explain(config: Config, terminal: Terminal): void {
   for (const [index, { rule, matches, tried, otherwise }] of inWords(config).entries()) {
     terminal.out('')
     terminal.out(`${index + 1}. ${styled(terminal, 'bold', plain(rule))}. ${plain(`${matches} ${tried} ${otherwise}`)}`)
+  }
+  for (const { rule, does } of shapingInWords(config)) {
+    terminal.out('')
+    terminal.out(`Shaping, ${styled(terminal, 'bold', plain(rule))}. ${plain(does)}`)
   }
 }
 

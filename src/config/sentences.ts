@@ -1,5 +1,6 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
 import type { Config, MailType } from '../config.ts'
+import type { Provider, ShapingRule } from '../mail/provider.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Policy, Rule, Test, Use } from '../route/policy.ts'
 import { engine } from './engine.ts'
@@ -10,6 +11,32 @@ export interface RuleInWords {
   tried: string
   otherwise: string
 }
+
+/** Each shaping rule in a sentence, by its name. */
+export function shapingInWords({ providers }: Pick<Config, 'providers'>): { rule: string; does: string }[] {
+  const rules = new Map(providers.flatMap(({ shaping }) => shaping.map((rule) => [rule.name, rule])))
+  return [...rules.values()].map((rule) => {
+    const concerned = providers.filter(({ shaping }) => shaping.some(({ name }) => name === rule.name))
+    const who = concerned.length === providers.length ? 'any provider' : listed(names(concerned), 'or')
+    return { rule: rule.name, does: shapingWords(rule, who) }
+  })
+}
+
+function shapingWords({ hosts, when, does, for: length }: ShapingRule, who: string): string {
+  const where = hosts.length === 0 ? 'a mailbox provider' : listed(hosts, 'or')
+  const said =
+    'reply' in when
+      ? `a reply of ${where} to ${who} has /${when.reply}/ in it`
+      : `more than ${round(when.share * 100)} % of the last ${when.of} that ${who} heard of ${where} are deferrals or blocks`
+  const then =
+    'slow' in does
+      ? `it sends there at ${round(does.slow * 100)} % of its pace`
+      : `it sends nothing${does.suspend.includes('tenant') ? ' of that tenant' : ''}${does.suspend.includes('host') ? ' to that mailbox provider' : ''}`
+  const nobody = 'reply' in when ? ' The recipient is not suppressed.' : ''
+  return `When ${said}, ${then} for ${durationWords(length)}.${nobody}`
+}
+
+const names = (providers: readonly Provider[]) => providers.map(({ name }) => name)
 
 /** Each rule of the policy in sentences, in their order. */
 export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'providers' | 'types'>): RuleInWords[] {
