@@ -6,9 +6,10 @@ import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
 import { lint } from './config/lint.ts'
 import { type Listeners, readListeners } from './config/listeners.ts'
+import { checkMirrors } from './config/mirrors.ts'
 import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
-import { checkRules } from './config/routes.ts'
+import { checkRules, rule } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
 import { checkShaping, shapingOf } from './config/shaping.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
@@ -133,6 +134,10 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const [http, smtp] = [part('http'), part('smtp')]
   const open = Array.isArray(given.keys ?? []) && keys.length === 0
   const listeners = http && smtp ? readListeners({ http, smtp }, open, sources.readFile ?? noFiles, problem) : null
+
+  const tenants = [...new Set(keys.map(({ tenant }) => tenant))]
+  const parsedRules = rules.map((one) => rule.safeParse(one).data)
+  for (const finding of checkMirrors(parsedRules, providers, names, tenants)) problem(finding)
 
   if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }

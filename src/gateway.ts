@@ -10,6 +10,7 @@ import { addressingFor, formFor } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { ProviderView } from './mail/provider.ts'
+import { type MirrorParts, mirrored } from './mirror.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import { contentOf } from './send/content.ts'
@@ -37,7 +38,7 @@ interface Operations {
   wake(): void
 }
 
-export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
+export interface GatewayParts extends Omit<DeliveryParts, 'contract'>, Omit<MirrorParts, 'store'> {
   store: Store
   standings: Standings
   /** The config of this moment; a reload takes over between two messages. */
@@ -177,7 +178,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))
     } else if (calls[0]) {
-      await delivery.send(calls[0].recipients, calls[0].planned)
+      const { recipients, planned } = calls[0]
+      const mirror = policy().mirrors.get(planned.route)
+      // Beside the original, which does not wait for it.
+      const copied = mirror && claim.phase === 'send' ? mirrored(parts, mirror, claim, recipients) : undefined
+      await delivery.send(recipients, planned).finally(() => copied)
     }
   }
 

@@ -248,6 +248,7 @@ export async function start({ configFile, log }: { configFile: string; log: Logg
     perhapsTwice: (provider) => metrics.twice('possible', provider),
     stranded: alarm.stranded,
     bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
+    unmirrored: (error, { id }) => log.warn({ err: error, id }, 'a copy of a message could not be made'),
     config: () => config,
     regex: engine,
     hostOf: (domain) => hosts.find(domain),

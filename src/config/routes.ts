@@ -1,6 +1,7 @@
 /** The rules of the policy: each by itself, and what only shows when they are seen together. */
 import { z } from 'zod'
 import type { Rule } from '../route/policy.ts'
+import { mirror } from './mirrors.ts'
 import { didYouMean, type Finding } from './problems.ts'
 import { name } from './units.ts'
 import { leaves, use } from './use.ts'
@@ -11,8 +12,14 @@ export const rule = z
     name: name.describe('Shown in every explanation'),
     when: when.optional().describe('What it matches; left out, everything'),
     use: use.describe("A provider's name, or first, best, split or adaptive"),
+    mirror: mirror.optional().describe('Copies of a part of its messages, which stay in the gateway'),
   })
-  .transform((given): Rule => ({ name: given.name, when: given.when ?? null, use: given.use }))
+  .transform(
+    ({ name, when = null, use, mirror }): Rule => ({
+      ...{ name, when, use },
+      ...(mirror ? { mirror: { ...mirror, tenant: mirror.tenant ?? '' } } : {}),
+    }),
+  )
 
 /** What the rest of the config offers the rules. Names count even where their own settings are wrong. */
 interface Offer {

@@ -50,7 +50,7 @@ export function inWords({ policy, providers, types }: Pick<Config, 'policy' | 'p
       matches: never
         ? `${matches(rule, index, policy)} Nothing is left for it: it never matches.`
         : matches(rule, index, policy),
-      tried: tried(rule.use, costs),
+      tried: tried(rule.use, costs) + copied(rule),
       otherwise: otherwise(rule.use, coming),
     }
   })
@@ -142,6 +142,12 @@ function tried(use: Use, costs: Costs): string {
     return `It goes to ${first}; where that cannot take it, to ${rest.join('; then to ')}.`
   }
   return `It goes to ${choice(use, costs)}.`
+}
+
+function copied({ mirror }: Rule): string {
+  if (!mirror) return ''
+  const share = Math.round(mirror.share * 100_000) / 1_000
+  return ` Of its messages ${share} % are copied to ${mirror.to}, which keeps them here; nobody is sent a copy.`
 }
 
 const ranks = {

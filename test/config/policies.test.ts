@@ -295,6 +295,16 @@ test('21: B gets no more than it is used to, codes first', async () => {
   assert.deepEqual([otp!.priority, receipt!.priority, marketing!.priority], ['high', 'normal', 'low'])
 })
 
+test('22: one in a thousand newsletters is copied, to a provider that keeps it', async () => {
+  const { config, plan } = await policy('22')
+  const [newsletters, rest] = config.policy.rules
+  assert.deepEqual(newsletters!.mirror, { to: 'sandbox', share: 0.001, tenant: '' })
+  assert.equal(rest!.mirror, undefined)
+  assert.equal(config.providers.find(({ name }) => name === 'sandbox')!.adapter.send.kind, 'keep')
+  // The original is planned as it was; `test/journeys/mirrored.test.ts` shows the copy.
+  assert.deepEqual(names(plan({ type: 'newsletter' })), ['a'])
+})
+
 test('each of them is shown', () => {
   assert.deepEqual(readdirSync(folder).sort(), [...shown].sort())
 })

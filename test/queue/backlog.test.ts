@@ -41,6 +41,7 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
     perhapsTwice() {},
     stranded() {},
     bug: (error) => assert.fail(String(error)),
+    unmirrored: never,
     config: () => parsed.config,
     regex: never,
     hostOf: async () => null,
