@@ -85,7 +85,7 @@ const plan = z.object({
   rejected: z.array(z.object({ provider: z.string(), reason: z.string() })),
 })
 
-export const explanation = plan
+const explanation = plan
   .extend({
     plans: z
       .array(plan.extend({ recipients: z.array(z.string()) }))
@@ -234,7 +234,7 @@ export interface Explained {
 }
 
 /** What would be sent: the first plan, and all of them where there are several. */
-export function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
+function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
   const { recipients: _, ...first } = plans[0] ?? {
     route: null,
     policy: null,
