@@ -8,10 +8,12 @@ import { readExport } from './config/exports.ts'
 import { readKeys } from './config/keys.ts'
 import { lint } from './config/lint.ts'
 import { type Listeners, readListeners } from './config/listeners.ts'
+import { checkMirrors } from './config/mirrors.ts'
 import { type Finding, findings, type Path, words } from './config/problems.ts'
 import { readProvider } from './config/providers.ts'
-import { checkRules } from './config/routes.ts'
+import { checkRules, rule } from './config/routes.ts'
 import { type ConfigShape, configSchema, provider, type } from './config/schema.ts'
+import { checkShaping, shapingOf } from './config/shaping.ts'
 import { noFiles, readTemplates } from './config/templates.ts'
 import { readTenants, type Tenant } from './config/tenants.ts'
 import type { Tls } from './config/tls.ts'
@@ -109,9 +111,13 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
     configSchema.shape[key].safeParse(given[key]).data as ConfigShape[Key] | undefined
 
   const providersGiven = Object.entries(mapping(given.providers))
-  const read = providersGiven.map(([name, value]) => readProvider(name, mapping(value), sources.adapters, problem))
-  const providers = (await Promise.all(read)).filter((one) => one !== null)
   const names = providersGiven.map(([name]) => name)
+  const shaping = part('shaping') ?? []
+  for (const finding of checkShaping(shaping, names)) problem(finding)
+  const read = providersGiven.map(([name, value]) =>
+    readProvider(name, mapping(value), sources.adapters, shapingOf(name, shaping), problem),
+  )
+  const providers = (await Promise.all(read)).filter((one) => one !== null)
 
   const exportsGiven = Object.entries(mapping(given.exports))
   const exporters = sources.exporters ?? new Map()
@@ -146,11 +152,14 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const open = Array.isArray(given.keys ?? []) && keys.length === 0
   const listeners = http && smtp ? readListeners({ http, smtp }, open, sources.readFile ?? noFiles, problem) : null
 
+  const ours = [...new Set(keys.map(({ tenant }) => tenant))]
+  const parsedRules = rules.map((one) => rule.safeParse(one).data)
+  for (const finding of checkMirrors(parsedRules, providers, names, ours)) problem(finding)
+
   if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
   for (const finding of lint({ rules: shape.data.routes, providers, types, keys, tenants, given: asGiven }))
     warnings.push(place(finding))
-  const ours = keys.map(({ tenant }) => tenant)
   for (const finding of lintBudgets(budgets, { providers, tenants: ours })) warnings.push(place(finding))
   return {
     config: {

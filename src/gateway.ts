@@ -16,6 +16,7 @@ import type { Poison } from './queue/poison.ts'
 import { type CompiledDemands, compileDemands } from './route/demands.ts'
 import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/match.ts'
 import { type Plan, type Planned, plan } from './route/plan.ts'
+import type { Mirror } from './route/policy.ts'
 import { contentOf } from './send/content.ts'
 import type { Standings } from './standing.ts'
 import type { Claim, Store } from './store/store.ts'
@@ -50,6 +51,8 @@ export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
   poison: Pick<Poison, 'call' | 'convert' | 'forgive' | 'isDeadly'>
   standings: Standings
   moves: Moves
+  /** Makes the copies that a rule asks for; absent: there are none. Never throws. */
+  mirror?: (mirror: Mirror, claim: Claim, recipients: readonly Recipient[]) => Promise<void>
   /** The config of this moment; a reload takes over between two messages. */
   config: () => Config
   regex: RegexEngine
@@ -187,7 +190,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (calls.length > 1) {
       await delivery.split(calls.map(({ recipients }) => recipients))
     } else if (calls[0]) {
-      await delivery.send(calls[0].recipients, calls[0].planned)
+      const { recipients, planned } = calls[0]
+      const mirror = live().policy.mirrors.get(planned.route)
+      // Beside the original, which does not wait for it.
+      const copied = mirror && claim.phase === 'send' ? parts.mirror?.(mirror, claim, recipients) : undefined
+      await delivery.send(recipients, planned).finally(() => copied)
     }
   }
 

@@ -6,8 +6,10 @@ import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Seen } from './mail/move.ts'
 import { cutShort, type Outcome, type Outcomes } from './mail/outcome.ts'
+import { heardOf, told } from './replies.ts'
 import type { Became, SavedCells } from './route/cells.ts'
 import { observe } from './route/health.ts'
+import type { RegexEngine } from './route/match.ts'
 import { judge, type Verdict } from './send/breaker.ts'
 import type { Store } from './store/store.ts'
 import type { News } from './track/inbound.ts'
@@ -24,6 +26,8 @@ export interface LearntParts {
   /** In [0, 1). */
   dice: () => number
   hosts: Hosts
+  /** For shaping rules. */
+  regex: RegexEngine
   /** Where somebody looks after From domains. */
   identities?: Identities
   turned: Turn
@@ -95,7 +99,8 @@ export class Learnt {
   }
 
   /** What a vendor told of mail that it had taken. */
-  heard(live: Live, { messageId, recipient, mailType, type, bounce }: News): void {
+  heard(live: Live, { messageId, tenant, recipient, mailType, type, bounce, words }: News): void {
+    if (words !== null) heardOf(live, { type, tenant, email: recipient, reply: words }, this.#parts)
     const { clock, hosts } = this.#parts
     const key = keyOf(messageId, recipient)
     live.delivered.heard(key, hosts.of(recipient), { type, bounce }, clock())
@@ -137,6 +142,7 @@ export class Learnt {
     const { hosts, clock, dice, turned } = this.#parts
     const domain = domainOf(recipient)
     const count = (host: string) => {
+      told(live, live.shaping?.note(host, what, clock()) ?? null, this.#parts)
       if (what !== 'good') live.atHosts?.sign(host, what === 'undone' ? 'undone' : 'refused')
       const turn = live.cells.note(host, type, what, { now: clock(), die: dice() })
       if (turn === null) return

@@ -12,6 +12,7 @@ import type { Health } from './route/health.ts'
 import type { Meter } from './route/meter.ts'
 import type { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
+import type { Shaping } from './route/shaping.ts'
 import type { Breaker } from './send/breaker.ts'
 import type { Rejections } from './send/rejections.ts'
 
@@ -32,6 +33,8 @@ export interface Live {
   delivered: Delivered
   /** Mail of which it told a deferral and nothing better yet. */
   deferred: Set<string>
+  /** Rules about its replies; null where the config has none. */
+  shaping: Shaping | null
   drained: boolean
   throttledUntil: number
   /** What opened its breaker was the account: no mail is tried there for want of another provider. */
@@ -144,6 +147,7 @@ export function viewOf(live: Live, now: number): ProviderView {
     share: kept === null ? 1 : kept === 'returning' ? share : 0,
     repeats: breaker.repeats(),
     hosts: live.cells.sick(now),
+    shaped: live.shaping?.view(now) ?? [],
     labels: provider.labels,
     tenants: provider.tenants,
     domains: provider.domains,

@@ -5,7 +5,6 @@ import { uptime } from 'node:os'
 import { resolve } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { RE2JS } from 're2js'
 import { authenticate } from './accept/auth.ts'
 import { findPolicy, keepPolicy } from './accept/policies.ts'
 import { Refusal } from './accept/refusals.ts'
@@ -15,6 +14,7 @@ import { openDoor } from './accept/submit.ts'
 import { openAlarm } from './alarm.ts'
 import { app } from './app.ts'
 import { openClock } from './clock.ts'
+import { engine } from './config/engine.ts'
 import { loadConfig } from './config/file.ts'
 import type { Config } from './config.ts'
 import { dashboard } from './dashboard/pages.ts'
@@ -28,6 +28,7 @@ import type { Fetch } from './mail/fetch.ts'
 import type { Message } from './mail/message.ts'
 import { openMarks } from './marks.ts'
 import { createMetrics } from './metrics.ts'
+import { mirrored } from './mirror.ts'
 import { Moves } from './moves.ts'
 import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
@@ -208,7 +209,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
   const identities = new Identities({ store, clock, dice: Math.random, find, prepare: loadChecks, turned })
   const moves = await Moves.open({ store, clock, turned: movesIn(log, alarm) }, config.policy)
   const standings = await Standings.open(
-    { store, clock, dice: Math.random, hosts, identities, turned, seen: moves.note },
+    { store, clock, dice: Math.random, hosts, identities, turned, seen: moves.note, regex: engine },
     config.providers,
     config,
   )
@@ -255,6 +256,9 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     log,
     config: () => config,
   })
+  const wake = () => pump?.wake()
+  const unmirrored = (error: unknown, { id }: Message) =>
+    log.warn({ err: error, id }, 'a copy of a message could not be made')
   const gateway = createGateway({
     store,
     standings,
@@ -271,13 +275,11 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     perhapsTwice: (provider) => metrics.twice('possible', provider),
     stranded: alarm.stranded,
     bug: (error, message, provider) => log.error({ err: error, id: message.id, provider }, 'bug in a way out'),
+    mirror: (...copied) => mirrored({ store, clock, wake, unmirrored }, ...copied),
     config: () => config,
-    regex: (source) => {
-      const pattern = RE2JS.compile(source)
-      return (text) => pattern.test(text)
-    },
+    regex: engine,
     hostOf: (domain) => hosts.find(domain),
-    wake: () => pump?.wake(),
+    wake,
   })
   const door = openDoor({
     rules: () => config,
@@ -291,6 +293,7 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     store,
     clock,
     provider: (name) => standings.provider(name),
+    blocks: (provider, recipient, words) => standings.blocks(provider, recipient, words),
     unsubscribes: (type) => config.types[type]?.unsubscribes === true,
     fetch: fetch ?? http.fetch(10_000),
     heard: report,

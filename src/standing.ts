@@ -2,11 +2,12 @@
 
 import { hostsKey, Learnt, type LearntParts, type SavedHosts } from './learnt.ts'
 import { closedTo, type Live, roomAt, shutAtHost, takesLastResort, tellsDeliveries, viewOf } from './live.ts'
-import { domainOf, suppressionKey } from './mail/address.ts'
+import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import { closedBy, type Kind, longest, Quotas, type SharedLimits } from './queue/quotas.ts'
+import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
 import { Delivered, type SavedDelivered } from './route/delivered.ts'
@@ -14,7 +15,7 @@ import { unmeasured } from './route/health.ts'
 import { Overdue } from './route/overdue.ts'
 import type { Standing } from './route/plan.ts'
 import { unit } from './route/price.ts'
-import { createBreaker, judge, type SavedBreaker, type Verdict } from './send/breaker.ts'
+import { createBreaker, type SavedBreaker } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
 import { refusal, Spending } from './spending.ts'
 import { Stats } from './stats.ts'
@@ -117,6 +118,7 @@ export class Standings {
       overdue: new Overdue(told?.tells),
       delivered: new Delivered(counted, (state) => void store.setState(deliveredKey(name), state).catch(() => {})),
       deferred: new Set(),
+      shaping: await openShaping(provider, this.#parts),
       drained,
       throttledUntil: 0,
       unusable: false,
@@ -156,6 +158,7 @@ export class Standings {
         shut ??
         closedTo(live, from, now) ??
         refusal(budgets, name, price.costPerThousand * (unit / 1_000), now) ??
+        live.shaping?.closed(host, message.tenant, now) ??
         live.room.crowded(message.id, message.priority, now) ??
         shutAtHost(live, host, message, now)
       const { observe } = provider.breaker
@@ -224,6 +227,8 @@ export class Standings {
       const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
       if (sick) return sick.words
     }
+    const shaped = live.shaping?.goes(hosts, load.tenant, load.to.length, now) ?? null
+    if (shaped !== null) return shaped
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     met.take(now)
     return null
@@ -269,8 +274,8 @@ export class Standings {
     live.inFlight++
     if (despite) live.lastResorts++
     try {
-      const called = await live.breaker.call(async () => this.#understood(live, message, await action()), {
-        judge: (outcomes) => this.#judged(live, outcomes),
+      const called = await live.breaker.call(async () => understood(live, message, await action(), this.#parts), {
+        judge: (outcomes) => judged(live, outcomes, this.#parts.clock()),
         despite,
       })
       if (!called) return null
@@ -285,24 +290,10 @@ export class Standings {
     }
   }
 
-  /** That it accepts mail is nothing to its credit while it does not deliver what it accepted. */
-  #judged(live: Live, outcomes: Outcomes): Verdict {
-    const verdict = judge(outcomes)
-    if (verdict.kind !== 'good' || ![...outcomes.values()].some(({ kind }) => kind === 'accepted')) return verdict
-    const reason = live.overdue.fault(this.#parts.clock())
-    return reason === null ? verdict : { kind: 'fault', reason }
-  }
-
-  /** What a provider in trouble says of recipients is not believed, and what it said just before is taken back. */
-  #understood({ provider, rejections }: Live, { tenant }: Pick<Message, 'tenant'>, outcomes: Outcomes): Outcomes {
-    if (!rejections) return outcomes
-    const doubted = rejections.doubted
-    const read = rejections.read(tenant, outcomes, this.#parts.clock())
-    if (rejections.doubted !== doubted) this.#parts.turned(provider.name, doubted ? 'believed' : 'doubted', null)
-    for (const { tenant, email } of read.absolved) {
-      this.#parts.store.unsuppress(tenant, [suppressionKey(email)], { source: provider.name }).catch(() => {})
-    }
-    return read.outcomes
+  /** Whether a shaping rule knows what was told of mail to a recipient for a block. */
+  blocks(name: string, recipient: string, words: string): boolean {
+    const live = this.#live.get(name)
+    return live !== undefined && isBlock(live, recipient, words, this.#parts.hosts)
   }
 
   /** Whether its refusals of recipients are believed. */

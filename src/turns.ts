@@ -10,6 +10,8 @@ type Turned =
   | 'would close'
   | 'sick'
   | 'well'
+  | 'slowed'
+  | 'suspended'
   | 'drained'
   | 'resumed'
   | 'doubted'
@@ -27,6 +29,8 @@ const words: Record<Turned, string> = {
   'would close': 'would be back in use now: its breaker only observes',
   sick: 'passed over at one mailbox host',
   well: 'used again at one mailbox host',
+  slowed: 'slowed at one mailbox host by a shaping rule',
+  suspended: 'suspended by a shaping rule',
   drained: 'drained by an operator',
   resumed: 'resumed by an operator',
   doubted: 'refuses one recipient after the other: its word about recipients is not believed until it takes somebody',
@@ -34,7 +38,15 @@ const words: Record<Turned, string> = {
   'not verified': 'may not send for a From domain: it is not ready there',
   believed: 'takes mail again: its word about recipients is believed',
 }
-const worrying: ReadonlySet<Turned> = new Set(['open', 'would open', 'sick', 'doubted', 'not verified'])
+const worrying: ReadonlySet<Turned> = new Set([
+  'open',
+  'would open',
+  'sick',
+  'slowed',
+  'suspended',
+  'doubted',
+  'not verified',
+])
 
 export function turnsIn(log: Logger): Turn {
   return (provider, what, about) => {

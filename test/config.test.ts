@@ -92,6 +92,7 @@ describe('a config with nothing but a provider and a route', async () => {
       tenants: null,
       domains: null,
       identity: null,
+      shaping: [],
     })
   })
 

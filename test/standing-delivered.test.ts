@@ -17,7 +17,7 @@ async function opened(kept: Map<string, unknown>, names: string[]) {
   } as unknown as Store
   const parts = { store, clock: Date.now, dice: () => 0.5, hosts: new Hosts(async () => null, Date.now) }
   const standings = await Standings.open(
-    { ...parts, turned: () => {} },
+    { ...parts, turned: () => {}, regex: () => () => false },
     names.map((name) => {
       const told = provider(name)
       const webhook = { tells: ['delivered'], secrets: [], setup: '', verify: () => true, read: () => [] } as const
@@ -40,6 +40,7 @@ async function opened(kept: Map<string, unknown>, names: string[]) {
         mailType: 'marketing',
         type,
         bounce: type === 'bounced' ? 'block' : null,
+        words: null,
       })
     },
     share: (name: string, email: string) =>

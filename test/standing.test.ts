@@ -1,6 +1,7 @@
 /** How providers stand, by what they answered and what they told later; time is fed. */
 import assert from 'node:assert/strict'
 import { afterEach, mock, test } from 'node:test'
+import { engine } from '../src/config/engine.ts'
 import { Hosts } from '../src/hosts.ts'
 import { cutShort, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
 import type { Provider } from '../src/mail/provider.ts'
@@ -36,7 +37,14 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
   }, Date.now)
   const standings = await Standings.open(
     {
-      ...{ store, clock: Date.now, dice: () => 0.5, hosts, turned: (name, what) => turns.push(`${name} ${what}`) },
+      ...{
+        store,
+        clock: Date.now,
+        dice: () => 0.5,
+        hosts,
+        regex: engine,
+        turned: (name, what) => turns.push(`${name} ${what}`),
+      },
       seen(_, what) {
         seen[what] = (seen[what] ?? 0) + 1
       },
@@ -54,7 +62,7 @@ async function stand(providers: Provider[], kept = new Map<string, unknown>(), m
       return (await standings.call(name, message({ id }), async () => outcomes, more)) && id
     },
     tell(name: string, messageId: string, recipient: string, type: News['type'], bounce: News['bounce'] = null) {
-      standings.heard(name, { messageId, tenant: '', recipient, mailType: 'transactional', type, bounce })
+      standings.heard(name, { messageId, tenant: '', recipient, mailType: 'transactional', type, bounce, words: null })
     },
     view: (name: string) => standings.views().find((one) => one.name === name)!,
     pass: (milliseconds: number) => mock.timers.tick(milliseconds),

@@ -63,10 +63,10 @@ export function operating(api: Api, parts: HttpParts): void {
   }
 }
 
-/** Tenants and their domains are told to who manages the gateway. */
-function shownProvider(provider: ProviderView, { scopes }: Sender): z.infer<typeof providerState> {
-  const { openUntil, hosts, tenants, domains, identity } = provider
-  const manages = scopes.includes('manage')
+/** @param sender who does not manage the gateway sees nothing that is about tenants and their domains */
+function shownProvider(provider: ProviderView, sender: Sender): z.infer<typeof providerState> {
+  const { openUntil, hosts, tenants, domains, identity, shaped } = provider
+  const manages = sender.scopes.includes('manage')
   return {
     ...provider,
     tenants: manages ? tenants : null,
@@ -74,5 +74,14 @@ function shownProvider(provider: ProviderView, { scopes }: Sender): z.infer<type
     identity: manages ? (identity?.map((one) => ({ ...one, at: formatInstant(one.at) })) ?? null) : null,
     openUntil: openUntil === null ? null : formatInstant(openUntil),
     hosts: hosts.map((host) => ({ ...host, until: formatInstant(host.until) })),
+    shaped: shaped
+      .filter(({ tenant }) => tenant === null || mayKnow(sender, tenant))
+      .map(({ interval, ...rule }) => ({
+        ...rule,
+        until: formatInstant(rule.until),
+        perHour: interval === null ? 0 : Math.round(3_600_000 / interval),
+      })),
   }
 }
+
+const mayKnow = ({ tenant, scopes }: Sender, of: string) => tenant === of || scopes.includes('manage')

@@ -85,7 +85,7 @@ const plan = z.object({
   rejected: z.array(z.object({ provider: z.string(), reason: z.string() })),
 })
 
-export const explanation = plan
+const explanation = plan
   .extend({
     plans: z
       .array(plan.extend({ recipients: z.array(z.string()) }))
@@ -139,6 +139,22 @@ export const providerState = z
       .openapi({
         description:
           'Mailbox hosts at which it is passed over: `bad` of `of` answers were deferrals and blocks when that began; `success` is the share of good ones now.',
+      }),
+    shaped: z
+      .array(
+        z.object({
+          rule: z.string(),
+          host: nullable,
+          tenant: nullable,
+          until: at,
+          why: z.string(),
+          perHour: z
+            .number()
+            .openapi({ description: 'Recipients an hour that go there meanwhile: 0 while it is suspended.' }),
+        }),
+      )
+      .openapi({
+        description: 'Shaping rules at work: at a mailbox host, for a tenant, or both (null: at all, for all).',
       }),
     labels: z.array(z.string()),
     tenants: z.array(z.string()).nullable().openapi({
@@ -264,7 +280,7 @@ export interface Explained {
 }
 
 /** What would be sent: the first plan, and all of them where there are several. */
-export function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
+function explained(plans: (StoredPlan & { recipients: string[] })[]): z.infer<typeof explanation> {
   const { recipients: _, ...first } = plans[0] ?? {
     route: null,
     policy: null,

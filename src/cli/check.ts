@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { beforeRules } from '../config/before-rules.ts'
 import { checkText, configText, problemLine } from '../config/file.ts'
-import { inWords } from '../config/sentences.ts'
+import { inWords, shapingInWords } from '../config/sentences.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
 import { Failure } from './failure.ts'
 import { type ConfigFlags, examples, withConfig, withJson } from './flags.ts'
@@ -49,7 +49,7 @@ function right({ config, warnings }: { config: Config; warnings: ConfigProblem[]
     ok: true,
     warnings,
     ...summary(config),
-    ...(explain ? { before: beforeRules(config), rules: inWords(config) } : {}),
+    ...(explain ? { before: beforeRules(config), rules: inWords(config), shaping: shapingInWords(config) } : {}),
   }
 }
 
@@ -64,6 +64,10 @@ function explain(config: Config, terminal: Terminal): void {
   for (const [index, { rule, matches, tried, otherwise }] of inWords(config).entries()) {
     terminal.out('')
     terminal.out(`${index + 1}. ${styled(terminal, 'bold', plain(rule))}. ${plain(`${matches} ${tried} ${otherwise}`)}`)
+  }
+  for (const { rule, does } of shapingInWords(config)) {
+    terminal.out('')
+    terminal.out(`Shaping, ${styled(terminal, 'bold', plain(rule))}. ${plain(does)}`)
   }
 }
 

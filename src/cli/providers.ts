@@ -18,6 +18,7 @@ interface ProviderAnswer {
   tenants?: string[] | null
   domains?: string[] | null
   identity?: { domain: string; state: string; reason: string; at: string }[] | null
+  shaped?: { rule: string; host: string | null; tenant: string | null; until: string; why: string; perHour: number }[]
   costPerThousand: number
   month?: { spent: number; forecast: number | null; freeLeft: number | null } | null
   sentToday: number
@@ -46,7 +47,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('show <name>'))
     .description(
-      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, and (to keys with scope manage) whose it is and whether it may send for the From domains of its mail.',
+      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, shaping rules at work, and (to keys with scope manage) whose it is and whether it may send for the From domains of its mail.',
     )
     .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
     .action(async (name: string, flags: GatewayFlags) => {
@@ -55,11 +56,12 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
-      const { hosts = [], repeats = 0, tenants, domains, identity } = provider
+      const { hosts = [], shaped = [], repeats = 0, tenants, domains, identity } = provider
       if (tenants) terminal.out(`Only for mail of ${tenants.map(plain).join(', ')}.`)
       if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
+      if (shaped.length > 0) table(terminal, shapedHeadings, shaped.map(shapedRow))
       if (identity?.length) table(terminal, ['FROM', 'STATE', 'SINCE', 'WHY'], identity.map(identityRow))
     })
 
@@ -145,15 +147,25 @@ function identityRow({ domain, state, reason, at }: NonNullable<ProviderAnswer['
   return [domain, { text: state, style }, at, reason]
 }
 
+const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'A HOUR', 'UNTIL', 'WHY']
+
+function shapedRow({ rule, host, tenant, until, why, perHour }: NonNullable<ProviderAnswer['shaped']>[number]) {
+  return [rule, host ?? 'all', tenant ?? 'all', perHour, until, why]
+}
+
 /** What stands in the way of its mail. */
-function note({ openUntil, reason, observed, share = 1, hosts = [], identity }: ProviderAnswer): string {
+function note({ openUntil, reason, observed, share = 1, hosts = [], shaped = [], identity }: ProviderAnswer): string {
   const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
   const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
   const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
   const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
   const unready = (identity ?? []).filter(({ state }) => state === 'not ready').map(({ domain }) => domain)
   const from = unready.length > 0 ? `not ready for mail from ${unready.join(', ')}` : null
-  return [breaker, ...sick, from].filter(Boolean).join('; ')
+  const rules = shaped.map(
+    ({ rule, host, perHour }) =>
+      `${perHour > 0 ? 'slowed' : 'suspended'}${host === null ? '' : ` at ${host}`} (${rule})`,
+  )
+  return [breaker, ...sick, ...rules, from].filter(Boolean).join('; ')
 }
 
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }

@@ -1,9 +1,9 @@
 /** What a config that is right may still not have meant: rules that nothing comes to, providers that nothing can reach. */
-import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
 import { type Wish, wishes } from '../route/fit.ts'
 import { Reach } from '../route/implied.ts'
 import { type Move, partsOf, providersOf, type Rule, type Use } from '../route/policy.ts'
+import { engine } from './engine.ts'
 import { lintTenants, strandedTenants, type Tenancy } from './lint-tenants.ts'
 import type { Finding } from './problems.ts'
 import type { MailType } from './types.ts'
@@ -117,12 +117,12 @@ function lintUse(
     add([], 'value', 'mail with an attachment that comes here has no way out: no provider of this rule takes any')
   // Where no provider of the config takes it there is nothing to choose, and it is known.
   const takesRaw = ({ adapter }: Provider) => adapter.features.forms.includes('raw')
-  if (rules[index]!.when === null && !can(takesRaw) && providers.some(takesRaw)) {
-    const who = providers.find(takesRaw)!.name
+  const other = providers.find((provider) => takesRaw(provider) && !mirrorsOf(rules).has(provider.name))
+  if (rules[index]!.when === null && !can(takesRaw) && other) {
     add(
       [],
       'value',
-      `mail that is whole only as raw MIME (signed, encrypted, a calendar) has no way out here: put ${who} last`,
+      `mail that is whole only as raw MIME (signed, encrypted, a calendar) has no way out here: put ${other.name} last`,
     )
   }
   return found
@@ -177,11 +177,15 @@ function account(provider: Mapping): string | null {
   return JSON.stringify(Object.entries(own).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+/** Where copies go: no way out for mail itself. */
+const mirrorsOf = (rules: readonly Rule[]) => new Set(rules.map(({ mirror }) => mirror?.to))
+
 /** Providers that no rule uses: no error, for a message can pin one, but seldom meant. */
-function unreached({ providers, given }: Linted, used: ReadonlySet<string>): Finding[] {
+function unreached({ rules, providers, given }: Linted, used: ReadonlySet<string>): Finding[] {
   const named = new Set(given.rules.flatMap((rule) => leaves(rule.use).map(({ provider }) => provider)))
+  const mirrors = mirrorsOf(rules)
   return providers
-    .filter(({ name }) => !used.has(name))
+    .filter(({ name }) => !used.has(name) && !mirrors.has(name))
     .map(({ name }) => {
       const why = named.has(name) ? 'the rules that use this provider never come to it' : 'no rule uses this provider'
       return { path: ['providers', name], at: 'key', message: `${why}: only mail that pins it goes there` }
@@ -195,9 +199,4 @@ function forgottenTypes({ rules, types }: Linted['given']): Finding[] {
   if (!own.some((type) => named.has(type))) return []
   const message = 'no rule names this type, though rules name others of yours: it goes where everything else goes'
   return own.filter((type) => !named.has(type)).map((type) => ({ path: ['types', type], at: 'key', message }))
-}
-
-function engine(source: string) {
-  const pattern = RE2JS.compile(source)
-  return (text: string) => pattern.test(text)
 }

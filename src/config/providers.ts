@@ -1,7 +1,7 @@
 /** Providers: the settings that all share, and each adapter's own, checked by the adapter's schema. */
 import { z } from 'zod'
 import type { Adapters } from '../mail/adapter.ts'
-import type { Provider } from '../mail/provider.ts'
+import type { Provider, ShapingRule } from '../mail/provider.ts'
 import { readCost } from './cost.ts'
 import { readIdentity } from './identity.ts'
 import { readLimits } from './limits.ts'
@@ -13,12 +13,14 @@ const commonKeys: readonly string[] = Object.keys(provider.shape)
 
 /**
  * Reads one provider. Its common settings were checked with the rest of the config; here they are taken as they parsed.
+ * @param shaping the rules about its replies
  * @returns null when something of its own is wrong, which `problem` was told
  */
 export async function readProvider(
   name: string,
   given: Readonly<Record<string, unknown>>,
   adapters: Adapters,
+  shaping: readonly ShapingRule[],
   problem: (finding: Finding) => void,
 ): Promise<Provider | null> {
   const path = ['providers', name]
@@ -61,6 +63,7 @@ export async function readProvider(
     tenants: tenants ?? null,
     domains: domains ?? null,
     identity: identity ? readIdentity(identity, adapter, [...path, 'identity'], problem) : null,
+    shaping,
   }
 }
 

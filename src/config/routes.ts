@@ -1,6 +1,7 @@
 /** The rules of the policy: each by itself, and what only shows when they are seen together. */
 import { z } from 'zod'
 import { movesOf, type Rule } from '../route/policy.ts'
+import { mirror } from './mirrors.ts'
 import { didYouMean, type Finding } from './problems.ts'
 import { name } from './units.ts'
 import { leaves, use } from './use.ts'
@@ -13,8 +14,14 @@ export const rule = z
     use: use
       .refine((tree) => movesOf(tree).length < 2, 'has two moves: a rule can have one, which is known by its name')
       .describe("A provider's name, or first, best, split, adaptive or move"),
+    mirror: mirror.optional().describe('Copies of a part of its messages, which stay in the gateway'),
   })
-  .transform((given): Rule => ({ name: given.name, when: given.when ?? null, use: given.use }))
+  .transform(
+    ({ name, when = null, use, mirror }): Rule => ({
+      ...{ name, when, use },
+      ...(mirror ? { mirror: { ...mirror, tenant: mirror.tenant ?? '' } } : {}),
+    }),
+  )
 
 /** What the rest of the config offers the rules. Names count even where their own settings are wrong. */
 interface Offer {

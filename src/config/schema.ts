@@ -11,6 +11,7 @@ import { domainPattern } from './domains.ts'
 import { identity } from './identity.ts'
 import { limits, mailboxHost, rates, warmup } from './limits.ts'
 import { rule } from './routes.ts'
+import { shapingRule } from './shaping.ts'
 import { tenant } from './tenants.ts'
 import { duration, listen, name, size, timeOfDay } from './units.ts'
 
@@ -298,6 +299,10 @@ export const configSchema = z
       .array(demand)
       .prefault([])
       .describe('Labels that mail asks of every provider for what it is; no rule can pass them, and no pin'),
+    shaping: z
+      .array(shapingRule)
+      .prefault([])
+      .describe('What is done about a provider at a mailbox provider when its replies say so'),
     routes: z.array(rule).min(1).describe('First match wins; the last must match everything'),
   })
   .describe('Waypost configuration')

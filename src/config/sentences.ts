@@ -1,11 +1,12 @@
 /** The policy in plain English: what a rule matches, who is tried and why, and what becomes of mail that nobody can take. */
-import { RE2JS } from 're2js'
 import type { Config, MailType } from '../config.ts'
+import type { Provider, ShapingRule } from '../mail/provider.ts'
 import type { Budget } from '../route/budget.ts'
 import { Reach } from '../route/implied.ts'
 import type { Best, Condition, Move, Policy, Rule, Test, Use } from '../route/policy.ts'
 import { budgetWords } from './budgets.ts'
 import { priceWords } from './cost.ts'
+import { engine } from './engine.ts'
 
 export interface RuleInWords {
   rule: string
@@ -13,6 +14,32 @@ export interface RuleInWords {
   tried: string
   otherwise: string
 }
+
+/** Each shaping rule in a sentence, by its name. */
+export function shapingInWords({ providers }: Pick<Config, 'providers'>): { rule: string; does: string }[] {
+  const rules = new Map(providers.flatMap(({ shaping }) => shaping.map((rule) => [rule.name, rule])))
+  return [...rules.values()].map((rule) => {
+    const concerned = providers.filter(({ shaping }) => shaping.some(({ name }) => name === rule.name))
+    const who = concerned.length === providers.length ? 'any provider' : listed(names(concerned), 'or')
+    return { rule: rule.name, does: shapingWords(rule, who) }
+  })
+}
+
+function shapingWords({ hosts, when, does, for: length }: ShapingRule, who: string): string {
+  const where = hosts.length === 0 ? 'a mailbox provider' : listed(hosts, 'or')
+  const said =
+    'reply' in when
+      ? `a reply of ${where} to ${who} has /${when.reply}/ in it`
+      : `more than ${round(when.share * 100)} % of the last ${when.of} that ${who} heard of ${where} are deferrals or blocks`
+  const then =
+    'slow' in does
+      ? `it sends there at ${round(does.slow * 100)} % of its pace`
+      : `it sends nothing${does.suspend.includes('tenant') ? ' of that tenant' : ''}${does.suspend.includes('host') ? ' to that mailbox provider' : ''}`
+  const nobody = 'reply' in when ? ' The recipient is not suppressed.' : ''
+  return `When ${said}, ${then} for ${durationWords(length)}.${nobody}`
+}
+
+const names = (providers: readonly Provider[]) => providers.map(({ name }) => name)
 
 /** Each rule of the policy in sentences, in their order. */
 export function inWords({
@@ -31,7 +58,7 @@ export function inWords({
       matches: never
         ? `${matches(rule, index, policy)} Nothing is left for it: it never matches.`
         : matches(rule, index, policy),
-      tried: tried(rule.use, costs),
+      tried: tried(rule.use, costs) + copied(rule),
       otherwise: otherwise(rule.use, coming) + within(coming, budgets),
     }
   })
@@ -126,6 +153,12 @@ function tried(use: Use, costs: Costs): string {
     return `It goes to ${first}; where that cannot take it, to ${rest.join('; then to ')}.`
   }
   return `It goes to ${choice(use, costs)}.`
+}
+
+function copied({ mirror }: Rule): string {
+  if (!mirror) return ''
+  const share = Math.round(mirror.share * 100_000) / 1_000
+  return ` Of its messages ${share} % are copied to ${mirror.to}, which keeps them here; nobody is sent a copy.`
 }
 
 const ranks = {
@@ -266,9 +299,4 @@ function durationWords(milliseconds: number): string {
 
 export function listed(parts: readonly string[], word: string): string {
   return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1)}`
-}
-
-function engine(source: string) {
-  const pattern = RE2JS.compile(source)
-  return (text: string) => pattern.test(text)
 }

@@ -62,11 +62,11 @@ function verdict({ domain, state, reason }: IdentityVerdict): Html {
 
 function row(provider: ProviderView, mayAct: boolean, now: number): Html {
   const { name, adapter, state, openUntil, reason, labels, costPerThousand, success, latencyMs, inFlight } = provider
-  const { observed, share, hosts } = provider
+  const { observed, share, hosts, shaped } = provider
   const turn = state === 'draining' ? 'resume' : 'drain'
   return html`<tr>
 <td data-label="Provider" class="lead"><b>${said(name)}</b> <span class="soft">${said(adapter)}</span>${labels.map((label) => html` <span class="tag">${said(label, 60)}</span>`)}</td>
-<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}${hosts.map(({ host, bad, of, until }) => html`<p class="small reason">sick at <b>${said(host, 100)}</b>: ${count(bad)} of ${count(of)} deferred or blocked <span class="soft">next probe ${when(until, now)}</span></p>`)}${mayAct ? bounds(provider) : ''}</td>
+<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}${hosts.map(({ host, bad, of, until }) => html`<p class="small reason">sick at <b>${said(host, 100)}</b>: ${count(bad)} of ${count(of)} deferred or blocked <span class="soft">next probe ${when(until, now)}</span></p>`)}${shaped.filter(({ tenant }) => mayAct || tenant === null).map(({ rule, host, until, interval, why }) => html`<p class="small reason">${interval === null ? 'suspended' : 'slowed'}${host === null ? '' : html` at <b>${said(host, 100)}</b>`} until ${when(until, now)} by ${said(rule, 64)}: ${said(why, 300)}</p>`)}${mayAct ? bounds(provider) : ''}</td>
 <td data-label="Success" class="figure">${success === null ? none : percent(success)}</td>
 <td data-label="Answers in" class="figure">${latencyMs === null ? none : took(latencyMs)}</td>
 <td data-label="Today" class="figure">${today(provider)}</td>

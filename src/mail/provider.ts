@@ -65,6 +65,8 @@ export interface Provider {
   domains: string[] | null
   /** How it is looked after that it may send for From domains; null: not. */
   identity: IdentityCare | null
+  /** What is done about it at a mailbox host when its replies say so. */
+  shaping: readonly ShapingRule[]
 }
 
 export interface IdentityCare {
@@ -81,6 +83,32 @@ export interface IdentityCare {
 /** Providers hold plain data and an adapter; two with the same settings may share everything learnt about them. */
 export function sameSettings(a: Provider, b: Provider): boolean {
   return a.adapter === b.adapter && JSON.stringify({ ...a, adapter: null }) === JSON.stringify({ ...b, adapter: null })
+}
+
+/** What is done about a provider at a mailbox host when its replies say so. */
+export interface ShapingRule {
+  name: string
+  /** Short names or domains; none: each host by itself. */
+  hosts: readonly string[]
+  /** A reply in which this is found (RE2), or more than a share of the last so many deferred or blocked. */
+  when: { reply: string } | { share: number; of: number }
+  /** Nothing goes there, of this tenant, or both; or mail goes at a part of the pace that it had. */
+  does: { suspend: readonly ('host' | 'tenant')[] } | { slow: number }
+  /** Milliseconds. */
+  for: number
+}
+
+/** A shaping rule at work. */
+export interface Shaped {
+  rule: string
+  /** Null: at every host; of every tenant. */
+  host: string | null
+  tenant: string | null
+  until: number
+  /** What was said or counted: hostile text. */
+  why: string
+  /** Milliseconds between two recipients while it is slowed; null when it is suspended. */
+  interval: number | null
 }
 
 export const providerStates = ['ready', 'draining', 'open', 'probing', 'returning', 'limited'] as const
@@ -145,6 +173,8 @@ export interface ProviderView {
   repeats: number
   /** Mailbox hosts at which it is passed over for now. */
   hosts: SickHost[]
+  /** Shaping rules at work. */
+  shaped: Shaped[]
   labels: string[]
   /** Whose own account it is, and for which From domains; null: everybody's, any. */
   tenants: string[] | null

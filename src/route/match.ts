@@ -2,7 +2,7 @@
 import { domainOf } from '../mail/address.ts'
 import type { Message } from '../mail/message.ts'
 import { localTime } from './local-time.ts'
-import { type Condition, type Policy, partsOf, type Rule, type Test, type Use } from './policy.ts'
+import { type Condition, type Mirror, type Policy, partsOf, type Rule, type Test, type Use } from './policy.ts'
 
 /** What a condition looks at: the message as one recipient will get it. */
 export interface Facts {
@@ -43,6 +43,8 @@ interface CompiledRule extends Pick<Rule, 'name' | 'use'> {
 export interface CompiledPolicy {
   version: string
   rules: CompiledRule[]
+  /** Rules that have their mail copied, by name. */
+  mirrors: ReadonlyMap<string, Mirror>
   /** Some rule looks at `recipient.host`, so facts need it. */
   needsHost: boolean
 }
@@ -59,6 +61,7 @@ export function compilePolicy(policy: Policy, regex: RegexEngine): CompiledPolic
       draws: draws(use),
       matches: when === null ? () => true : compile(when, regex),
     })),
+    mirrors: new Map(policy.rules.flatMap(({ name, mirror }) => (mirror ? [[name, mirror]] : []))),
     needsHost: policy.rules.some(({ when }) => when !== null && looksAtHost(when)),
   }
 }

@@ -85,6 +85,17 @@ export interface Rule {
   /** Null matches everything. */
   when: Condition | null
   use: Use
+  mirror?: Mirror
+}
+
+/** Copies of a part of a rule's messages. */
+export interface Mirror {
+  /** A provider that keeps mail in the gateway. */
+  to: string
+  /** The part of messages that is copied: 0 to 1. */
+  share: number
+  /** Whose messages the copies are; `''` on a gateway without keys. */
+  tenant: string
 }
 
 export interface Policy {

@@ -1,5 +1,5 @@
 /** One policy over traffic: the gateway's own engine, with only its ends replaced (the store, the vendors, the clock and the dice). */
-import { RE2JS } from 're2js'
+import { engine } from '../config/engine.ts'
 import type { Config } from '../config.ts'
 import { createGateway } from '../gateway.ts'
 import { Hosts } from '../hosts.ts'
@@ -66,6 +66,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
       dice,
       hosts,
       seen: moves.note,
+      regex: engine,
       turned(provider, what) {
         if (what === 'open') tally.opened(provider)
         if (what === 'closed') gateway.hasten()
@@ -98,10 +99,7 @@ export async function run(mails: Iterable<Mail>, parts: RunParts): Promise<Figur
       failure ??= error
     },
     config: () => config,
-    regex: (source) => {
-      const pattern = RE2JS.compile(source)
-      return (text) => pattern.test(text)
-    },
+    regex: engine,
     hostOf: (domain) => hosts.find(domain),
     wake: () => pump.wake(),
   })

@@ -15,7 +15,7 @@ import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts
 import type { TrafficQuery, TrafficRow } from './traffic.ts'
 
 export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
-export type { Stat, StatCounts, StatQuery } from './stat.ts'
+export type { Stat, StatCounts } from './stat.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 export type { TrafficQuery, TrafficRow } from './traffic.ts'
 

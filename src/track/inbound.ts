@@ -23,6 +23,8 @@ export interface InboundParts {
   provider: (name: string) => Provider | undefined
   /** Whether an unsubscribe from mail of this type suppresses the address for it. */
   unsubscribes: (type: string) => boolean
+  /** Whether the words about a bounce are known to be a block, whatever the vendor takes it for. */
+  blocks: (provider: string, recipient: string, words: string) => boolean
   /** What checking a call may fetch: a certificate. */
   fetch: Fetch
   /** Told of every event that is new, after it was written down. */
@@ -44,6 +46,8 @@ export interface News {
   mailType: string
   type: ProviderEventType
   bounce: 'hard' | 'soft' | 'block' | null
+  /** In the vendor's words, or the mailbox host's: hostile text. */
+  words: string | null
 }
 
 interface Counted {
@@ -96,15 +100,16 @@ export function createInbound(parts: InboundParts): Inbound {
     )
     const news = new Map<string, News>()
     const told: Told = { provider, at: now, heard: [], park: [], unpark: [] }
-    for (const [at, { event, since }] of events.entries()) {
+    for (const [at, { event: read, since }] of events.entries()) {
       const place = places[at]
+      const event = place ? believed(provider, read, place) : read
       if (place) {
         for (const heard of meaning(provider, event, place, now, parts.unsubscribes(place.type))) {
           told.heard.push(heard)
-          const { type, bounce = null } = event
+          const { type, bounce = null, detail: words } = event
           const recipient = heard.events[0]!.recipient!
           const { messageId, tenant, type: mailType } = place
-          news.set(heard.key, { messageId, tenant, recipient, mailType, type, bounce })
+          news.set(heard.key, { messageId, tenant, recipient, mailType, type, bounce, words })
         }
       } else if (since === null) told.park.push({ key: event.key, dueAt: now + firstLook, event })
       if (since !== null && (place || now - since > parkedFor)) told.unpark.push(event.key)
@@ -117,6 +122,13 @@ export function createInbound(parts: InboundParts): Inbound {
       parts.news(provider, news.get(key)!)
       if (duplicate) parts.duplicate(provider)
     }
+  }
+
+  /** A block that is known for one, though the vendor takes it for the mailbox's end. */
+  function believed(provider: string, event: ProviderEvent, { recipients }: Place): ProviderEvent {
+    const { type, detail } = event
+    if (type !== 'bounced' || detail === null) return event
+    return recipients.some(({ email }) => parts.blocks(provider, email, detail)) ? { ...event, bounce: 'block' } : event
   }
 
   return {

@@ -33,6 +33,7 @@ export const provider: ProviderView = {
   share: 1,
   repeats: 0,
   hosts: [],
+  shaped: [],
   labels: [],
   tenants: null,
   domains: null,

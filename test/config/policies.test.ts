@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { RE2JS } from 're2js'
 import { adapters } from '../../adapters/index.ts'
+import { engine } from '../../src/config/engine.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { Hosts } from '../../src/hosts.ts'
 import type { Message } from '../../src/mail/message.ts'
@@ -14,6 +14,7 @@ import { covers, Purse } from '../../src/route/budget.ts'
 import { compileDemands } from '../../src/route/demands.ts'
 import { compilePolicy } from '../../src/route/match.ts'
 import { type Planned, plan, type Standing } from '../../src/route/plan.ts'
+import { Shaping } from '../../src/route/shaping.ts'
 import { Rejections } from '../../src/send/rejections.ts'
 import { Standings } from '../../src/standing.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -45,10 +46,6 @@ async function policy(name: string) {
   assert.ok('config' in parsed, JSON.stringify(parsed))
   assert.deepEqual(parsed.warnings, [])
   const { config } = parsed
-  const engine = (source: string) => {
-    const pattern = RE2JS.compile(source)
-    return (text: string) => pattern.test(text)
-  }
   const compiled = compilePolicy(config.policy, engine)
   const demands = compileDemands(config, engine)
   return {
@@ -97,7 +94,7 @@ async function standingsOf(config: Config) {
     async () => null,
     () => now,
   )
-  const parts = { store, clock: () => now, dice: () => 0.5, hosts, turned() {} }
+  const parts = { store, clock: () => now, dice: () => 0.5, hosts, regex: engine, turned() {} }
   const standings = await Standings.open(parts, config.providers, config)
   const { type, tenant } = message()
   return {
@@ -283,6 +280,38 @@ test('13: mail of Europe leaves through Europe or waits', async () => {
     assert.deepEqual(names(plan({ ...mail, provider: 'us' })), [], 'not even where it is pinned')
 })
 
+test('14: more than 20 of the last 100 deferred at one host, and half as much goes there for two hours', async () => {
+  const { config, plan } = await policy('14')
+  const shaping = new Shaping(config.providers[0]!.shaping, engine)
+  const hear = (what: 'good' | 'bad', times: number) =>
+    Array.from({ length: times }, (_, second) => shaping.note('outlook', what, now + second * 1_000))
+  hear('good', 79)
+  assert.ok(hear('bad', 20).every((began) => began === null))
+  const began = shaping.note('outlook', 'bad', now + 100_000)
+  assert.deepEqual([began?.why, began?.interval], ['21 of the last 100 deferred or blocked', 2_000])
+  assert.equal(began!.until, now + 100_000 + 2 * 3_600_000)
+  const at = now + 100_000
+  assert.equal(shaping.goes(new Set(['outlook']), '', 1, at), null)
+  const closed = shaping.closed('outlook', '', at + 1)!
+  assert.deepEqual(names(plan({}, { 'own-mta': { closed } })), ['relay'])
+  assert.equal(shaping.closed('gmail', '', at + 1), null)
+})
+
+test('15: a known block message suspends there and for that tenant, and suppresses nobody', async () => {
+  const { config, plan } = await policy('15')
+  const shaping = new Shaping(config.providers[0]!.shaping, engine)
+  const reply = '550 5.7.1 Service unavailable, client host blocked using Spamhaus'
+  const [rule] = shaping.asked(reply)
+  shaping.suspend(rule!, { host: 'gmx', tenant: 'acme', reply }, now)
+  const closed = shaping.closed('gmx', 'acme', now)!
+  assert.equal(closed.until, now + 3 * 3_600_000)
+  assert.deepEqual(names(plan({}, { 'own-mta': { closed } })), ['relay'])
+  assert.deepEqual([shaping.closed('gmx', 'other', now), shaping.closed('gmail', 'acme', now)], [null, null])
+  // As which it is understood; `test/journeys/shaped.test.ts` shows it all.
+  const said: Outcome = { kind: 'deferred', cause: 'host', diagnostic: { code: '550', reason: reply } }
+  assert.deepEqual(fate(said, true), { kind: 'elsewhere', refusal: false })
+})
+
 test('16: only who can carry it, and no failing for what is only wished', async () => {
   const { plan } = await policy('16')
   assert.deepEqual(names(plan({ tags: ['a'] })), ['one-tag', 'many-tags'])
@@ -386,6 +415,16 @@ test('21: B gets no more than it is used to, codes first', async () => {
   assert.ok(waiting.waitUntil! > now)
   const { otp, receipt, marketing } = config.types
   assert.deepEqual([otp!.priority, receipt!.priority, marketing!.priority], ['high', 'normal', 'low'])
+})
+
+test('22: one in a thousand newsletters is copied, to a provider that keeps it', async () => {
+  const { config, plan } = await policy('22')
+  const [newsletters, rest] = config.policy.rules
+  assert.deepEqual(newsletters!.mirror, { to: 'sandbox', share: 0.001, tenant: '' })
+  assert.equal(rest!.mirror, undefined)
+  assert.equal(config.providers.find(({ name }) => name === 'sandbox')!.adapter.send.kind, 'keep')
+  // The original is planned as it was; `test/journeys/mirrored.test.ts` shows the copy.
+  assert.deepEqual(names(plan({ type: 'newsletter' })), ['a'])
 })
 
 test('each of them is shown', () => {

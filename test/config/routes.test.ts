@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { accepted, refused } from './reading.ts'
+import { adapters as real } from '../../adapters/index.ts'
+import { accepted, refused, warned } from './reading.ts'
 
 const providers = 'providers: { a: { adapter: inbox }, b: { adapter: inbox }, c: { adapter: inbox } }\nroutes:\n'
 const last = '\n  - { name: rest, use: { first: [a, b, c] } }'
@@ -257,5 +258,35 @@ describe('rules together', () => {
       one,
     )
     assert.notEqual(await version(`  - { name: one, when: { type: otp, tag: [y] }, use: a }${last}`), one)
+  })
+})
+
+describe('mirror', () => {
+  const base =
+    'providers: { a: { adapter: acme, token: x }, box: { adapter: inbox } }\nroutes:\n  - { name: all, use: a, mirror: '
+  const key = `keys: [{ hash: "sha256:${'0'.repeat(64)}", tenant: ops }]\n`
+
+  it('takes a provider that keeps mail, and counts it as used', async () => {
+    assert.deepEqual((await accepted(`${base}{ to: box, share: 0.1% } }`)).policy.rules[0]!.mirror, {
+      ...{ to: 'box', share: 0.001, tenant: '' },
+    })
+    assert.deepEqual(await warned(`${base}{ to: box, share: 0.1% } }`), [])
+  })
+
+  it('refuses what would send copies, or keep them where nobody may see them', async () => {
+    const cases: [text: string, expected: RegExp][] = [
+      [`${base}{ to: boxx, share: 1% } }`, /mirror.to: there is no provider "boxx"/],
+      [`${base}{ to: box, share: 0% } }`, /mirror.share: must be more than 0%/],
+      [`${base}{ to: box, share: 1%, tenant: ops } }`, /mirror.tenant: there are no keys/],
+      [`${key}${base}{ to: box, share: 1% } }`, /mirror: say whose the copies are/],
+      [`${key}${base}{ to: box, share: 1%, tenant: opps } }`, /mirror.tenant: no key is of this tenant/],
+    ]
+    for (const [text, expected] of cases) assert.match((await refused(text)).join('\n'), expected)
+    const relay = 'providers: { a: { adapter: inbox }, out: { adapter: smtp, host: relay.example.com } }\n'
+    const out = `${relay}routes: [{ name: all, use: a, mirror: { to: out, share: 1% } }]`
+    assert.match(
+      (await refused(out, { adapters: real })).join('\n'),
+      /mirror.to: out sends mail on, and a copy must reach nobody/,
+    )
   })
 })

@@ -17,7 +17,7 @@ describe('tenants, domains and demands', () => {
 demands: [{ name: europeans, when: { recipient.domain: { glob: "*.de" } }, labels: [eu] }]
 ${providers('tenants: [acme], domains: [Example.COM, "*.bücher.example"]')}${routes}`,
     )
-    assert.deepEqual({ ...config.tenants }, { acme: { labels: ['eu'] } })
+    assert.deepEqual({ ...config.tenants }, { acme: { labels: ['eu'], limits: null } })
     assert.deepEqual(config.demands, [
       { name: 'europeans', when: { fields: { 'recipient.domain': { glob: '*.de' } } }, labels: ['eu'] },
     ])

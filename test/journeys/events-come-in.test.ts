@@ -46,6 +46,25 @@ const about = (id: string | null, type: string, more: object = {}) => ({
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
 const timeline = (message: any) => message.events.map(({ type }: { type: string }) => type)
 
+test('a bounce in the words of a known block suppresses nobody, and suspends the vendor there', () =>
+  withWaypost(
+    config('shaping: [{ name: block, when: { reply: S3140 }, suspend: [host], for: 1h }]'),
+    async (gateway) => {
+      const id = await gateway.send(mail)
+      await gateway.until(id, 'sent')
+      const words = 'Messages from [192.0.2.1] are not taken (S3140)'
+      await tell(gateway, about(id, 'email.bounced', { bounce: { type: 'Permanent', message: words } }))
+      const { body: message } = await gateway.get(`/v1/messages/${id}`)
+      assert.equal(message.recipients[0].status, 'bounced')
+      assert.deepEqual((await gateway.get('/v1/suppressions')).body.suppressions, [])
+      const [shaped] = await eventually(async () => {
+        const { shaped } = (await gateway.get('/v1/providers')).body.providers[0]
+        return shaped.length > 0 && shaped
+      }, 'it is suspended')
+      assert.deepEqual([shaped.rule, shaped.host, shaped.tenant], ['block', 'example.org', null])
+    },
+  ))
+
 test('delivered, opened, complained: each once, and the address gets no more mail', () =>
   withWaypost(config(), async (gateway) => {
     const id = await gateway.send(mail)

@@ -25,7 +25,7 @@ test('two thousand wait for a provider that takes fifty a second', async () => {
   const parsed = await parseConfig(text, { file: 'test', env: {}, adapters: new Map([['inbox', load]]) })
   assert.ok('config' in parsed, JSON.stringify(parsed))
   const standings = await Standings.open(
-    { store, clock, dice: () => 0.5, hosts: new Hosts(async () => null, clock), turned() {} },
+    { store, clock, dice: () => 0.5, hosts: new Hosts(async () => null, clock), turned() {}, regex: () => () => false },
     [only],
   )
   const poison = await Poison.open(store, { left: () => [], set() {}, wipe() {} })

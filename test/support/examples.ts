@@ -77,6 +77,7 @@ export function provider(name: string, changes: Partial<Provider> & { features?:
     tenants: null,
     domains: null,
     identity: null,
+    shaping: [],
     ...settings,
   }
 }
