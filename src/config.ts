@@ -133,8 +133,10 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
   const listeners = http && smtp ? readListeners({ http, smtp }, open, sources.readFile ?? noFiles, problem) : null
 
   if (problems.length > 0 || !shape.success || !listeners) return { problems: sorted(problems) }
+  const tenants = readTenants(shape.data.tenants)
+  const known = keys.map(({ tenant }) => tenant)
   const asGiven = { rules, providers: mappings(providersGiven), types: Object.keys(mapping(given.types)) }
-  for (const finding of lint({ rules: shape.data.routes, providers, types, given: asGiven }))
+  for (const finding of lint({ rules: shape.data.routes, providers, types, tenants, known, given: asGiven }))
     warnings.push(place(finding))
   return {
     config: {
@@ -148,7 +150,7 @@ export async function parseConfig(text: string, sources: ConfigSources): Promise
       alerts: { url: shape.data.alerts.url ?? null, unknowns: shape.data.alerts.unknowns },
       templates,
       types,
-      tenants: readTenants(shape.data.tenants),
+      tenants,
       providers,
       policy: { version: version(shape.data.routes), rules: shape.data.routes },
       rulesText: document.written('routes'),

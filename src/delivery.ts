@@ -3,7 +3,7 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { apart, loadOf } from './calls.ts'
+import { apart, giveBack, loadOf, type Taken } from './calls.ts'
 import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import { newId } from './mail/id.ts'
@@ -16,7 +16,15 @@ import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
 import type { Standings } from './standing.ts'
-import { type AttemptEnd, type Claim, type NewEvent, type Store, type StoredPlan, StoreFull } from './store/store.ts'
+import {
+  type AttemptEnd,
+  type Claim,
+  type Count,
+  type NewEvent,
+  type Store,
+  type StoredPlan,
+  StoreFull,
+} from './store/store.ts'
 import { type Call, Changes, type Contract } from './track/changes.ts'
 import { quietHours, timeOver, timeToTake } from './track/owed.ts'
 import { attemptEnd, longestWait, ofTheFirst } from './track/settle.ts'
@@ -61,6 +69,7 @@ export class Delivery {
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
   #leasedUntil: number
+  #taken: Taken = { at: 0, shared: [] }
   /** Nobody but a provider that is shut or sick is left, see the plan. */
   #lastResort = false
 
@@ -134,7 +143,7 @@ export class Delivery {
         changes.keep = []
       }
       rest = changes.keep
-      if (!(await this.#commit(changes, made.end)) || rest.length === 0) return
+      if (!(await this.#commit(changes, made.end, giveBack(this.#taken, made.outcomes))) || rest.length === 0) return
     }
     await this.#nobody(rest, plan, { last, openAt, avoid })
   }
@@ -188,7 +197,8 @@ export class Delivery {
     const leave = await standings.enter(provider.name, { priority, domain: domainOf(recipients[0]!.email), within })
     if (!leave) return 'has as many calls under way as it may have at once'
     const load = loadOf(this.#message, recipients)
-    const refused = standings.take(provider.name, load, clock(), { asked, lastResort: this.#lastResort })
+    this.#taken = { at: clock(), shared: standings.shared(this.#message) }
+    const refused = standings.take(provider.name, load, this.#taken.at, { asked, lastResort: this.#lastResort })
     if (refused === null) return leave
     leave()
     return refused
@@ -252,7 +262,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: standings.counts(name, loadOf(this.#message, recipients), at),
+      counts: standings.counts(name, loadOf(this.#message, recipients), this.#taken.at),
     })
     if (!ours) return null
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
@@ -386,9 +396,9 @@ export class Delivery {
   }
 
   /** Commits; false when the claim is no longer ours. What became of mail is not forgotten for want of room: it waits for some. */
-  async #commit(changes: Changes, attempt?: AttemptEnd): Promise<boolean> {
+  async #commit(changes: Changes, attempt?: AttemptEnd, counts: readonly Count[] = []): Promise<boolean> {
     const { store, clock, settled, wake } = this.#parts
-    const settlement = changes.settlement(attempt)
+    const settlement = { ...changes.settlement(attempt), counts }
     for (;;) {
       try {
         const ours = await store.settle(settlement)

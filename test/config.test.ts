@@ -46,6 +46,7 @@ describe('a config with nothing but a provider and a route', async () => {
       unsubscribes: false,
       labels: [],
       explore: true,
+      limits: null,
     }
     assert.deepEqual(
       { ...config.types },
@@ -154,6 +155,7 @@ describe('types', () => {
       unsubscribes: false,
       labels: [],
       explore: false,
+      limits: null,
     })
     assert.deepEqual(types.receipts, {
       name: 'receipts',
@@ -168,6 +170,7 @@ describe('types', () => {
       unsubscribes: false,
       labels: [],
       explore: true,
+      limits: null,
     })
   })
 
@@ -476,7 +479,7 @@ describe('a problem is told once, and with what would be right', () => {
     assert.deepEqual(
       await refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'),
       [
-        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels',
+        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, warmup, timeout, breaker, labels',
       ],
     )
   })

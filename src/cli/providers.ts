@@ -18,6 +18,8 @@ interface ProviderAnswer {
   costPerThousand: number
   sentToday: number
   perDay: number | null
+  limits?: { host: string | null; per: string; used: number; limit: number }[]
+  warmup?: { host: string | null; day: number; used: number; limit: number; paused: boolean }[]
   success: number | null
   latencyMs: number | null
   hook: { path: string; secretInAddress: boolean; missing: string[]; setup: string } | null
@@ -42,7 +44,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('show <name>'))
     .description(
-      'Shows one provider: its breaker, why it opened and how often, what comes back, and the mailbox hosts at which it is passed over.',
+      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, how much of its limits is used, and how far it is warm.',
     )
     .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
     .action(async (name: string, flags: GatewayFlags) => {
@@ -51,9 +53,11 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
-      const { hosts = [], repeats = 0 } = provider
+      const { hosts = [], repeats = 0, limits = [], warmup = [] } = provider
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
+      if (limits.length > 0) table(terminal, limitHeadings, limits.map(limitRow))
+      if (warmup.length > 0) table(terminal, warmupHeadings, warmup.map(warmupRow))
     })
 
   withGateway(providers.command('hooks'))
@@ -120,13 +124,26 @@ function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<
   ]
 }
 
+const limitHeadings = ['LIMIT', 'AT HOST', 'USED']
+
+function limitRow({ host, per, used, limit }: NonNullable<ProviderAnswer['limits']>[number]): Cell[] {
+  return [`a ${per}`.replace('a hour', 'an hour'), host, `${used}/${limit}`]
+}
+
+const warmupHeadings = ['WARM-UP AT', 'SENDING DAY', 'TODAY', 'NOTE']
+
+function warmupRow({ host, day, used, limit, paused }: NonNullable<ProviderAnswer['warmup']>[number]): Cell[] {
+  return [host ?? 'all hosts', day, `${used}/${limit}`, paused ? { text: 'paused: bad signs', style: 'yellow' } : null]
+}
+
 /** What stands in the way of its mail. */
-function note({ openUntil, reason, observed, share = 1, hosts = [] }: ProviderAnswer): string {
+function note({ openUntil, reason, observed, share = 1, hosts = [], warmup = [] }: ProviderAnswer): string {
   const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
   const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
   const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
   const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
-  return [breaker, ...sick].filter(Boolean).join('; ')
+  const warming = warmup.length > 0 ? 'warming up' : null
+  return [breaker, ...sick, warming].filter(Boolean).join('; ')
 }
 
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }

@@ -3,7 +3,9 @@ import { RE2JS } from 're2js'
 import type { Provider } from '../mail/provider.ts'
 import { Reach } from '../route/implied.ts'
 import type { Rule } from '../route/policy.ts'
+import { idleLimits } from './limits.ts'
 import type { Finding } from './problems.ts'
+import type { Tenant } from './tenants.ts'
 import type { MailType } from './types.ts'
 import { leaves } from './use.ts'
 import { typesNamed } from './when.ts'
@@ -14,6 +16,9 @@ export interface Linted {
   rules: readonly Rule[]
   providers: readonly Provider[]
   types: Readonly<Record<string, MailType>>
+  tenants: Readonly<Record<string, Tenant>>
+  /** The tenants that some key bears. */
+  known: readonly string[]
   /** The same as the config has them. */
   given: { rules: readonly Mapping[]; providers: readonly [name: string, Mapping][]; types: readonly string[] }
 }
@@ -38,7 +43,7 @@ export function lint(linted: Linted): Finding[] {
     }
     found.push(...lintUse(linted, reach, index, used), ...sameAccount(rule, index, given.providers))
   }
-  return [...found, ...unreached(linted, used), ...forgottenTypes(given)]
+  return [...found, ...unreached(linted, used), ...forgottenTypes(given), ...lintLimits(linted)]
 }
 
 function neverMatches(takers: readonly string[]): string {
@@ -146,6 +151,29 @@ function unreached({ providers, given }: Linted, used: ReadonlySet<string>): Fin
       const why = named.has(name) ? 'the rules that use this provider never come to it' : 'no rule uses this provider'
       return { path: ['providers', name], at: 'key', message: `${why}: only mail that pins it goes there` }
     })
+}
+
+/** Limits that nothing comes to. */
+function lintLimits({ providers, types, tenants, known }: Linted): Finding[] {
+  const ofProviders = providers.flatMap(({ name, limits }) => {
+    const path = ['providers', name, 'limits']
+    const hosts = Object.entries(limits.hosts ?? {})
+    return [
+      ...idleLimits(limits, path),
+      ...hosts.flatMap(([host, there]) => idleLimits(there, [...path, 'hosts', host])),
+    ]
+  })
+  const ofTypes = Object.values(types).flatMap(({ name, limits }) =>
+    limits ? idleLimits(limits, ['types', name, 'limits']) : [],
+  )
+  const ofTenants = Object.entries(tenants).flatMap(([name, { limits }]) => {
+    const stranger = { path: ['tenants', name], at: 'key', message: 'does nothing: no key is of this tenant' } as const
+    return [
+      ...(limits ? idleLimits(limits, ['tenants', name, 'limits']) : []),
+      ...(known.includes(name) ? [] : [stranger]),
+    ]
+  })
+  return [...ofProviders, ...ofTypes, ...ofTenants]
 }
 
 /** Of types of your own, some have rules and some do not: perhaps one was forgotten. */

@@ -31,7 +31,7 @@ export const plan: StoredPlan = {
 export const inboxProvider: ProviderView = {
   ...{ name: 'inbox', adapter: 'inbox', state: 'ready', openUntil: null, reason: null, labels: [], costPerThousand: 0 },
   ...{ sentToday: 0, perDay: null, perSecond: null, success: null, latencyMs: null, inFlight: 0, hook: null },
-  ...{ observed: null, share: 1, repeats: 0, hosts: [] },
+  ...{ observed: null, share: 1, repeats: 0, hosts: [], limits: [], warmup: [] },
 }
 
 export function gateway(options: { keys?: Record<string, Visitor>; providers?: ProviderView[] } = {}) {
