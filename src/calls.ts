@@ -1,12 +1,35 @@
-/** Who goes to a provider together, in one call. */
+/** Who goes to a provider together, in one call, and what that takes of limits. */
 import { exposes } from './mail/adapter.ts'
 import type { Message, Recipient } from './mail/message.ts'
+import type { Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
+import type { Quota } from './queue/quotas.ts'
 import type { Load, Standings } from './standing.ts'
+import type { Count } from './store/store.ts'
 
 /** What a call for these recipients counts for in limits. */
 export function loadOf({ type, tenant }: Message, recipients: readonly Recipient[]): Load {
   return { type, tenant, to: recipients.map(({ email }) => email) }
+}
+
+/** What a call took of limits that all providers share. */
+export interface Taken {
+  at: number
+  shared: readonly Quota[]
+}
+
+/** Recipients that a provider did not take and that go again are counted then, and not twice. Answers what the store gives back. */
+export function giveBack({ at, shared }: Taken, outcomes: Outcomes): Count[] {
+  const again = [...outcomes.values()].filter(
+    ({ kind, ...more }) =>
+      kind === 'deferred' ||
+      (kind === 'rejected' && 'cause' in more && more.cause !== 'recipient' && more.cause !== 'message'),
+  ).length
+  if (again === 0) return []
+  return shared.flatMap(({ allowance }) => {
+    allowance.giveBack(again, at)
+    return allowance.counts(-again, at)
+  })
 }
 
 /** Recipients that cannot go to a provider in one call, in the parts in which they go on; null when they can, or none of them can go now. */

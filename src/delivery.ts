@@ -3,8 +3,8 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { apart, loadOf } from './calls.ts'
-import { enter } from './entry.ts'
+import { apart, giveBack, loadOf } from './calls.ts'
+import { type Entered, enter } from './entry.ts'
 import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
@@ -15,7 +15,6 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
-import type { Charge } from './spending.ts'
 import type { Standings } from './standing.ts'
 import {
   type AttemptEnd,
@@ -135,7 +134,7 @@ export class Delivery {
         return
       }
       const timeout = within() ?? provider.timeout
-      const made = await this.#recorded(provider, rest, content, plan, entered.charge, timeout).finally(entered.leave)
+      const made = await this.#recorded(provider, rest, content, plan, entered, timeout).finally(entered.leave)
       if (!made) return
       last = made.outcomes
       const changes = this.#changes()
@@ -236,7 +235,7 @@ export class Delivery {
     recipients: Recipient[],
     content: Content,
     plan: StoredPlan,
-    charge: Charge,
+    entered: Entered,
     within: number,
   ): Promise<Made | null> {
     const { store, standings, carriers, clock, poison } = this.#parts
@@ -256,10 +255,10 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: [...standings.counts(name, loadOf(this.#message, recipients), at), ...charge.counts],
+      counts: [...standings.counts(name, loadOf(this.#message, recipients), entered.at), ...entered.charge.counts],
     })
     if (!ours) {
-      charge.undo()
+      entered.charge.undo()
       return null
     }
     this.#leasedUntil = Math.max(this.#leasedUntil, leaseUntil)
@@ -277,7 +276,8 @@ export class Delivery {
     const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
-    const counts = charge.ended(outcomes)
+    const { charge } = entered
+    const counts = [...charge.ended(outcomes), ...giveBack(entered, outcomes)]
     const latencyMs = endedAt - at
     this.#parts.attempted(name, outcomes, latencyMs, charge.paid)
     standings.stats.attempted(name, this.#message, outcomes, { latencyMs, paid: charge.paid, now: endedAt })
@@ -316,8 +316,9 @@ export class Delivery {
       const content = await this.#prepare(provider, plan)
       const entered = content && (await this.#enter(provider, recipients, null, true))
       if (content && typeof entered === 'object' && entered !== null) {
-        const { charge, leave } = entered
-        const again = await this.#recorded(provider, recipients, content, plan, charge, provider.timeout).finally(leave)
+        const again = await this.#recorded(provider, recipients, content, plan, entered, provider.timeout).finally(
+          entered.leave,
+        )
         if (!again) return
         made = again
       }

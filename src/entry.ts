@@ -1,12 +1,12 @@
 /** The way in to a provider: a place for the call, the money for it, and room in its limits; all of them or none. */
-import { loadOf } from './calls.ts'
+import { loadOf, type Taken } from './calls.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { Charge } from './spending.ts'
 import type { Standings } from './standing.ts'
 
-/** What was taken at a provider: the charge, and how its place is left. */
-export interface Entered {
+/** What was taken at a provider: the charge, of limits at which time, and how its place is left. */
+export interface Entered extends Taken {
   charge: Charge
   leave: () => void
 }
@@ -31,13 +31,14 @@ export async function enter(
   const { priority } = message
   const leave = await standings.enter(name, { priority, domain: domainOf(recipients[0]!.email), within })
   if (!leave) return 'has as many calls under way as it may have at once'
-  const charge = standings.spending.charge(name, message, again ? 0 : recipients.length, clock())
+  const at = clock()
+  const charge = standings.spending.charge(name, message, again ? 0 : recipients.length, at)
   if (typeof charge === 'string') {
     leave()
     return charge
   }
-  const refused = standings.take(name, loadOf(message, recipients), clock(), { asked: again, lastResort })
-  if (refused === null) return { leave, charge }
+  const refused = standings.take(name, loadOf(message, recipients), at, { asked: again, lastResort })
+  if (refused === null) return { leave, charge, at, shared: standings.shared(message) }
   charge.undo()
   leave()
   return refused

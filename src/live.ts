@@ -157,6 +157,8 @@ export function viewOf(live: Live, now: number): ProviderView {
     sentToday: live.allowance.usedToday(now),
     perDay: provider.limits.perDay,
     perSecond: provider.limits.perSecond,
+    limits: [...live.allowance.uses(now).map((use) => ({ host: null, ...use })), ...(live.atHosts?.uses(now) ?? [])],
+    warmup: live.atHosts?.ramps(now) ?? [],
     success: live.health.success,
     latencyMs: live.health.latencyMs,
     inFlight: live.inFlight,

@@ -6,7 +6,7 @@ import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
-import { closedBy, type Kind, longest, Quotas, type SharedLimits } from './queue/quotas.ts'
+import { closedBy, type Kind, longest, type Quota, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
@@ -238,6 +238,11 @@ export class Standings {
   counts(name: string, { type, tenant, to }: Load, at: number): Count[] {
     const hosts = to.map((email) => this.#parts.hosts.of(email))
     return this.#quotas.met(name, { type, tenant }, hosts, at).counts(at)
+  }
+
+  /** What mail of a type and a tenant meets wherever it goes. */
+  shared(kind: Kind): readonly Quota[] {
+    return this.#quotas.shared(kind)
   }
 
   /** Whether planning must know whose mailbox a recipient is, for some limit is kept by that. */

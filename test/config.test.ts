@@ -47,6 +47,7 @@ describe('a config with nothing but a provider and a route', async () => {
       labels: [],
       needs: [],
       explore: true,
+      limits: null,
     }
     assert.deepEqual(
       { ...config.types },
@@ -160,6 +161,7 @@ describe('types', () => {
       labels: [],
       needs: [],
       explore: false,
+      limits: null,
     })
     assert.deepEqual(types.receipts, {
       name: 'receipts',
@@ -175,6 +177,7 @@ describe('types', () => {
       labels: [],
       needs: [],
       explore: true,
+      limits: null,
     })
   })
 
@@ -484,7 +487,7 @@ describe('a problem is told once, and with what would be right', () => {
     assert.deepEqual(
       await refused('providers: { p: { adapter: inbox, timeoutt: 3s } }\nroutes: [{ name: d, use: p }]\n'),
       [
-        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, timeout, breaker, labels, tenants, domains, identity',
+        '1:35 providers.p.timeoutt: unknown key "timeoutt" (did you mean "timeout"?). Allowed here: adapter, via, cost, limits, warmup, timeout, breaker, labels, tenants, domains, identity',
       ],
     )
   })

@@ -194,6 +194,29 @@ export const providerState = z
     sentToday: z.number(),
     perDay: z.number().nullable(),
     perSecond: z.number().nullable(),
+    limits: z
+      .array(
+        z.object({
+          host: nullable.openapi({ description: 'The mailbox host that it holds for; null: for all mail.' }),
+          per: z.enum(['second', 'minute', 'hour', 'day', 'month']),
+          used: z.number(),
+          limit: z.number(),
+        }),
+      )
+      .openapi({ description: 'How much of each limit is used; of those at mailbox hosts, where mail went of late.' }),
+    warmup: z
+      .array(
+        z.object({
+          host: nullable.openapi({ description: 'The mailbox host; null where all count together.' }),
+          day: z.number().openapi({ description: 'Which sending day this is, or the next to come.' }),
+          used: z.number(),
+          limit: z.number(),
+          paused: z
+            .boolean()
+            .openapi({ description: 'Bad signs came in today: the next sending day gets no more than this.' }),
+        }),
+      )
+      .openapi({ description: 'Where it is still warming up: what today allows, and what of that is used.' }),
     success: z.number().nullable(),
     latencyMs: z.number().nullable(),
     inFlight: z.number(),

@@ -23,6 +23,8 @@ interface ProviderAnswer {
   month?: { spent: number; forecast: number | null; freeLeft: number | null } | null
   sentToday: number
   perDay: number | null
+  limits?: { host: string | null; per: string; used: number; limit: number }[]
+  warmup?: { host: string | null; day: number; used: number; limit: number; paused: boolean }[]
   success: number | null
   latencyMs: number | null
   hook: { path: string; secretInAddress: boolean; missing: string[]; setup: string } | null
@@ -47,7 +49,7 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
 
   withGateway(providers.command('show <name>'))
     .description(
-      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, shaping rules at work, and (to keys with scope manage) whose it is and whether it may send for the From domains of its mail.',
+      'Shows one provider: its breaker, why it opened and how often, what comes back, the mailbox hosts at which it is passed over, shaping rules at work, how much of its limits is used, how far it is warm, and (to keys with scope manage) whose it is and whether it may send for the From domains of its mail.',
     )
     .addHelpText('after', examples('providers show relay-eu', 'providers show relay-eu --json'))
     .action(async (name: string, flags: GatewayFlags) => {
@@ -56,12 +58,14 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (!provider) throw new Failure(`There is no provider ${plain(name)}.`)
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
-      const { hosts = [], shaped = [], repeats = 0, tenants, domains, identity } = provider
+      const { hosts = [], shaped = [], limits = [], warmup = [], repeats = 0, tenants, domains, identity } = provider
       if (tenants) terminal.out(`Only for mail of ${tenants.map(plain).join(', ')}.`)
       if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
       if (shaped.length > 0) table(terminal, shapedHeadings, shaped.map(shapedRow))
+      if (limits.length > 0) table(terminal, limitHeadings, limits.map(limitRow))
+      if (warmup.length > 0) table(terminal, warmupHeadings, warmup.map(warmupRow))
       if (identity?.length) table(terminal, ['FROM', 'STATE', 'SINCE', 'WHY'], identity.map(identityRow))
     })
 
@@ -153,19 +157,33 @@ function shapedRow({ rule, host, tenant, until, why, perHour }: NonNullable<Prov
   return [rule, host ?? 'all', tenant ?? 'all', perHour, until, why]
 }
 
+const limitHeadings = ['LIMIT', 'AT HOST', 'USED']
+
+function limitRow({ host, per, used, limit }: NonNullable<ProviderAnswer['limits']>[number]): Cell[] {
+  return [`a ${per}`.replace('a hour', 'an hour'), host, `${used}/${limit}`]
+}
+
+const warmupHeadings = ['WARM-UP AT', 'SENDING DAY', 'TODAY', 'NOTE']
+
+function warmupRow({ host, day, used, limit, paused }: NonNullable<ProviderAnswer['warmup']>[number]): Cell[] {
+  return [host ?? 'all hosts', day, `${used}/${limit}`, paused ? { text: 'paused: bad signs', style: 'yellow' } : null]
+}
+
 /** What stands in the way of its mail. */
-function note({ openUntil, reason, observed, share = 1, hosts = [], shaped = [], identity }: ProviderAnswer): string {
+function note(provider: ProviderAnswer): string {
+  const { openUntil, reason, observed, share = 1, hosts = [], shaped = [], warmup = [], identity } = provider
   const until = openUntil === null ? null : `until ${new Date(openUntil).toISOString()}`
   const back = share > 0 && share < 1 ? `${Math.round(share * 100)}% of mail is back` : null
   const breaker = [observed ? `only observed: ${observed}` : null, until, back, reason].filter(Boolean).join(': ')
   const sick = hosts.map(({ host, bad, of }) => `sick at ${host}: ${bad} of ${of} deferred or blocked`)
+  const warming = warmup.length > 0 ? 'warming up' : null
   const unready = (identity ?? []).filter(({ state }) => state === 'not ready').map(({ domain }) => domain)
   const from = unready.length > 0 ? `not ready for mail from ${unready.join(', ')}` : null
   const rules = shaped.map(
     ({ rule, host, perHour }) =>
       `${perHour > 0 ? 'slowed' : 'suspended'}${host === null ? '' : ` at ${host}`} (${rule})`,
   )
-  return [breaker, ...sick, ...rules, from].filter(Boolean).join('; ')
+  return [breaker, ...sick, ...rules, from, warming].filter(Boolean).join('; ')
 }
 
 const styles: Record<string, Style> = { ready: 'green', open: 'red' }

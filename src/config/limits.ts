@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { hostNames } from '../mail/hosts.ts'
 import type { Limits } from '../mail/provider.ts'
-import { didYouMean } from './problems.ts'
+import { didYouMean, type Finding, type Path } from './problems.ts'
 import { percent } from './units.ts'
 
 /** How much may go in a time. */
@@ -51,4 +51,16 @@ export const mailboxHost = z.string().superRefine((text, context) => {
 export function readLimits(given: LimitsShape): Limits {
   const { perSecond = null, perMinute = null, perHour = null, perDay = null, perMonth = null } = given
   return { perSecond, perMinute, perHour, perDay, perMonth }
+}
+
+const kinds = ['perSecond', 'perMinute', 'perHour', 'perDay', 'perMonth'] as const
+
+/** Limits that are never reached, because a longer time allows no more. @param path where they stand */
+export function idleLimits(limits: Limits, path: Path): Finding[] {
+  return kinds.flatMap((key, place): Finding[] => {
+    const limit = limits[key]
+    const longer = kinds.slice(place + 1).find((other) => (limits[other] ?? Number.POSITIVE_INFINITY) <= (limit ?? 0))
+    if (limit === null || longer === undefined) return []
+    return [{ path: [...path, key], at: 'value', message: `is never reached: ${longer} allows only ${limits[longer]}` }]
+  })
 }

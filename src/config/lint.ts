@@ -4,8 +4,10 @@ import { type Wish, wishes } from '../route/fit.ts'
 import { Reach } from '../route/implied.ts'
 import { type Move, partsOf, providersOf, type Rule, type Use } from '../route/policy.ts'
 import { engine } from './engine.ts'
+import { idleLimits } from './limits.ts'
 import { lintTenants, strandedTenants, type Tenancy } from './lint-tenants.ts'
 import type { Finding } from './problems.ts'
+import type { Tenant } from './tenants.ts'
 import type { MailType } from './types.ts'
 import { leaves } from './use.ts'
 import { typesNamed } from './when.ts'
@@ -16,6 +18,7 @@ export interface Linted extends Tenancy {
   rules: readonly Rule[]
   providers: readonly Provider[]
   types: Readonly<Record<string, MailType>>
+  tenants: Readonly<Record<string, Tenant>>
   /** The same as the config has them. */
   given: { rules: readonly Mapping[]; providers: readonly [name: string, Mapping][]; types: readonly string[] }
 }
@@ -41,7 +44,7 @@ export function lint(linted: Linted): Finding[] {
     found.push(...lintUse(linted, reach, index, used), ...sameAccount(rule, index, given.providers))
     found.push(...deafMoves(rule, index, linted.providers))
   }
-  return [...found, ...unreached(linted, used), ...forgottenTypes(given), ...lintTenants(linted)]
+  return [...found, ...unreached(linted, used), ...forgottenTypes(given), ...lintTenants(linted), ...lintLimits(linted)]
 }
 
 function neverMatches(takers: readonly string[]): string {
@@ -190,6 +193,25 @@ function unreached({ rules, providers, given }: Linted, used: ReadonlySet<string
       const why = named.has(name) ? 'the rules that use this provider never come to it' : 'no rule uses this provider'
       return { path: ['providers', name], at: 'key', message: `${why}: only mail that pins it goes there` }
     })
+}
+
+/** Limits that nothing comes to. */
+function lintLimits({ providers, types, tenants }: Linted): Finding[] {
+  const ofProviders = providers.flatMap(({ name, limits }) => {
+    const path = ['providers', name, 'limits']
+    const hosts = Object.entries(limits.hosts ?? {})
+    return [
+      ...idleLimits(limits, path),
+      ...hosts.flatMap(([host, there]) => idleLimits(there, [...path, 'hosts', host])),
+    ]
+  })
+  const ofTypes = Object.values(types).flatMap(({ name, limits }) =>
+    limits ? idleLimits(limits, ['types', name, 'limits']) : [],
+  )
+  const ofTenants = Object.entries(tenants).flatMap(([name, { limits }]) =>
+    limits ? idleLimits(limits, ['tenants', name, 'limits']) : [],
+  )
+  return [...ofProviders, ...ofTypes, ...ofTenants]
 }
 
 /** Of types of your own, some have rules and some do not: perhaps one was forgotten. */

@@ -10,16 +10,31 @@ import type { DashboardParts, Env, Html } from './parts.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
 
+/** From this share on a limit is nearly used up. */
+const nearly = 0.8
+
 /** How much of a limit is used, as a bar. @param words what it shows, for those who do not see it */
 function used(share: number, words: string): Html {
   const width = Math.round(Math.min(share, 1) * 104)
   return html`<svg class="used" width="104" height="6" role="img" aria-label="${words}"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
 }
 
-function today({ sentToday, perDay, perSecond }: ProviderView): Html {
+function today({ sentToday, perDay, perSecond, limits, warmup }: ProviderView): Html {
   const rate = perSecond === null ? '' : html`<span class="soft small">at most ${count(perSecond)} a second</span>`
-  if (perDay === null) return html`${count(sentToday)} ${rate}`
-  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay, `${percent(Math.min(sentToday / perDay, 1))} of today’s limit`)}${rate}`
+  // What is nearly used up is worth a line; the rest is in "waypost providers show".
+  const near = limits.filter(({ host, per, used, limit }) => (host !== null || per !== 'day') && used > nearly * limit)
+  const lines = [
+    ...near.map(
+      ({ host, per, used, limit }) =>
+        html`<p class="soft small">${count(used)} of ${count(limit)} this ${per}${host === null ? '' : html` at <b>${said(host, 100)}</b>`}</p>`,
+    ),
+    ...warmup.map(
+      ({ host, day, used, limit, paused }) =>
+        html`<p class="soft small">warming up${host === null ? '' : html` at <b>${said(host, 100)}</b>`}, day ${count(day)}: ${count(used)} of ${count(limit)}${paused ? ', paused by bad signs' : ''}</p>`,
+    ),
+  ]
+  if (perDay === null) return html`${count(sentToday)} ${rate}${lines}`
+  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay, `${percent(Math.min(sentToday / perDay, 1))} of today’s limit`)}${rate}${lines}`
 }
 
 /** What this month costs there, what it comes to, and what of it is still free. */

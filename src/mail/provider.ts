@@ -152,6 +152,28 @@ export interface SickHost {
   repeats: number
 }
 
+/** So much of a limit is used. */
+export interface LimitUse {
+  /** The mailbox host that it holds for; null: for all mail. */
+  host: string | null
+  per: 'second' | 'minute' | 'hour' | 'day' | 'month'
+  used: number
+  limit: number
+}
+
+/** How far a provider is warm. */
+export interface WarmupView {
+  /** The mailbox host; null where all count together. */
+  host: string | null
+  /** Which sending day this is, or the next to come. */
+  day: number
+  /** Recipients today, and how many it may have. */
+  used: number
+  limit: number
+  /** Bad signs came in today: the next sending day gets no more than this. */
+  paused: boolean
+}
+
 /** A provider and how it is, for those who operate the gateway. */
 export interface ProviderView {
   name: string
@@ -189,6 +211,10 @@ export interface ProviderView {
   sentToday: number
   perDay: number | null
   perSecond: number | null
+  /** All of its limits; of those at mailbox hosts, where mail went of late. */
+  limits: LimitUse[]
+  /** Where it is still warming up; a host shows from its first mail on. */
+  warmup: WarmupView[]
   /** Recent answers: share that were not its fault, and the usual latency. Null before the first. */
   success: number | null
   latencyMs: number | null

@@ -1,10 +1,10 @@
 /** What one provider may be given at each mailbox host, by its limits and while it warms up. */
 import { hostNames } from '../mail/hosts.ts'
-import type { Limits, Warmup } from '../mail/provider.ts'
+import type { Limits, LimitUse, Warmup, WarmupView } from '../mail/provider.ts'
 import { type Before, Limited } from './limits.ts'
 import { Line } from './line.ts'
 import type { LimitedQuota, Quota } from './quotas.ts'
-import { Ramp, type RampView, type SavedRamp } from './warmup.ts'
+import { Ramp, type SavedRamp } from './warmup.ts'
 
 /** What is kept of a provider that warms up: by host, or all of it under an empty name. */
 export type SavedRamps = Readonly<Record<string, SavedRamp>>
@@ -96,14 +96,14 @@ export class HostQuotas {
   }
 
   /** Used of limits, at hosts to which mail went of late. */
-  uses(now: number): { host: string; per: string; used: number; limit: number }[] {
+  uses(now: number): LimitUse[] {
     return [...this.#limited].flatMap(([host, { allowance }]) =>
       allowance.uses(now).flatMap((use) => (use.used > 0 ? { host, ...use } : [])),
     )
   }
 
   /** How far it is warm. */
-  ramps(now: number): RampView[] {
+  ramps(now: number): WarmupView[] {
     if (this.#warmup === null) return []
     return [...this.#ramps.values()].flatMap(({ allowance }) => allowance.view(now) ?? [])
   }

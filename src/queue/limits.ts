@@ -1,5 +1,5 @@
 /** How much mail may go: so many recipients a second, a minute, an hour, a (UTC) day and a (UTC) month. */
-import type { Limits } from '../mail/provider.ts'
+import type { Limits, LimitUse } from '../mail/provider.ts'
 import type { Count } from '../store/store.ts'
 import { type Gone, Window } from './window.ts'
 
@@ -10,11 +10,7 @@ export interface Refusal {
 }
 
 /** So much of a limit is used. */
-export interface Use {
-  per: 'second' | 'minute' | 'hour' | 'day' | 'month'
-  used: number
-  limit: number
-}
+export type Use = Omit<LimitUse, 'host'>
 
 /** What some mail may use up, whatever sets the bound. */
 export interface Allowance {

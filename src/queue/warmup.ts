@@ -2,7 +2,7 @@
  * Warming up: a new account is given little mail at first, and more with each day on which it sent, for mailbox hosts trust nobody who
  * comes with a million at once. What is more overflows to others. Days without mail do not count, nor do days with bad signs.
  */
-import type { Warmup } from '../mail/provider.ts'
+import type { Warmup, WarmupView } from '../mail/provider.ts'
 import type { Count } from '../store/store.ts'
 import { type Allowance, type Before, dayOf, midnightAfter, type Refusal, type Use } from './limits.ts'
 
@@ -23,18 +23,6 @@ interface Signs {
   complaints: number
   /** Deferrals and blocks. */
   refused: number
-}
-
-/** How far it is, for those who operate the gateway. */
-export interface RampView {
-  /** The mailbox host; null where all count together. */
-  host: string | null
-  /** Which sending day this is. */
-  day: number
-  used: number
-  limit: number
-  /** Bad signs came in today: tomorrow it gets no more than today. */
-  paused: boolean
 }
 
 /** Hosts begin to block at three complaints in a thousand; a single one says nothing. */
@@ -151,7 +139,7 @@ export class Ramp implements Allowance {
   }
 
   /** How far it is; null when it is over. */
-  view(now: number): RampView | null {
+  view(now: number): WarmupView | null {
     const { day, used, limit } = this.#today(now)
     if (this.#isOver(limit)) return null
     return { host: this.#host, day, used, limit, paused: dayNumber(now) === this.#lastAt && this.#isBad() }

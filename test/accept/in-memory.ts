@@ -43,6 +43,8 @@ export const provider: ProviderView = {
   sentToday: 3,
   perDay: null,
   perSecond: null,
+  limits: [],
+  warmup: [],
   success: 1,
   latencyMs: 12,
   inFlight: 0,

@@ -101,16 +101,29 @@ describe('waypost providers', () => {
     const back = {
       ...{ ...provider, state: 'returning', reason: '500 no', share: 0.25, repeats: 3 },
       hosts: [{ host: 'out\u001b[2Jlook', ...host }],
+      limits: [
+        { host: null, per: 'day', used: 12, limit: 200 },
+        { host: 'gmail', per: 'hour', used: 3, limit: 10 },
+      ],
+      warmup: [{ host: 'gmail', day: 2, used: 120, limit: 280, paused: true }],
     }
     const { url } = await gateway(test, () => ({ body: { providers: [back, broken] } }))
     const { code, out } = await waypost(['providers', 'show', 'relay', '--url', url])
     assert.equal(code, 0)
     const lines = out.split('\n')
-    assert.match(lines[1]!, /\t25% of mail is back: 500 no; sick at out\ufffd\[2Jlook: 14 of 20 deferred or blocked$/)
+    assert.match(
+      lines[1]!,
+      /\t25% of mail is back: 500 no; sick at out\ufffd\[2Jlook: 14 of 20 deferred or blocked; warming up$/,
+    )
     assert.deepEqual(lines.slice(2), [
       'Its breaker opened again soon after it had closed, 3 times in a row.',
       'HOST\tSTATE\tUNTIL\tBAD\tSUCCESS\tREPEATS',
       'out\ufffd[2Jlook\tshut\t2026-11-25T10:02:00.000Z\t14 of 20\t25.0%\t2',
+      'LIMIT\tAT HOST\tUSED',
+      'a day\t-\t12/200',
+      'an hour\tgmail\t3/10',
+      'WARM-UP AT\tSENDING DAY\tTODAY\tNOTE',
+      'gmail\t2\t120/280\tpaused: bad signs',
     ])
     const { code: none, err } = await waypost(['providers', 'show', 'nobody', '--url', url])
     assert.deepEqual([none, /no provider nobody/.test(err)], [1, true])

@@ -34,7 +34,7 @@ export const inboxProvider: ProviderView = {
   ...{ tenants: null, domains: null, identity: null },
   month: null,
   ...{ sentToday: 0, perDay: null, perSecond: null, success: null, latencyMs: null, inFlight: 0, hook: null },
-  ...{ observed: null, share: 1, repeats: 0, hosts: [], shaped: [] },
+  ...{ observed: null, share: 1, repeats: 0, hosts: [], shaped: [], limits: [], warmup: [] },
 }
 
 const seen = { mails: 12_345, deferred: 401, complained: 12 }

@@ -122,6 +122,15 @@ describe('the providers', () => {
           ],
         },
         { ...inboxProvider, name: 'watched', observed: 'probing' },
+        {
+          ...inboxProvider,
+          name: 'new',
+          limits: [
+            { host: '<u>host', per: 'hour', used: 490, limit: 500 },
+            { host: null, per: 'month', used: 1_000, limit: 90_000 },
+          ],
+          warmup: [{ host: 'gmail', day: 2, used: 120, limit: 280, paused: true }],
+        },
       ],
     })
     const text = await (await app.request('/providers')).text()
@@ -141,6 +150,9 @@ describe('the providers', () => {
       assert.ok(text.includes(shown), shown)
     for (const shown of ['25.0 % of mail is back', '&lt;i&gt;look', ': 14 of 20 deferred', 'only observed: probing'])
       assert.ok(text.includes(shown), shown)
+    assert.match(text, /490 of 500 this hour at <b><bdi>&lt;u&gt;host/)
+    assert.ok(!text.includes('90,000'), 'only what is nearly used up')
+    assert.match(text, /warming up at <b><bdi>gmail<\/bdi><\/b>, day 2: 120 of 280, paused by bad signs/)
     const post = (path: string) => app.request(path, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } })
     assert.equal((await post('/providers/a%2Fb/drain')).headers.get('location'), '/providers?done=drain')
     assert.match(await (await app.request('/providers?done=drain')).text(), /takes nothing new[\s\S]*draining/)

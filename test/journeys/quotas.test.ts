@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, beforeEach, test } from 'node:test'
 import { type FakeMx, fakeMx } from '../support/fake-mx.ts'
-import { eventually, newFolder, remove, type Waypost, waypost, withWaypost } from '../support/waypost.ts'
+import {
+  eventually,
+  newFolder,
+  remove,
+  type Waypost,
+  waypost,
+  waypostProcess,
+  withWaypost,
+} from '../support/waypost.ts'
 
 const mail = { from: 'ann@example.com', subject: 'Hello', text: 'Hi.' }
 
@@ -161,6 +169,59 @@ test('so many a month, also over a restart', async () => {
     const gateway = await waypost(yaml, folder)
     try {
       assert.deepEqual(await carriers(gateway, await sendAll(gateway, to('example.org', 1))), ['two'])
+    } finally {
+      await gateway.stop()
+    }
+  } finally {
+    remove(folder)
+  }
+})
+
+test('what one provider did not take and the next did counts once for its type', { skip: nearMidnight }, async () => {
+  const busy = await fakeMx({ on: { mail: '451 4.3.2 Not now' } })
+  try {
+    const yaml = config('', '{ first: [busy, one] }', 'types: { marketing: { limits: { perDay: 4 } } }').replace(
+      'providers:\n',
+      `providers:\n  busy: { adapter: smtp, host: 127.0.0.1, port: ${busy.port}, tls: none, breaker: { failures: 100 } }\n`,
+    )
+    await withWaypost(yaml, async (gateway) => {
+      for (let letter = 0; letter < 4; letter++) {
+        const [id] = await sendAll(gateway, [{ to: `p${letter}@example.org`, type: 'marketing' }])
+        assert.deepEqual(await carriers(gateway, [id!]), ['one'])
+      }
+      const [id] = await sendAll(gateway, [{ to: 'x@example.org', type: 'marketing' }])
+      assert.equal((await gateway.until(id!, 'deferred')).recipients[0].attempts.length, 0)
+    })
+  } finally {
+    await busy.close()
+  }
+})
+
+test('a provider that warms up takes what a day allows, host by host, and the warm one the rest; also over a kill', {
+  skip: nearMidnight,
+}, async () => {
+  const folder = newFolder()
+  try {
+    const yaml = config(', warmup: { start: 3, growth: 50% }', '{ first: [one, two] }')
+    const first = await waypostProcess(yaml, folder)
+    assert.equal(count(await carriers(first, await sendAll(first, to('gmail.com', 5))), 'one'), 3)
+    assert.equal(count(await carriers(first, await sendAll(first, to('outlook.com', 2))), 'one'), 2)
+    // Hosts that are not known by name warm up together.
+    const strangers = [...to('firm.example', 2), ...to('shop.example', 2)]
+    assert.equal(count(await carriers(first, await sendAll(first, strangers)), 'one'), 3)
+    await first.kill()
+    const gateway = await waypost(yaml, folder)
+    try {
+      assert.equal(count(await carriers(gateway, await sendAll(gateway, to('gmail.com', 1))), 'two'), 1)
+      assert.equal(count(await carriers(gateway, await sendAll(gateway, to('outlook.com', 2))), 'one'), 1)
+      const { rejected } = (await gateway.post('/v1/explain', { ...mail, to: 'x@gmail.com' })).body
+      assert.deepEqual(rejected, [{ provider: 'one', reason: 'warming up at gmail: 3 of 3 on sending day 1' }])
+      const [view] = (await gateway.get('/v1/providers')).body.providers
+      assert.deepEqual(view.warmup, [
+        { host: 'gmail', day: 1, used: 3, limit: 3, paused: false },
+        { host: 'outlook', day: 1, used: 3, limit: 3, paused: false },
+        { host: 'other hosts', day: 1, used: 3, limit: 3, paused: false },
+      ])
     } finally {
       await gateway.stop()
     }
