@@ -106,7 +106,7 @@ const told: Partial<Record<News['type'], 'delivered' | 'bounced' | 'complained'>
 }
 
 /** The UTC hour of a time, as the store has it. */
-export function hourOf(now: number): string {
+function hourOf(now: number): string {
   return new Date(now).toISOString().slice(0, 13)
 }
 

@@ -72,7 +72,7 @@ interface Idempotency {
  * `envelope`: to the recipients we name, whatever the headers say. `headers`: to everyone in its to, cc and bcc fields, so that a
  * call for some recipients shows only those.
  */
-export type Addressing = 'envelope' | 'headers'
+type Addressing = 'envelope' | 'headers'
 
 /** A vendor called over HTTP: two pure functions. The carrier does the rest (`src/send/http.ts`). */
 export interface HttpExchange<Options> {
@@ -240,7 +240,7 @@ export function withTags(message: Message, { maxTags }: Pick<Features, 'maxTags'
 }
 
 /** Whom a vendor delivers a message of this form to. */
-export function addressingFor(features: Pick<Features, 'addressing'>, form: Form): Addressing {
+function addressingFor(features: Pick<Features, 'addressing'>, form: Form): Addressing {
   return typeof features.addressing === 'string' ? features.addressing : features.addressing[form]
 }
 

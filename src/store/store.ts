@@ -14,7 +14,7 @@ import type { Stat, StatCounts, StatQuery } from './stat.ts'
 import type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
 export type { Notice, NoticeSettlement, Webhook } from './notice.ts'
-export type { Stat, StatCounts, StatQuery } from './stat.ts'
+export type { Stat, StatCounts } from './stat.ts'
 export type { LiftedOnly, Suppression, SuppressionQuery } from './suppression.ts'
 
 import type { ProviderEvent } from '../mail/webhook.ts'
