@@ -54,7 +54,7 @@ export class Standings {
   }
 
   /** Takes over a new set of providers and budgets; those whose settings did not change keep all they have. */
-  async configure(providers: readonly Provider[], budgets: readonly Budget[] = []): Promise<void> {
+  async configure(providers: readonly Provider[], budgets: readonly Budget[]): Promise<void> {
     const { store, clock } = this.#parts
     const now = clock()
     await this.spending.configure(providers, budgets, now)
