@@ -96,7 +96,7 @@ export class Spending {
     const volume = (recipients: number) => ({ recipients, bytes: recipients * weight })
     const price = meter.price(volume(recipients), now)
     const purses = price === 0 ? none : this.budgetsOf(mail).filter(({ budget }) => coversProvider(budget, name))
-    const refused = refusal(purses, name, price, now)
+    const refused = refusal(purses, name, price, now, recipients)
     if (refused) return refused.reason
     const month = meter.take(volume(recipients), now)
     const paid = purses.map((purse) => ({ purse, period: purse.take(price, now) }))
@@ -159,12 +159,12 @@ export class Spending {
 }
 
 /** Why so much may not be spent at a provider, by the budget that begins anew last. @param amount in millionths */
-export function refusal(purses: readonly Purse[], provider: string, amount: number, now: number) {
+export function refusal(purses: readonly Purse[], provider: string, amount: number, now: number, recipients = 1) {
   let last: { reason: string; until: number } | null = null
   if (amount === 0) return last
   for (const purse of purses) {
     if (!coversProvider(purse.budget, provider)) continue
-    const refused = purse.refusal(amount, now)
+    const refused = purse.refusal(amount, now, recipients)
     if (refused && (last === null || refused.until > last.until)) last = refused
   }
   return last

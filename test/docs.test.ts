@@ -173,7 +173,8 @@ describe('README.md', () => {
         ran.push(line[0]!)
         if (line[0] === 'explain') assert.match(out, /Route codes,[\s\S]*\n1\tpostmark-main\t[\s\S]*\n2\tsendgrid-eu\t/)
       }
-      assert.deepEqual([...new Set(ran)].sort(), ['check', 'explain', 'messages', 'moves', 'providers', 'suppressions'])
+      const all = ['check', 'explain', 'messages', 'moves', 'providers', 'stats', 'suppressions']
+      assert.deepEqual([...new Set(ran)].sort(), all)
     } finally {
       await two.stop()
       remove(two.folder)

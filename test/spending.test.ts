@@ -88,9 +88,13 @@ test('mail is charged to every budget that it is under, and stops at the first t
 })
 
 test('a message that would pass it by one recipient does not go, and a smaller one still does', async () => {
-  const { send } = await spending({ a: cost(100) }, [budget('all', { perMonth: 0.5 })])
+  const { send, view } = await spending({ a: cost(100) }, [budget('all', { perMonth: 0.5 })])
   assert.equal(send('a', mail('otp'), outcomes(taken, taken, taken, taken)), null)
-  assert.match(send('a', mail('otp'), outcomes(taken, taken))!, /^budget all is spent: 0\.40 of 0\.5/)
+  assert.match(
+    send('a', mail('otp'), outcomes(taken, taken))!,
+    /^budget all has too little left: 0\.40 of 0\.5 are spent this month$/,
+  )
+  assert.equal(view('all').level, 0.8, 'a smaller one may still go')
   assert.equal(send('a', mail('otp'), outcomes(taken)), null)
 })
 

@@ -38,7 +38,7 @@ export function addStats(waypost: Command, terminal: Terminal): void {
       const query = new URLSearchParams({ by: flags.by })
       if (flags.since !== undefined) query.set('since', flags.since)
       if (flags.all) query.set('tenants', 'all')
-      const answer = await get<StatsAnswer>(flags, `/v1/stats?${query}`)
+      const answer = await get<StatsAnswer>(flags, '/v1/stats', query)
       if (flags.json) terminal.out(json(answer))
       else table(terminal, headings, answer.stats.map(row))
     })

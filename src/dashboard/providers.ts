@@ -42,15 +42,15 @@ function spending({ month }: ProviderView): Html {
   if (month === null) return none
   const { spent, forecast, freeLeft } = month
   const whole = forecast === null ? 'too early for a forecast' : `about ${money(forecast)} by its end`
-  return html`${money(spent)} <span class="soft small">${whole}</span>${freeLeft === null ? '' : html` <span class="soft small">${count(freeLeft)} still free</span>`}`
+  const free = freeLeft === null ? '' : `, ${count(freeLeft)} still free`
+  return html`${money(spent)} <span class="soft small">${whole}${free}</span>`
 }
 
 function budgetRow({ name, per, limit, spent, level, until }: BudgetView, now: number): Html {
-  const state = level >= 1 ? html`<b>spent</b> ` : ''
   return html`<tr>
-<td data-label="Budget" class="lead"><b>${said(name)}</b> <span class="soft">a ${per}</span></td>
+<td data-label="Budget" class="lead"><b>${said(name)}</b> <span class="soft">a ${per}</span>${level >= 1 ? html` <span class="tag">spent</span>` : ''}</td>
 <td data-label="Spent" class="figure">${money(spent)} <span class="soft">of ${money(limit)}</span>${used(spent / limit, `${percent(Math.min(spent / limit, 1))} of the budget`)}</td>
-<td data-label="Begins anew">${state}${when(until, now)}</td>
+<td data-label="Begins anew">${when(until, now)}</td>
 </tr>`
 }
 

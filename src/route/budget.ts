@@ -35,8 +35,8 @@ export class Purse {
   #limit: number
   #spent: number
   #period: Period
-  /** Mail was turned away since money last came back. */
-  #wanted = false
+  /** The least that a recipient would have cost who was turned away since money last came back; 0: nobody was. */
+  #wanted = 0
 
   constructor(budget: Budget, per: Span, spent: number, now: number) {
     this.budget = budget
@@ -52,15 +52,21 @@ export class Purse {
     this.#limit = limitOf(budget, this.per)
   }
 
-  /** Why so much may not be spent now, and until when; null when it may. Takes nothing. */
-  refusal(amount: number, now: number): { reason: string; until: number } | null {
+  /** Why so much may not be spent for so many recipients now, and until when; null when it may. Takes nothing. */
+  refusal(amount: number, now: number, recipients = 1): { reason: string; until: number } | null {
     this.#turn(now)
     if (this.#spent + amount <= this.#limit) return null
-    this.#wanted = true
-    const spent = decimal(Math.max(this.#spent, 0) / unit, 2)
+    const each = amount / recipients
+    this.#wanted = this.#wanted === 0 ? each : Math.min(this.#wanted, each)
+    const spent = `${decimal(Math.max(this.#spent, 0) / unit, 2)} of ${this.#limit / unit}`
     const when = this.per === 'month' ? 'this month' : 'today'
-    const reason = `budget ${this.budget.name} is spent: ${spent} of ${this.#limit / unit} ${when}`
-    return { reason, until: this.#period.end }
+    const how = this.#isSpent() ? `is spent: ${spent} ${when}` : `has too little left: ${spent} are spent ${when}`
+    return { reason: `budget ${this.budget.name} ${how}`, until: this.#period.end }
+  }
+
+  /** Nothing is left for anybody who wants it. */
+  #isSpent(): boolean {
+    return this.#spent >= this.#limit || (this.#wanted > 0 && this.#spent + this.#wanted > this.#limit)
   }
 
   /** @returns the month or day it was spent in */
@@ -74,21 +80,15 @@ export class Purse {
   giveBack(amount: number, period: Period): boolean {
     if (period !== this.#period) return false
     this.#spent -= amount
-    const wanted = this.#wanted
-    this.#wanted = false
+    const wanted = this.#wanted > 0
+    this.#wanted = 0
     return wanted
-  }
-
-  /** The month or day it stands in. */
-  period(now: number): Period {
-    this.#turn(now)
-    return this.#period
   }
 
   view(now: number): BudgetView {
     this.#turn(now)
-    const share = this.#limit === 0 ? 1 : this.#spent / this.#limit
-    const level = this.#wanted || share >= 1 ? 1 : (this.budget.warn.findLast((warned) => share >= warned) ?? 0)
+    const share = this.#spent / this.#limit
+    const level = this.#isSpent() ? 1 : (this.budget.warn.findLast((warned) => share >= warned) ?? 0)
     const [limit, spent] = [this.#limit / unit, Math.max(this.#spent, 0) / unit]
     return { name: this.budget.name, per: this.per, limit, spent, level, until: this.#period.end }
   }
@@ -97,7 +97,7 @@ export class Purse {
     if (now < this.#period.end) return
     this.#period = periodAt(this.per, now)
     this.#spent = 0
-    this.#wanted = false
+    this.#wanted = 0
   }
 }
 

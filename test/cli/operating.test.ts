@@ -392,3 +392,30 @@ describe('waypost moves', () => {
     assert.equal(out, 'The move of news is moving, at 5%.')
   })
 })
+
+describe('waypost budgets and stats', () => {
+  it('show what is spent, and what became of mail', async (test) => {
+    const until = '2026-12-01T00:00:00.000Z'
+    const budget = { name: 'marketing', per: 'month', limit: 500, spent: 410.256, level: 0.8, until }
+    const figures = {
+      ...{ name: 'gmail', accepted: 9, deferred: 1, rejected: 0, unknown: 0, delivered: 8, bounced: 0, complained: 0 },
+      ...{ acceptedShare: 0.9, deliveredShare: null, latencyMs: 42, cost: 0.0125 },
+    }
+    const { url, asked } = await gateway(test, ({ path }) =>
+      path.startsWith('/v1/budgets') ? { body: { budgets: [budget] } } : { body: { since: until, stats: [figures] } },
+    )
+    const budgets = await waypost(['budgets', '--url', url])
+    assert.deepEqual(budgets.out.split('\n')[1]!.split('\t'), [
+      'marketing',
+      'month',
+      '410.26',
+      '500.00',
+      '82.1%',
+      until,
+    ])
+    const stats = await waypost(['stats', '--url', url, '--by', 'host', '--all', '--since', '2026-11-01T00:00:00Z'])
+    assert.equal(stats.code, 0)
+    assert.deepEqual(stats.out.split('\n')[1]!.split('\t').slice(-5), ['0', '90.0%', '-', '42ms', '0.01'])
+    assert.equal(asked[1]!.path, '/v1/stats?by=host&since=2026-11-01T00%3A00%3A00Z&tenants=all')
+  })
+})
