@@ -463,7 +463,9 @@ describe('the configs that come with Waypost', () => {
   for (const file of files) {
     it(`${file} is right`, async () => {
       const text = readFileSync(new URL(file, folder), 'utf8')
-      const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret']))
+      const env = Object.fromEntries(
+        [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a-secret-of-some-length']),
+      )
       const parsed = await parseConfig(text, { file, env, adapters: shipped })
       const problems = 'problems' in parsed ? parsed.problems : parsed.warnings
       // The key to sign with is everyone's own.

@@ -22,7 +22,7 @@ tenants: { acme: { limits: { perDay: 1000 } } }`,
   assert.deepEqual(config.providers[0]?.warmup, { start: 100, growth: 0.4, per: 'host', until: 50_000 })
   assert.deepEqual(config.types.marketing?.limits, { ...none, perSecond: 10 })
   assert.equal(config.types.otp?.limits, null)
-  assert.deepEqual({ ...config.tenants }, { acme: { limits: { ...none, perDay: 1000 } } })
+  assert.deepEqual({ ...config.tenants }, { acme: { labels: [], limits: { ...none, perDay: 1000 } } })
 })
 
 test('what is wrong with them is told', async () => {
@@ -47,5 +47,5 @@ test('what is never reached, or nobody’s, is warned of', async () => {
     ],
   )
   const text = `${provider('cost: { perThousand: 1 }')}\ntenants: { acme: { limits: { perDay: 5 } } }`
-  assert.deepEqual(await warned(text), ['3:12 tenants.acme: does nothing: no key is of this tenant'])
+  assert.deepEqual(await warned(text), ['3:12 tenants.acme: no key is of this tenant'])
 })
