@@ -20,6 +20,8 @@ const paths = {
   '/v1/providers': ['GET', 'HEAD'],
   '/v1/providers/{name}/drain': ['POST'],
   '/v1/providers/{name}/resume': ['POST'],
+  '/v1/moves': ['GET', 'HEAD'],
+  '/v1/moves/{rule}/restart': ['POST'],
   '/v1/policies': ['GET', 'HEAD', 'POST'],
   '/v1/policies/{version}': ['GET', 'HEAD'],
   '/v1/policies/{version}/activate': ['POST'],
