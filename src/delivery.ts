@@ -103,6 +103,7 @@ export class Delivery {
     let rest = recipients
     let last: Outcomes | null = null
     let openAt = planned.waitUntil
+    const later = [...planned.later]
 
     for (const [place, candidate] of candidates.entries()) {
       const provider = standings.provider(candidate.provider)
@@ -122,6 +123,7 @@ export class Delivery {
       const entered = await this.#enter(provider, rest, within())
       if (typeof entered === 'string') {
         plan.rejected.push({ provider: candidate.provider, reason: entered })
+        later.push(candidate.provider)
         openAt ??= clock()
         continue
       }
@@ -148,7 +150,7 @@ export class Delivery {
       rest = changes.keep
       if (!(await this.#commit(changes, made.end, made.counts)) || rest.length === 0) return
     }
-    await this.#nobody(rest, plan, { last, openAt, avoid })
+    await this.#nobody(rest, plan, { last, openAt, later, avoid })
   }
 
   /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
@@ -200,17 +202,15 @@ export class Delivery {
   async #nobody(
     rest: Recipient[],
     plan: StoredPlan,
-    { last, openAt, avoid }: { last: Outcomes | null; openAt: number | null; avoid: string[] },
+    { last, openAt, later, avoid }: { last: Outcomes | null; openAt: number | null; later: string[]; avoid: string[] },
   ): Promise<void> {
     const changes = this.#changes()
     const why = plan.rejected.map(({ provider, reason }) => `${provider}: ${reason}`).join('; ')
     if (last) changes.wait(rest, { retryAfter: 0, avoid, outcomes: last })
     else if (openAt !== null) {
       const { standings, dice, stranded } = this.#parts
-      const providers = plan.rejected.map(({ provider }) => provider)
-      const { waits } = this.#claim
       const to = rest.map(({ email }) => email)
-      const waiter = { message: this.#message, to, providers, waits, openAt }
+      const waiter = { message: this.#message, to, providers: later, waits: this.#claim.waits, openAt }
       stranded(why, openAt, { message: this.#message, recipients: rest.length, plan })
       changes.waitUntil(rest, standings.wait(waiter, dice()), avoid, `nobody can take it now: ${why}`)
     } else changes.close(rest, 'failed', `no provider can carry it: ${why || 'no rule names one'}`)

@@ -261,5 +261,6 @@ function planKey({ route, candidates, lastResort }: Planned): string {
 }
 
 function suppressedPlan(version: string): Planned {
-  return { route: 'suppressed', policy: version, candidates: [], rejected: [], waitUntil: null, lastResort: false }
+  const nobody = { candidates: [], rejected: [], waitUntil: null, later: [], lastResort: false }
+  return { route: 'suppressed', policy: version, ...nobody }
 }

@@ -40,6 +40,8 @@ export interface Standing extends Figures {
 export interface Planned extends Plan {
   /** Nobody can take it now, but somebody may at this time; null when no provider could ever take it. With candidates: should they have no room. */
   waitUntil: number | null
+  /** Who may take it then, or later; none of those that can never. */
+  later: string[]
   /** The one candidate is shut by its breaker or sick at the recipient's host, and better than nobody. */
   lastResort: boolean
 }
@@ -79,6 +81,7 @@ export function plan(input: PlanInput): Planned {
   let resort: { candidate: Candidate; success: number } | null = null
   const rejected: Plan['rejected'] = []
   let waitUntil: number | null = null
+  const later: string[] = []
 
   for (const candidate of ranked) {
     const name = candidate.provider
@@ -99,6 +102,7 @@ export function plan(input: PlanInput): Planned {
     const shut = there.closed ?? (there.sick?.say === 'shut' ? shutAt(there) : null)
     if (shut) {
       rejected.push({ provider: name, reason: draws ? told(candidate, shut.reason) : shut.reason })
+      later.push(name)
       const until = Math.max(shut.until ?? now + lookAgain, now)
       waitUntil = Math.min(waitUntil ?? until, until)
       const success = shut.lastResort ?? -1
@@ -120,7 +124,7 @@ export function plan(input: PlanInput): Planned {
     } else candidates.push(because(candidate, more))
   }
   candidates.push(...returning, ...probes)
-  const planned = { route, policy: policy.version, candidates, rejected, waitUntil }
+  const planned = { route, policy: policy.version, candidates, rejected, waitUntil, later }
   // What opens in a moment is waited for.
   if (candidates.length > 0 || resort === null || waitUntil! - now <= aMoment) return { ...planned, lastResort: false }
   const { candidate } = resort

@@ -85,6 +85,24 @@ test('with all closed it says when the first opens again', () => {
   assert.equal(result.waitUntil, now + 4_000)
 })
 
+test('who can never take it is not waited for', () => {
+  const shut = { reason: 'open', until: now + 9_000 }
+  const result = planned(
+    first('small', 'other tenant', 'took it', 'later', 'drained'),
+    [
+      standing('small', { closed: shut, features: { maxBytes: 10 } }),
+      standing('other tenant', { closed: shut, tenants: ['somebody'] }),
+      standing('took it', { closed: shut }),
+      standing('later', { closed: shut }),
+      standing('drained', { closed: { reason: 'drained', until: null } }),
+    ],
+    {},
+    { avoid: new Map([['took it', 'took it already']]) },
+  )
+  assert.equal(result.rejected.length, 5)
+  assert.deepEqual(result.later, ['later', 'drained'])
+})
+
 test('with none that could ever take it there is nothing to wait for', () => {
   const result = planned(first('a'), [standing('a', { features: { maxBytes: 10 } })])
   assert.equal(result.waitUntil, null)
