@@ -76,6 +76,11 @@ export function takesLastResort(live: Live): boolean {
   return asLastResort(live) !== null && live.lastResorts < mostLastResorts
 }
 
+/** Whether it takes nothing but a probe, and mail can but wait until its breaker closes. */
+export function awaitsProbe(live: Live): boolean {
+  return !live.drained && shut(live) !== null && asLastResort(live) === null
+}
+
 /** Why no mail from this domain (null: from any) may go there now, in the order of weight; null when it may. */
 export function closedTo(live: Live, from: string | null, now: number): Standing['closed'] | null {
   if (live.drained) return { reason: 'drained by an operator', until: null }

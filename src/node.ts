@@ -379,6 +379,8 @@ export async function start({ configFile, log, fetch }: Start): Promise<Running>
     concurrency,
     lease,
   })
+  // An earlier process may have died between a breaker that closed and mail that waits for it.
+  gateway.hasten()
 
   upkeep = await startUpkeep({ store, inbound, alarm, standings, gateway, path, config: () => config, clock, log })
   await out.start()

@@ -1,5 +1,5 @@
 /** When mail that nobody takes now is due again: in line, where it waits for what can be foreseen. */
-import { closedTo, type Live } from './live.ts'
+import { awaitsProbe, closedTo, type Live } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Line } from './queue/line.ts'
@@ -50,11 +50,17 @@ const noRoomPause = { first: 250, most: 15_000 }
 export function dueAgain({ message, to, waits, openAt }: Waiter, providers: readonly Live[], moment: Moment): number {
   const { now, dice, shared } = moment
   let first: Opening | null = longest(shared.flatMap((quota) => openingOf(quota, message, now) ?? []))
+  let probed: Live | null = null
   if (first === null) {
     for (const live of providers) {
       const shut = untilOpen(live, message, moment)
-      if (shut && (first === null || shut.until < first.until)) first = shut
+      if (shut === null || (first !== null && shut.until >= first.until)) continue
+      first = shut
+      probed = live
     }
+    // Only breakers keep it away, and whoever closes one tells it.
+    if (first && probed && moment.networkDownUntil <= now && providers.every(awaitsProbe))
+      return probed.room.watch.join(first.until, probed.provider.breaker.open)
   }
   // Drained, or there was no room for a moment, or it is shut to mail from one domain: that stands in nobody's way.
   if (first === null || first.at === null) {

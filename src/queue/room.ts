@@ -4,6 +4,7 @@
  */
 import type { Priority } from '../mail/message.ts'
 import { Line } from './line.ts'
+import { Watch } from './watch.ts'
 
 export interface RoomSettings {
   /** Calls under way at once, those that wait for a connection among them. */
@@ -29,6 +30,8 @@ const pause = { least: 250, most: 5_000 }
 export class Room {
   /** Mail that waits until it can be taken. */
   readonly line = new Line()
+  /** Mail that waits until it is well again. */
+  readonly watch = new Watch()
   readonly #settings: RoomSettings
   readonly #places: Gate
   readonly #connections: Gate

@@ -161,7 +161,7 @@ export class MemoryQueue implements Pick<Store, Used> {
       const all: Waiting[] = []
       for (let one = due.pop(); one; one = due.pop()) all.push(one)
       for (const one of all) {
-        if (one.waits > 0 && one.phase === 'send' && one.dueAt > now) {
+        if (one.waits > 0 && one.phase !== 'held' && one.dueAt > now) {
           one.dueAt = now
           count++
         }

@@ -252,15 +252,17 @@ export function hasten(
   now: number,
   { after, limit }: { after: number; limit: number },
 ): { count: number; next: number | null } {
-  const rows = db.all<{ id: number; message: number; waits: number; due_at: number }>(
-    `SELECT id, message, waits, due_at FROM delivery WHERE id > ? AND claims = 0 AND phase = 'send' ORDER BY id LIMIT ?`,
+  // What was taken and is to be sent once more waits for anybody once it has found nobody; until then it has its own time.
+  const rows = db.all<{ id: number; message: number; phase: string; waits: number; due_at: number }>(
+    `SELECT id, message, phase, waits, due_at FROM delivery
+      WHERE id > ? AND claims = 0 AND (phase = 'send' OR phase = 'sent' AND waits > 0) ORDER BY id LIMIT ?`,
     after,
     limit,
   )
   let count = 0
-  for (const { id, message, waits, due_at } of rows) {
+  for (const { id, message, phase, waits, due_at } of rows) {
     if (due_at <= now) continue
-    if (which === 'waiting' ? waits === 0 : lastTried(db, message) !== which.provider) continue
+    if (which === 'waiting' ? waits === 0 : phase === 'sent' || lastTried(db, message) !== which.provider) continue
     db.run('UPDATE delivery SET due_at = ? WHERE id = ?', now, id)
     count++
   }

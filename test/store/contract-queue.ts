@@ -297,7 +297,14 @@ export function queueContract(fresh: Fresh): void {
     it('hastens what waits for anybody, or what a provider was the last to try, and nothing else', async (test) => {
       const store = await fresh(test)
       const later = start + 30 * minute
-      for (const more of [{ waits: 2 }, {}, { phase: 'held' as const, waits: 1 }]) {
+      const [held, sent] = [{ phase: 'held' as const }, { phase: 'sent' as const }]
+      for (const more of [
+        { waits: 2 },
+        { waits: 0 },
+        { ...held, waits: 1 },
+        { ...sent, waits: 0 },
+        { ...sent, waits: 1 },
+      ]) {
         await accepted(store)
         const claim = await claimOne(store)
         if (!more.waits) await store.record(attempt(claim))
@@ -312,8 +319,14 @@ export function queueContract(fresh: Fresh): void {
       })
       const tried = await claimOne(store)
       assert.equal(tried.waits, 0)
-      assert.deepEqual(await store.hasten('waiting', start, { after: 0, limit: 10 }), { count: 1, next: null })
-      assert.equal((await claimOne(store)).waits, 2)
+      assert.deepEqual(await store.hasten('waiting', start, { after: 0, limit: 10 }), { count: 2, next: null })
+      assert.deepEqual(
+        (await claimAll(store)).map(({ phase, waits }) => [phase, waits]),
+        [
+          ['send', 2],
+          ['sent', 1],
+        ],
+      )
     })
 
     it('counts what is held for its fate is unknown', async (test) => {
