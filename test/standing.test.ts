@@ -280,6 +280,33 @@ test('mail that one provider does not take from its domain stands in nobody’s 
   assert.deepEqual(turns, [now + 30_000, now + 30_001])
 })
 
+test('while only a probe may go a few look each time, but where mail has something else to wait for as well', async () => {
+  const limits = { perSecond: null, perMinute: null, perHour: null, perDay: 1, perMonth: null, inFlight: 150 }
+  const names = ['good', 'dead', 'dead too']
+  const { send, standings, turns } = await stand([
+    ...names.map((name) => provider(name, { breaker })),
+    provider('limited', { limits }),
+  ])
+  const now = Date.now()
+  for (let mail = 0; mail < 9; mail++) await send('good', 'p@gmail.com', accepted)
+  await send('limited', 'p@gmail.com', accepted)
+  for (const name of names) for (let mail = 0; mail < 3; mail++) await send(name, 'p@gmail.com', fault)
+  assert.deepEqual(turns, ['good open', 'dead open', 'dead too open'])
+  let mails = 0
+  const five = (...providers: string[]) =>
+    Array.from({ length: 5 }, () => {
+      const waiter = { to: ['p@gmail.com'], providers, waits: 0, openAt: now + 30_000 }
+      return standings.wait({ message: message({ id: `msg_${++mails}` }), ...waiter }, 0.5) - now
+    })
+  const [few, all] = [
+    [30_000, 30_000, 30_000, 60_000, 60_000],
+    [30_000, 30_001, 30_002, 30_003, 30_004],
+  ]
+  assert.deepEqual(five('dead too', 'dead'), few)
+  assert.deepEqual(five('dead', 'limited'), all)
+  assert.equal(five('good')[4]! - 30_000, 4, 'one that is used for want of another')
+})
+
 test('a mail is seen once, and its deferral once, in answers and in what is told later', async () => {
   const { send, tell, seen } = await stand([provider('a')])
   for (const outcome of [accepted, fault]) await send('a', 'p@gmail.com', outcome)
