@@ -1,9 +1,9 @@
 /** One configured provider with all of it that changes while the process runs, and what that says to mail and to people. */
 import type { Identity } from './identity.ts'
-import type { Message } from './mail/message.ts'
 import type { HookView, Provider, ProviderView } from './mail/provider.ts'
 import type { HostQuotas } from './queue/host-quotas.ts'
 import type { Limited, Refusal } from './queue/limits.ts'
+import type { Comer } from './queue/line.ts'
 import { closedBy, longest } from './queue/quotas.ts'
 import { Room } from './queue/room.ts'
 import type { Cells } from './route/cells.ts'
@@ -106,12 +106,7 @@ export function closedTo(live: Live, from: string | null, now: number): Standing
 }
 
 /** Why mail to a mailbox host must wait or go elsewhere, by what it may be given there; null when it need not. */
-export function shutAtHost(
-  { atHosts }: Live,
-  host: string,
-  message: Pick<Message, 'id' | 'priority'>,
-  now: number,
-): Refusal | null {
+export function shutAtHost({ atHosts }: Live, host: string, message: Comer, now: number): Refusal | null {
   if (atHosts === null) return null
   return longest(atHosts.at(host, now).flatMap((quota) => closedBy(quota, message, now) ?? []))
 }

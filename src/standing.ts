@@ -6,6 +6,7 @@ import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
+import type { Comer } from './queue/line.ts'
 import { closedBy, type Kind, longest, type Quota, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
@@ -137,7 +138,7 @@ export class Standings {
 
   /** What planning may know, for one recipient of a message. */
   forMessage(
-    message: Pick<Message, 'id' | 'from' | 'type' | 'tenant' | 'priority' | 'size'>,
+    message: Comer & Pick<Message, 'from' | 'type' | 'tenant' | 'size'>,
     recipient: string,
     now: number,
   ): ReadonlyMap<string, Standing> {
@@ -159,7 +160,7 @@ export class Standings {
         closedTo(live, from, now) ??
         refusal(budgets, name, price.costPerThousand * (unit / 1_000), now) ??
         live.shaping?.closed(host, message.tenant, now) ??
-        live.room.crowded(message.id, message.priority, now) ??
+        live.room.crowded(message, now) ??
         shutAtHost(live, host, message, now)
       const { observe } = provider.breaker
       const sick = observe ? null : cells.at(host, now)

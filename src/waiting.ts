@@ -2,12 +2,12 @@
 import { awaitsProbe, closedTo, type Live } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
-import type { Line } from './queue/line.ts'
+import type { Comer, Line } from './queue/line.ts'
 import { closedBy, longest, type Quota } from './queue/quotas.ts'
 
 /** What is to wait, and where. */
 export interface Waiter {
-  message: Pick<Message, 'id' | 'from' | 'priority' | 'type' | 'tenant'>
+  message: Comer & Pick<Message, 'from' | 'type' | 'tenant'>
   /** Its recipients. */
   to: readonly string[]
   /** Who might have taken it. */
@@ -75,10 +75,10 @@ export function dueAgain({ message, to, waits, openAt }: Waiter, providers: read
 
 /** Until when a provider is shut to this mail. Null: it is not, or nobody knows. */
 function untilOpen(live: Live, message: Waiter['message'], { now, networkDownUntil, hosts }: Moment): Opening | null {
-  const { id, from, priority } = message
+  const { from, priority } = message
   const at = { line: live.room.line, pace: live.allowance.pace }
   if (networkDownUntil > now) return { until: networkDownUntil, at }
-  const closed = closedTo(live, null, now) ?? live.room.crowded(id, priority, now)
+  const closed = closedTo(live, null, now) ?? live.room.crowded(message, now)
   if (closed) return closed.until === null ? null : { until: closed.until, at }
   const toThis = closedTo(live, domainOf(from.email), now)
   if (toThis?.until) return { until: toThis.until, at: null }

@@ -2,7 +2,10 @@
  * When mail that nobody can take now is to be looked at again: one after the other, the first to ask first. All at the same moment
  * would be a stampede, of which most come to wait again.
  */
-import type { Priority } from '../mail/message.ts'
+import type { Message, Priority } from '../mail/message.ts'
+
+/** Mail, as far as a line looks at it. */
+export type Comer = Pick<Message, 'id' | 'priority' | 'acceptedAt' | 'sendAt'>
 
 export interface Place {
   /** Whose it is. */
@@ -30,6 +33,8 @@ export class Line {
     first: { high: 0, normal: 0, low: 0 },
     second: { high: 0, normal: 0, low: 0 },
   }
+  /** When the line began that stands now. */
+  #since = 0
   /** Whose turn comes when, roughly in that order. */
   readonly #turns = new Map<string, { which: Which; turn: number }>()
 
@@ -41,6 +46,7 @@ export class Line {
     if (known && known.turn > now) return Math.max(openAt, known.turn)
     const which = known ? 'second' : 'first'
     const ends = this.#ends[which]
+    if (this.#last() <= now) this.#since = now
     const after = Math.max(openAt, ends[priority], this.#higher(priority))
     const turn = Math.ceil(Math.min(after, openAt + longest))
     ends[priority] = turn + recipients * pace
@@ -49,13 +55,23 @@ export class Line {
     return turn
   }
 
-  /** Until when others go first; null when it is its turn. */
-  before(messageId: string, priority: Priority, now: number): number | null {
-    const known = this.#turns.get(messageId)
+  /**
+   * Until when others go first; null when it is its turn. What came before there was a line stands behind nobody of its priority:
+   * after a restart a backlog is due long before the first of a line is, and would otherwise join it whole before that one is claimed.
+   */
+  before({ id, priority, acceptedAt, sendAt }: Comer, now: number): number | null {
+    const known = this.#turns.get(id)
     const { first, second } = this.#ends
-    const own = known?.which === 'second' ? 0 : known ? second[priority] : Math.max(first[priority], second[priority])
+    const fresh = (sendAt ?? acceptedAt) >= this.#since ? Math.max(first[priority], second[priority]) : 0
+    const own = known?.which === 'second' ? 0 : known ? second[priority] : fresh
     const until = Math.max(this.#higher(priority), own, known?.turn ?? 0)
     return until > now ? Math.ceil(until) : null
+  }
+
+  /** When the last of all has gone. */
+  #last(): number {
+    const { first, second } = this.#ends
+    return Math.max(...order.flatMap((one) => [first[one], second[one]]))
   }
 
   /** Until when those of a higher priority go. */

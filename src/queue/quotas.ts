@@ -4,12 +4,12 @@
  * there. Looking and taking are one step on one thread, and what is taken is in the store before anything leaves: so none is passed by
  * parallel calls, by a restart, or by a kill.
  */
-import type { Message, Priority } from '../mail/message.ts'
+import type { Message } from '../mail/message.ts'
 import type { Limits, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
 import { HostQuotas, type SavedRamps } from './host-quotas.ts'
 import { type Allowance, type Before, countsMinutes, dayOf, Limited, monthOf, type Refusal } from './limits.ts'
-import { Line } from './line.ts'
+import { type Comer, Line } from './line.ts'
 import type { Gone } from './window.ts'
 
 /** What some mail must not pass, and those who wait for it. */
@@ -197,14 +197,10 @@ export class Met {
 }
 
 /** Why mail must wait for a quota: it is used up, or others were before it. */
-export function closedBy(
-  { name, allowance, line }: Quota,
-  { id, priority }: { id: string; priority: Priority },
-  now: number,
-): Refusal | null {
+export function closedBy({ name, allowance, line }: Quota, message: Comer, now: number): Refusal | null {
   const refused = allowance.refusal(1, now)
   if (refused) return refused
-  const until = line.before(id, priority, now)
+  const until = line.before(message, now)
   return until === null ? null : { reason: `others wait for ${name}, and go first`, until }
 }
 

@@ -3,7 +3,7 @@
  * many connections. What finds none goes elsewhere or waits; it never holds a place of others for long.
  */
 import type { Priority } from '../mail/message.ts'
-import { Line } from './line.ts'
+import { type Comer, Line } from './line.ts'
 import { Watch } from './watch.ts'
 
 export interface RoomSettings {
@@ -52,13 +52,13 @@ export class Room {
   }
 
   /** Why mail must wait though the provider is in use: too many calls are under way, or others were before it. */
-  crowded(messageId: string, priority: Priority, now: number): { reason: string; until: number } | null {
-    const hung = this.#places.isFull(priority) ? now - this.#moved : 0
+  crowded(message: Comer, now: number): { reason: string; until: number } | null {
+    const hung = this.#places.isFull(message.priority) ? now - this.#moved : 0
     if (hung >= hangs) {
       const until = now + Math.min(Math.max(hung, pause.least), pause.most)
       return { reason: 'has as many calls under way as it may have at once', until }
     }
-    const until = this.line.before(messageId, priority, now)
+    const until = this.line.before(message, now)
     return until === null ? null : { reason: 'others wait for it, and go first', until }
   }
 

@@ -21,7 +21,7 @@ async function stand(providers: Provider[], types: Record<string, { limits: Limi
   const parts = { store, clock, dice: () => 0.5, hosts, regex: () => () => false, turned() {} }
   const standings = await Standings.open(parts, providers, { types, tenants: {} })
   const to = ['p@gmail.com']
-  const mail = (id: string, type: string) => message({ id, type })
+  const mail = (id: string, type: string) => message({ id, type, acceptedAt: now })
   return {
     standings,
     closed: (id: string, type: string) => standings.forMessage(mail(id, type), to[0]!, now).get('a')!.closed?.reason,

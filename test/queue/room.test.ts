@@ -5,6 +5,8 @@ import { Line, type Place } from '../../src/queue/line.ts'
 import { Room } from '../../src/queue/room.ts'
 
 let now = 10_000
+/** Mail that came just now, unless another time is said. */
+const mail = (id: string, priority: Priority, acceptedAt = now) => ({ id, priority, acceptedAt, sendAt: null })
 const clock = () => now
 const room = (more: Partial<ConstructorParameters<typeof Room>[0]> = {}) =>
   new Room({ inFlight: 4, connections: Number.POSITIVE_INFINITY, byHost: false, clock, ...more })
@@ -14,16 +16,16 @@ test('so many under way and no more, and a place is free when one has ended', as
   const leave = []
   for (let count = 0; count < 4; count++) leave.push(await there.enter('normal', 'a.test', null))
   // They may end at any moment, and that is waited for; and no longer where none has ended for a while.
-  assert.equal(there.crowded('msg_x', 'normal', now), null)
+  assert.equal(there.crowded(mail('msg_x', 'normal'), now), null)
   const next = there.enter('normal', 'a.test', null)
   leave[0]!()
   assert.notEqual(await next, null)
   assert.equal(await there.enter('high', 'a.test', 1), null)
   now += 250
   assert.equal(await there.enter('high', 'a.test', null), null)
-  assert.match(there.crowded('msg_x', 'normal', now)!.reason, /has as many calls under way/)
+  assert.match(there.crowded(mail('msg_x', 'normal'), now)!.reason, /has as many calls under way/)
   leave[1]!()
-  assert.equal(there.crowded('msg_x', 'normal', now), null)
+  assert.equal(there.crowded(mail('msg_x', 'normal'), now), null)
   assert.notEqual(await there.enter('normal', 'a.test', null), null)
 })
 
@@ -39,7 +41,7 @@ test('the longer they hang, the longer the wait, within bounds', async () => {
   const there = room({ inFlight: 1 })
   await there.enter('normal', 'a.test', null)
   const waits = [50, 250, 1_000, 90_000].map((hung) => {
-    const until = there.crowded('msg_x', 'normal', now + hung)?.until
+    const until = there.crowded(mail('msg_x', 'normal'), now + hung)?.until
     return until === undefined ? null : until - now - hung
   })
   assert.deepEqual(waits, [null, 250, 1_000, 5_000])
@@ -67,7 +69,7 @@ test('for a connection the higher priority goes first, and who may not wait so l
   assert.deepEqual(order, ['high', 'low'])
   const again = (await there.enter('low', 'a.test', null))!
   again()
-  assert.equal(there.crowded('msg_x', 'low', now), null)
+  assert.equal(there.crowded(mail('msg_x', 'low'), now), null)
 })
 
 test('five codes behind many mails at a relay of two connections have the next five that are free', async () => {
@@ -79,16 +81,16 @@ test('five codes behind many mails at a relay of two connections have the next f
       order.push(priority)
       calls.push(leave!)
     })
-  for (let mail = 0; mail < 135; mail++) void enter('normal')
+  for (let mails = 0; mails < 135; mails++) void enter('normal')
   await new Promise(setImmediate)
   assert.equal(calls.length, 2)
   for (let code = 0; code < 5; code++) {
-    assert.equal(there.crowded('msg_code', 'high', now), null, 'nothing keeps a code from coming here')
+    assert.equal(there.crowded(mail('msg_code', 'high'), now), null, 'nothing keeps a code from coming here')
     void enter('high')
   }
   await new Promise(setImmediate)
   // A call takes a second; more mail waits for a place by then, and is not let in before them either.
-  assert.notEqual(there.crowded('msg_mail', 'normal', now + 1_000), null)
+  assert.notEqual(there.crowded(mail('msg_mail', 'normal'), now + 1_000), null)
   for (let ended = 0; ended < 7; ended++) {
     now += 500
     calls.shift()!()
@@ -108,12 +110,12 @@ test('a line: first come, first served; higher before lower; and never long', ()
   assert.deepEqual([join('normal'), join('normal', { recipients: 2 }), join('normal')], [1_000, 1_020, 1_060])
   // Fresh mail goes behind them, each of them at its turn, a lower priority after them and a higher at once.
   const before = [
-    line.before('fresh', 'normal', 1_010),
-    line.before('msg_0', 'normal', 1_010),
-    line.before('msg_1', 'normal', 1_010),
-    line.before('fresh', 'low', 1_010),
-    line.before('fresh', 'high', 1_010),
-    line.before('fresh', 'normal', 1_080),
+    line.before(mail('fresh', 'normal'), 1_010),
+    line.before(mail('msg_0', 'normal'), 1_010),
+    line.before(mail('msg_1', 'normal'), 1_010),
+    line.before(mail('fresh', 'low'), 1_010),
+    line.before(mail('fresh', 'high'), 1_010),
+    line.before(mail('fresh', 'normal'), 1_080),
   ]
   assert.deepEqual(before, [1_080, null, 1_020, 1_080, null, null])
   assert.equal(join('low', { messageId: 'low' }), 1_080)
@@ -121,9 +123,26 @@ test('a line: first come, first served; higher before lower; and never long', ()
   assert.equal(join('normal', { messageId: 'msg_2', now: 1_010 }), 1_060)
   // Whose turn came in vain goes before those whose turn comes, who then come after it.
   assert.equal(join('normal', { messageId: 'msg_0', openAt: 1_040, now: 1_020 }), 1_040)
-  assert.equal(line.before('msg_1', 'normal', 1_045), 1_060)
-  assert.equal(line.before('msg_0', 'normal', 1_045), null)
+  assert.equal(line.before(mail('msg_1', 'normal'), 1_045), 1_060)
+  assert.equal(line.before(mail('msg_0', 'normal'), 1_045), null)
   assert.equal(join('normal', { messageId: 'msg_1', openAt: 1_040, now: 1_045 }), 1_060)
   for (let count = 0; count < 100; count++) join('low', { recipients: 1_000, pace: 100, openAt: 0, now: 0 })
   assert.equal(join('low', { openAt: 0, now: 0 }), 600_000)
+})
+
+test('who came before there was a line stands behind nobody of its priority, or a backlog would join it whole', () => {
+  const line = new Line()
+  const place = { messageId: 'msg_0', recipients: 1, openAt: 1_000, pace: 100, now: 900 }
+  line.join({ ...place, priority: 'normal' })
+  assert.equal(line.before(mail('fresh', 'normal', 900), 950), 1_100)
+  assert.equal(line.before(mail('old', 'normal', 899), 950), null)
+  assert.equal(
+    line.before({ ...mail('later', 'normal', 0), sendAt: 905 }, 950),
+    1_100,
+    'it counts from when it was due',
+  )
+  // While it lasts, whoever joins makes it no younger.
+  line.join({ ...place, messageId: 'msg_1', priority: 'high', now: 940 })
+  assert.equal(line.before(mail('fresh', 'normal', 930), 950), 1_100)
+  assert.equal(line.before(mail('old', 'normal', 899), 950), 1_100, 'a higher priority goes first all the same')
 })
