@@ -5,7 +5,7 @@ import { closedTo, type Live, roomAt, shutAtHost, takesLastResort, tellsDeliveri
 import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
+import { type LimitView, type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import { closedBy, type Kind, longest, type Quota, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
@@ -327,6 +327,11 @@ export class Standings {
     live.drained = drained
     this.#parts.turned(name, drained ? 'drained' : 'resumed', null)
     return true
+  }
+
+  /** How much is used of every limit. */
+  limits(): LimitView[] {
+    return this.#quotas.views(this.#parts.clock())
   }
 
   views(): ProviderView[] {

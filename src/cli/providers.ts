@@ -59,7 +59,10 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
       const { hosts = [], shaped = [], limits = [], warmup = [], repeats = 0, tenants, domains, identity } = provider
-      if (tenants) terminal.out(`Only for mail of ${tenants.map(plain).join(', ')}.`)
+      if (tenants)
+        terminal.out(
+          `Only for mail of ${tenants.length === 1 ? 'tenant' : 'tenants'} ${tenants.map(plain).join(', ')}.`,
+        )
       if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
       if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
@@ -151,7 +154,7 @@ function identityRow({ domain, state, reason, at }: NonNullable<ProviderAnswer['
   return [domain, { text: state, style }, at, reason]
 }
 
-const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'A HOUR', 'UNTIL', 'WHY']
+const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'AN HOUR', 'UNTIL', 'WHY']
 
 function shapedRow({ rule, host, tenant, until, why, perHour }: NonNullable<ProviderAnswer['shaped']>[number]) {
   return [rule, host ?? 'all', tenant ?? 'all', perHour, until, why]

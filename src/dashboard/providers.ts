@@ -1,23 +1,15 @@
-/** The providers, how each is, and the switch that takes one out; under them the moves between them. */
+/** The providers, how each is, and the switch that takes one out; under them budgets, limits and moves. */
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { IdentityVerdict } from '../mail/identity.ts'
-import type { BudgetView, ProviderView } from '../mail/provider.ts'
-import { count, money, none, percent, pill, took, when } from './figures.ts'
+import type { ProviderView } from '../mail/provider.ts'
+import { budgetTable, limitTable } from './budgets.ts'
+import { count, money, nearly, none, percent, pill, took, used, when } from './figures.ts'
 import { guarded, live, ownForm, page, sorry } from './frame.ts'
 import { movesTable } from './moves.ts'
 import type { DashboardParts, Env, Html } from './parts.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
-
-/** From this share on a limit is nearly used up. */
-const nearly = 0.8
-
-/** How much of a limit is used, as a bar. @param words what it shows, for those who do not see it */
-function used(share: number, words: string): Html {
-  const width = Math.round(Math.min(share, 1) * 104)
-  return html`<svg class="used" width="104" height="6" role="img" aria-label="${words}"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
-}
 
 function today({ sentToday, perDay, perSecond, limits, warmup }: ProviderView): Html {
   const rate = perSecond === null ? '' : html`<span class="soft small">at most ${count(perSecond)} a second</span>`
@@ -44,21 +36,6 @@ function spending({ month }: ProviderView): Html {
   const whole = forecast === null ? 'too early for a forecast' : `about ${money(forecast)} by its end`
   const free = freeLeft === null ? '' : `, ${count(freeLeft)} still free`
   return html`${money(spent)} <span class="soft small">${whole}${free}</span>`
-}
-
-function budgetRow({ name, per, limit, spent, level, until }: BudgetView, now: number): Html {
-  return html`<tr>
-<td data-label="Budget" class="lead"><b>${said(name)}</b> <span class="soft">a ${per}</span>${level >= 1 ? html` <span class="tag">spent</span>` : ''}</td>
-<td data-label="Spent" class="figure">${money(spent)} <span class="soft">of ${money(limit)}</span>${used(spent / limit, `${percent(Math.min(spent / limit, 1))} of the budget`)}</td>
-<td data-label="Begins anew">${when(until, now)}</td>
-</tr>`
-}
-
-function budgetTable(budgets: readonly BudgetView[], now: number): Html | string {
-  if (budgets.length === 0) return ''
-  return html`<h2>Budgets</h2>
-<table class="card cards"><thead><tr><th scope="col">Budget</th><th scope="col">Spent</th><th scope="col">Begins anew</th></tr></thead>
-<tbody>${budgets.map((budget) => budgetRow(budget, now))}</tbody></table>`
 }
 
 /** Whose it is, and the From domains that it may not send for; for those who manage. */
@@ -128,7 +105,7 @@ export function providers(parts: DashboardParts, visit: ReturnType<typeof sessio
           ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col">This month</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
-      }${mayAct ? budgetTable(operations.budgets(), now) : ''}${movesTable(operations.moves(), mayAct, now)}</div>`,
+      }${mayAct ? html`${budgetTable(operations.budgets(), now)}${limitTable(operations.limits())}` : ''}${movesTable(operations.moves(), mayAct, now)}</div>`,
     )
   })
 

@@ -5,10 +5,19 @@
  * parallel calls, by a restart, or by a kill.
  */
 import type { Message, Priority } from '../mail/message.ts'
-import type { Limits, Warmup } from '../mail/provider.ts'
+import type { Limits, LimitUse, LimitView, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
 import { HostQuotas, type SavedRamps } from './host-quotas.ts'
-import { type Allowance, type Before, countsMinutes, dayOf, Limited, monthOf, type Refusal } from './limits.ts'
+import {
+  type Allowance,
+  type Before,
+  countsMinutes,
+  dayOf,
+  Limited,
+  monthOf,
+  type Refusal,
+  type Use,
+} from './limits.ts'
 import { Line } from './line.ts'
 import type { Gone } from './window.ts'
 
@@ -115,6 +124,20 @@ export class Quotas {
   /** And at mailbox hosts; null where it has no such limits. */
   hosts(name: string): HostQuotas | null {
     return this.#hosts.get(name) ?? null
+  }
+
+  /** How much is used of each; of a provider's at mailbox hosts, where mail went of late. */
+  views(now: number): LimitView[] {
+    const views = (of: LimitView['of'], all: ReadonlyMap<string, { uses(now: number): (Use | LimitUse)[] }>) =>
+      [...all].flatMap(([name, limits]) => limits.uses(now).map((use) => ({ of, name, host: null, ...use })))
+    const allowances = (quotas: ReadonlyMap<string, LimitedQuota>) =>
+      new Map([...quotas].map(([name, { allowance }]) => [name, allowance]))
+    return [
+      ...views('type', allowances(this.#types)),
+      ...views('tenant', allowances(this.#tenants)),
+      ...views('provider', this.#providers),
+      ...views('provider', this.#hosts),
+    ]
   }
 
   /** Whether some limit asks whose mailbox a recipient is. */
