@@ -1,6 +1,7 @@
 /** `waypost limits`: how much mail may go, and how much of that is used. */
 import type { Command } from 'commander'
 import { get } from './api.ts'
+import { percent } from './figures.ts'
 import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { type Cell, json, type Terminal, table } from './terminal.ts'
 
@@ -31,8 +32,7 @@ export function addLimits(waypost: Command, terminal: Terminal): void {
 const nearly = 0.8
 
 function row({ of, name, host, per, used, limit }: LimitAnswer): Cell[] {
-  // Never rounded up to 100 %.
-  const share = `${(Math.floor((used / limit) * 1_000) / 10).toFixed(1)}%`
+  const share = percent(used / limit)
   const shown: Cell =
     used >= limit ? { text: share, style: 'red' } : used > nearly * limit ? { text: share, style: 'yellow' } : share
   return [of, name, host, per, used, limit, shown]

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { get, post } from './api.ts'
 import { Failure } from './failure.ts'
+import { money, percent } from './figures.ts'
 import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { type Cell, json, plain, type Style, type Terminal, table } from './terminal.ts'
 
@@ -144,7 +145,7 @@ function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<
     { text: state, style: state === 'shut' ? ('red' as const) : ('yellow' as const) },
     until,
     `${bad} of ${of}`,
-    `${(success * 100).toFixed(1)}%`,
+    percent(success),
     repeats,
   ]
 }
@@ -197,12 +198,12 @@ function row(provider: ProviderAnswer): Cell[] {
     name,
     adapter,
     { text: state, style: styles[state] ?? 'yellow' },
-    success === null ? null : `${(success * 100).toFixed(1)}%`,
+    success === null ? null : percent(success),
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
-    month ? month.spent.toFixed(2) : null,
-    month && month.forecast !== null ? month.forecast.toFixed(2) : null,
+    month ? money(month.spent) : null,
+    month && month.forecast !== null ? money(month.forecast) : null,
     month ? month.freeLeft : null,
     eventsIn(provider.hook),
     note(provider),

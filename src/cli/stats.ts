@@ -1,6 +1,7 @@
 /** `waypost stats`: what became of mail, and what it cost. */
 import { type Command, Option } from 'commander'
 import { get } from './api.ts'
+import { money, percent } from './figures.ts'
 import { examples, type GatewayFlags, readTime, withGateway } from './flags.ts'
 import { type Cell, json, type Terminal, table } from './terminal.ts'
 
@@ -49,13 +50,13 @@ const headings = [
   ...['TAKEN', 'ARRIVED', 'LATENCY', 'COST'],
 ]
 
-const percent = (share: number | null) => (share === null ? null : `${(share * 100).toFixed(1)}%`)
+const shown = (share: number | null) => (share === null ? null : percent(share))
 
 function row(one: StatsAnswer['stats'][number]): Cell[] {
   return [
     ...[one.name, one.accepted, one.deferred, one.rejected, one.unknown, one.delivered, one.bounced, one.complained],
-    ...[percent(one.acceptedShare), percent(one.deliveredShare)],
+    ...[shown(one.acceptedShare), shown(one.deliveredShare)],
     one.latencyMs === null ? null : `${one.latencyMs}ms`,
-    one.cost.toFixed(2),
+    money(one.cost),
   ]
 }

@@ -1,7 +1,7 @@
 /** How much mail may go, in plain English: the limits of types, tenants and providers, and what a warm-up allows. */
 import type { Config } from '../config.ts'
 import type { Limits, Provider, Warmup } from '../mail/provider.ts'
-import { listed } from './sentences.ts'
+import { listed, percentage } from './sentences.ts'
 
 /** A sentence for each type, tenant and provider that has any. */
 export function limitsInWords({
@@ -53,6 +53,5 @@ function limited(name: string, { hosts = {}, ...limits }: Provider['limits']): s
 
 function warming(name: string, { start, growth, per, until }: Warmup): string {
   const where = per === 'host' ? ' at each mailbox host' : ''
-  const more = Math.round(growth * 1_000) / 10
-  return `${name} warms up: ${start} on its first sending day${where}, ${more} % more after each day on which it sent, until a day would allow ${until}; what is more goes to the next provider, and where there is none it waits for the next day.`
+  return `${name} warms up: ${start} on its first sending day${where}, ${percentage(growth)} more after each day on which it sent, until a day would allow ${until}; what is more goes to the next provider, and where there is none it waits for the next day.`
 }

@@ -5,19 +5,11 @@
  * parallel calls, by a restart, or by a kill.
  */
 import type { Message, Priority } from '../mail/message.ts'
+import { spanOf } from '../mail/period.ts'
 import type { Limits, LimitUse, LimitView, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
 import { HostQuotas, type SavedRamps } from './host-quotas.ts'
-import {
-  type Allowance,
-  type Before,
-  countsMinutes,
-  dayOf,
-  Limited,
-  monthOf,
-  type Refusal,
-  type Use,
-} from './limits.ts'
+import { type Allowance, type Before, countsMinutes, Limited, type Refusal, type Use } from './limits.ts'
 import { Line } from './line.ts'
 import type { Gone } from './window.ts'
 
@@ -248,12 +240,12 @@ async function usedBefore(
     used.set(what, known)
     return known
   }
-  for (const [what, amount] of Object.entries(await store.usage(dayOf(now)))) of(what).day = amount
+  for (const [what, amount] of Object.entries(await store.usage(spanOf('day', now)))) of(what).day = amount
   if (limits.some(({ perDay }) => perDay !== null)) {
-    for (const [what, amount] of Object.entries(await store.usage(`${dayOf(now)}T`))) of(what).day = amount
+    for (const [what, amount] of Object.entries(await store.usage(`${spanOf('day', now)}T`))) of(what).day = amount
   }
   if (limits.some(({ perMonth }) => perMonth !== null)) {
-    for (const [what, amount] of Object.entries(await store.usage(monthOf(now)))) of(what).month = amount
+    for (const [what, amount] of Object.entries(await store.usage(spanOf('month', now)))) of(what).month = amount
   }
   if (!limits.some(countsMinutes)) return used
   const first = new Date(now - hour).toISOString().slice(0, 16)
