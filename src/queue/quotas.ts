@@ -4,27 +4,15 @@
  * there. Looking and taking are one step on one thread, and what is taken is in the store before anything leaves: so none is passed by
  * parallel calls, by a restart, or by a kill.
  */
-import type { Message, Priority } from '../mail/message.ts'
+import type { Message } from '../mail/message.ts'
 import { spanOf } from '../mail/period.ts'
 import type { Limits, LimitUse, LimitView, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
 import { HostQuotas, type SavedRamps } from './host-quotas.ts'
 import { type Allowance, type Before, countsMinutes, Limited, type Refusal, type Use } from './limits.ts'
 import { Line } from './line.ts'
+import type { LimitedQuota, Quota } from './quota.ts'
 import type { Gone } from './window.ts'
-
-/** What some mail must not pass, and those who wait for it. */
-export interface Quota {
-  /** Whose turn it is to be waited for: `the limit of type marketing`. */
-  name: string
-  allowance: Allowance
-  line: Line
-}
-
-/** One whose bounds the config says. */
-export interface LimitedQuota extends Quota {
-  allowance: Limited
-}
 
 /** The limits of a config that several providers share, by type and by tenant. */
 export interface SharedLimits {
@@ -209,23 +197,6 @@ export class Met {
   counts(at: number): Count[] {
     return this.#met.flatMap(([allowance, count]) => allowance.counts(count, at))
   }
-}
-
-/** Why mail must wait for a quota: it is used up, or others were before it. */
-export function closedBy(
-  { name, allowance, line }: Quota,
-  { id, priority }: { id: string; priority: Priority },
-  now: number,
-): Refusal | null {
-  const refused = allowance.refusal(1, now)
-  if (refused) return refused
-  const until = line.before(id, priority, now)
-  return until === null ? null : { reason: `others wait for ${name}, and go first`, until }
-}
-
-/** The one of several that holds mail up longest. */
-export function longest<Closed extends { until: number }>(closed: readonly Closed[]): Closed | null {
-  return closed.reduce<Closed | null>((last, one) => (last === null || one.until > last.until ? one : last), null)
 }
 
 /** What the store counted for such limits, by name. */
