@@ -66,11 +66,16 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
         )
       if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
-      if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
-      if (shaped.length > 0) table(terminal, shapedHeadings, shaped.map(shapedRow))
-      if (limits.length > 0) table(terminal, limitHeadings, limits.map(limitRow))
-      if (warmup.length > 0) table(terminal, warmupHeadings, warmup.map(warmupRow))
-      if (identity?.length) table(terminal, ['FROM', 'STATE', 'SINCE', 'WHY'], identity.map(identityRow))
+      const more = (headings: readonly string[], rows: readonly Cell[][]) => {
+        if (rows.length === 0) return
+        if (terminal.tty) terminal.out('')
+        table(terminal, headings, rows)
+      }
+      more(hostHeadings, hosts.map(hostRow))
+      more(shapedHeadings, shaped.map(shapedRow))
+      more(limitHeadings, limits.map(limitRow))
+      more(warmupHeadings, warmup.map(warmupRow))
+      more(['FROM', 'STATE', 'SINCE', 'WHY'], (identity ?? []).map(identityRow))
     })
 
   withGateway(providers.command('hooks'))
