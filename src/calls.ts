@@ -3,7 +3,7 @@ import { exposes } from './mail/adapter.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
 import type { Provider } from './mail/provider.ts'
-import type { Quota } from './queue/quotas.ts'
+import type { Quota } from './queue/quota.ts'
 import type { Load, Standings } from './standing.ts'
 import type { Count } from './store/store.ts'
 

@@ -10,7 +10,7 @@ import { exposes } from './mail/adapter.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message, Recipient } from './mail/message.ts'
 import type { MoveView } from './mail/move.ts'
-import type { BudgetView, ProviderView } from './mail/provider.ts'
+import type { BudgetView, LimitView, ProviderView } from './mail/provider.ts'
 import type { Moves } from './moves.ts'
 import type { Poison } from './queue/poison.ts'
 import { type CompiledDemands, compileDemands } from './route/demands.ts'
@@ -34,6 +34,7 @@ interface Operations {
   explain(submission: Submission): Promise<Explanation>
   providers(): ProviderView[]
   budgets(): BudgetView[]
+  limits(): LimitView[]
   /** False for no such provider. */
   drain(name: string): Promise<boolean>
   resume(name: string): Promise<boolean>
@@ -237,6 +238,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     },
     providers: () => standings.views(),
     budgets: () => standings.spending.views(clock()),
+    limits: () => standings.limits(),
     async drain(name) {
       const known = await standings.drain(name, true)
       // What it deferred need not wait for its hour: another may take it now.

@@ -5,9 +5,10 @@ import { closedTo, type Live, roomAt, shutAtHost, takesLastResort, tellsDeliveri
 import { domainOf } from './mail/address.ts'
 import type { Message, Priority } from './mail/message.ts'
 import type { Outcomes } from './mail/outcome.ts'
-import { type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
+import { type LimitView, type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import type { Comer } from './queue/line.ts'
-import { closedBy, type Kind, longest, type Quota, Quotas, type SharedLimits } from './queue/quotas.ts'
+import { closedBy, longest, type Quota } from './queue/quota.ts'
+import { type Kind, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
@@ -328,6 +329,11 @@ export class Standings {
     live.drained = drained
     this.#parts.turned(name, drained ? 'drained' : 'resumed', null)
     return true
+  }
+
+  /** How much is used of every limit. */
+  limits(): LimitView[] {
+    return this.#quotas.views(this.#parts.clock())
   }
 
   views(): ProviderView[] {

@@ -3,7 +3,7 @@ import { awaitsProbe, closedTo, type Live } from './live.ts'
 import { domainOf } from './mail/address.ts'
 import type { Message } from './mail/message.ts'
 import type { Comer, Line } from './queue/line.ts'
-import { closedBy, longest, type Quota } from './queue/quotas.ts'
+import { closedBy, longest, type Quota } from './queue/quota.ts'
 
 /** What is to wait, and where. */
 export interface Waiter {

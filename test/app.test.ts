@@ -15,6 +15,7 @@ const paths = {
   '/v1/messages/{id}/retry': ['POST'],
   '/v1/messages/{id}/release': ['POST'],
   '/v1/budgets': ['GET', 'HEAD'],
+  '/v1/limits': ['GET', 'HEAD'],
   '/v1/events': ['GET', 'HEAD'],
   '/v1/explain': ['POST'],
   '/v1/providers': ['GET', 'HEAD'],

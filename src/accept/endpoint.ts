@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Dialect, Templates } from '../mail/dialect.ts'
 import type { MoveView } from '../mail/move.ts'
-import type { BudgetView, ProviderView } from '../mail/provider.ts'
+import type { BudgetView, LimitView, ProviderView } from '../mail/provider.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate, type Key, type Scope, type Sender } from './auth.ts'
 import { checkOrigin, localOnly } from './local-only.ts'
@@ -30,6 +30,7 @@ export interface HttpParts {
     explain(submission: Submission): Promise<Explained>
     providers(): ProviderView[]
     budgets(): BudgetView[]
+    limits(): LimitView[]
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>
     moves(): MoveView[]

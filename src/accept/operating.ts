@@ -1,13 +1,14 @@
-/** Providers, for those who operate the gateway: how they are, taking one out of service; and the budgets of their mail. */
+/** Providers, for those who operate the gateway: how they are, taking one out of service; and budgets and limits of mail. */
 import { z } from '@hono/zod-openapi'
 import type { ProviderView } from '../mail/provider.ts'
 import type { Sender } from './auth.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant } from './instant.ts'
 import { Refusal } from './refusals.ts'
-import { budgetState, providerState } from './views.ts'
+import { budgetState, limitState, providerState } from './views.ts'
 
 const budgets = z.object({ budgets: z.array(budgetState) }).openapi('BudgetList')
+const limits = z.object({ limits: z.array(limitState) }).openapi('LimitList')
 const providers = z.object({ providers: z.array(providerState) }).openapi('ProviderList')
 
 /** Adds the endpoints of providers. */
@@ -37,6 +38,17 @@ export function operating(api: Api, parts: HttpParts): void {
       const views = operations.budgets().map((view) => ({ ...view, until: formatInstant(view.until) }))
       return answer(200, { budgets: views })
     },
+  )
+
+  api.on(
+    {
+      method: 'get',
+      path: '/v1/limits',
+      scope: 'manage',
+      summary: 'List limits of types, tenants and providers, and how much of each is used',
+      answers: { 200: { description: 'All of them', content: { 'application/json': { schema: limits } } } },
+    },
+    () => answer(200, { limits: operations.limits() }),
   )
 
   for (const [what, summary] of [

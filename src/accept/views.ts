@@ -109,6 +109,13 @@ export const explainedMessage = explanation
   })
   .openapi('ExplainedMessage')
 
+const limitUse = {
+  host: nullable.openapi({ description: 'The mailbox host that it holds for; null: for all mail.' }),
+  per: z.enum(['second', 'minute', 'hour', 'day', 'month']),
+  used: z.number(),
+  limit: z.number(),
+}
+
 export const providerState = z
   .object({
     name: z.string(),
@@ -195,14 +202,7 @@ export const providerState = z
     perDay: z.number().nullable(),
     perSecond: z.number().nullable(),
     limits: z
-      .array(
-        z.object({
-          host: nullable.openapi({ description: 'The mailbox host that it holds for; null: for all mail.' }),
-          per: z.enum(['second', 'minute', 'hour', 'day', 'month']),
-          used: z.number(),
-          limit: z.number(),
-        }),
-      )
+      .array(z.object(limitUse))
       .openapi({ description: 'How much of each limit is used; of those at mailbox hosts, where mail went of late.' }),
     warmup: z
       .array(
@@ -233,6 +233,10 @@ export const providerState = z
       .openapi({ description: 'Where its vendor sends events; null when it sends none.' }),
   })
   .openapi('Provider')
+
+export const limitState = z
+  .object({ of: z.enum(['provider', 'type', 'tenant']), name: z.string(), ...limitUse })
+  .openapi('Limit', { description: 'Of limits of providers at mailbox hosts, those where mail went of late.' })
 
 export const budgetState = z
   .object({

@@ -5,7 +5,7 @@ import { plain } from './terminal.ts'
 export interface Gateway {
   /** `http://127.0.0.1:8025` */
   url: string
-  /** `wp_live_…`; a gateway without keys needs none. */
+  /** `wp_live_…`; a gateway without keys needs none, and an empty one is none. */
   key?: string | undefined
 }
 
@@ -53,7 +53,7 @@ async function ask<Answer>(
   const url = target(gateway.url, path, asked.query)
   const headers = new Headers({ accept: 'application/json' })
   if (asked.contentType !== undefined) headers.set('content-type', asked.contentType)
-  if (gateway.key !== undefined) {
+  if (gateway.key) {
     if (!/^[!-~]+$/.test(gateway.key)) throw new WrongUsage('The key has characters that no key has.')
     headers.set('authorization', `Bearer ${gateway.key}`)
   }
@@ -95,7 +95,7 @@ function unreachable(url: string, error: Error): string {
 }
 
 function askForKey({ url, key }: Gateway): string {
-  if (key !== undefined) return `${url} does not know this key.`
+  if (key) return `${url} does not know this key.`
   return `${url} asks for a key: --key, or WAYPOST_KEY in the environment.`
 }
 

@@ -1,6 +1,7 @@
 /** `waypost budgets`: what mail may cost, and how much of it is spent. */
 import type { Command } from 'commander'
 import { get } from './api.ts'
+import { money, percent } from './figures.ts'
 import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { type Cell, json, type Terminal, table } from './terminal.ts'
 
@@ -28,7 +29,7 @@ export function addBudgets(waypost: Command, terminal: Terminal): void {
 }
 
 function row({ name, per, limit, spent, level, until }: BudgetAnswer): Cell[] {
-  const used = `${((spent / limit) * 100).toFixed(1)}%`
+  const used = percent(spent / limit)
   const shown: Cell = level >= 1 ? { text: used, style: 'red' } : level > 0 ? { text: used, style: 'yellow' } : used
-  return [name, per, spent.toFixed(2), limit.toFixed(2), shown, until]
+  return [name, per, money(spent), money(limit), shown, until]
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { beforeRules } from '../config/before-rules.ts'
 import { checkText, configText, problemLine } from '../config/file.ts'
+import { limitsInWords } from '../config/limits-in-words.ts'
 import { inWords, shapingInWords } from '../config/sentences.ts'
 import type { Config, ConfigProblem, Listen } from '../config.ts'
 import { Failure } from './failure.ts'
@@ -14,7 +15,7 @@ export function addCheck(waypost: Command, terminal: Terminal): void {
     .description(
       'Says everything that is wrong with a config, with file, line and column; exit code 1 when anything is.',
     )
-    .option('--explain', 'say what the rules do, in sentences')
+    .option('--explain', 'say what the rules and limits do, in sentences')
     .addHelpText('after', examples('check', 'check --explain', 'check --config my.yaml --json'))
     .action((flags: CheckFlags) => check(flags, terminal))
 }
@@ -49,23 +50,38 @@ function right({ config, warnings }: { config: Config; warnings: ConfigProblem[]
     ok: true,
     warnings,
     ...summary(config),
-    ...(explain ? { before: beforeRules(config), rules: inWords(config), shaping: shapingInWords(config) } : {}),
+    ...(explain ? explained(config) : {}),
   }
 }
 
-/** What holds before any rule, and a paragraph for each. */
+function explained(config: Config) {
+  return {
+    before: beforeRules(config),
+    rules: inWords(config),
+    limits: limitsInWords(config),
+    shaping: shapingInWords(config),
+  }
+}
+
+/** What holds before any rule, a paragraph for each, and what holds beside them. */
 function explain(config: Config, terminal: Terminal): void {
   terminal.out(`Policy ${config.policy.version}. The first rule that matches a recipient decides.`)
-  const before = beforeRules(config)
+  const { before, rules, limits, shaping } = explained(config)
   if (before.length > 0) {
     terminal.out('')
-    terminal.out(`${styled(terminal, 'bold', 'Before any rule')}, and past no pin. ${plain(before.join(' '))}`)
+    terminal.out(
+      `${styled(terminal, 'bold', 'Before any rule')}, for mail with a pinned provider too. ${plain(before.join(' '))}`,
+    )
   }
-  for (const [index, { rule, matches, tried, otherwise }] of inWords(config).entries()) {
+  for (const [index, { rule, matches, tried, otherwise }] of rules.entries()) {
     terminal.out('')
     terminal.out(`${index + 1}. ${styled(terminal, 'bold', plain(rule))}. ${plain(`${matches} ${tried} ${otherwise}`)}`)
   }
-  for (const { rule, does } of shapingInWords(config)) {
+  if (limits.length > 0) {
+    terminal.out('')
+    terminal.out(`${styled(terminal, 'bold', 'Limits')}, in recipients. ${plain(limits.join(' '))}`)
+  }
+  for (const { rule, does } of shaping) {
     terminal.out('')
     terminal.out(`Shaping, ${styled(terminal, 'bold', plain(rule))}. ${plain(does)}`)
   }

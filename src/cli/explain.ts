@@ -38,6 +38,13 @@ export function addExplain(waypost: Command, terminal: Terminal): void {
         if (flags.json) terminal.out(json(answer))
         else {
           showPlans(answer, terminal)
+          // A suppressed recipient has nobody who was ruled out either.
+          if (
+            (answer.plans ?? [answer]).some(
+              ({ candidates, rejected }) => candidates.length === 0 && rejected.length > 0,
+            )
+          )
+            terminal.out('\nWhere all are out, nobody can take it now.')
           if (answer.waits) terminal.out(`\nNot now: ${plain(answer.waits.reason)}`)
         }
       })

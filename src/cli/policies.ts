@@ -92,7 +92,7 @@ function again(version: string, flags: GatewayFlags): Promise<ListedPolicy> {
 }
 
 function anew(file: string, flags: GatewayFlags): Promise<ListedPolicy> {
-  const rules = rulesIn(configText(file))
+  const rules = rulesIn(configText(file, '--file'))
   if (rules === null) throw new Failure(`${file} has no rules: expected "routes:" with a list`)
   return post<ListedPolicy>(flags, '/v1/policies', { body: rules, contentType: 'application/yaml' })
 }

@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addKeys } from './keys.ts'
+import { addLimits } from './limits.ts'
 import { addMessages } from './messages.ts'
 import { addMoves } from './moves.ts'
 import { addPolicies } from './policies.ts'
@@ -85,6 +86,7 @@ Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly.`,
     addExplain,
     addProviders,
     addBudgets,
+    addLimits,
     addStats,
     addPolicies,
     addMoves,

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { get, post } from './api.ts'
 import { Failure } from './failure.ts'
+import { money, percent } from './figures.ts'
 import { examples, type GatewayFlags, withGateway } from './flags.ts'
 import { type Cell, json, plain, type Style, type Terminal, table } from './terminal.ts'
 
@@ -59,14 +60,22 @@ export function addProviders(waypost: Command, terminal: Terminal): void {
       if (flags.json) return terminal.out(json(provider))
       table(terminal, headings, [row(provider)])
       const { hosts = [], shaped = [], limits = [], warmup = [], repeats = 0, tenants, domains, identity } = provider
-      if (tenants) terminal.out(`Only for mail of ${tenants.map(plain).join(', ')}.`)
+      if (tenants)
+        terminal.out(
+          `Only for mail of ${tenants.length === 1 ? 'tenant' : 'tenants'} ${tenants.map(plain).join(', ')}.`,
+        )
       if (domains) terminal.out(`Only for mail from ${domains.map(plain).join(', ')}.`)
       if (repeats > 0) terminal.out(`Its breaker opened again soon after it had closed, ${repeats} times in a row.`)
-      if (hosts.length > 0) table(terminal, hostHeadings, hosts.map(hostRow))
-      if (shaped.length > 0) table(terminal, shapedHeadings, shaped.map(shapedRow))
-      if (limits.length > 0) table(terminal, limitHeadings, limits.map(limitRow))
-      if (warmup.length > 0) table(terminal, warmupHeadings, warmup.map(warmupRow))
-      if (identity?.length) table(terminal, ['FROM', 'STATE', 'SINCE', 'WHY'], identity.map(identityRow))
+      const more = (headings: readonly string[], rows: readonly Cell[][]) => {
+        if (rows.length === 0) return
+        if (terminal.tty) terminal.out('')
+        table(terminal, headings, rows)
+      }
+      more(hostHeadings, hosts.map(hostRow))
+      more(shapedHeadings, shaped.map(shapedRow))
+      more(limitHeadings, limits.map(limitRow))
+      more(warmupHeadings, warmup.map(warmupRow))
+      more(['FROM', 'STATE', 'SINCE', 'WHY'], (identity ?? []).map(identityRow))
     })
 
   withGateway(providers.command('hooks'))
@@ -141,7 +150,7 @@ function hostRow({ host, state, until, bad, of, success, repeats }: NonNullable<
     { text: state, style: state === 'shut' ? ('red' as const) : ('yellow' as const) },
     until,
     `${bad} of ${of}`,
-    `${(success * 100).toFixed(1)}%`,
+    percent(success),
     repeats,
   ]
 }
@@ -151,7 +160,7 @@ function identityRow({ domain, state, reason, at }: NonNullable<ProviderAnswer['
   return [domain, { text: state, style }, at, reason]
 }
 
-const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'A HOUR', 'UNTIL', 'WHY']
+const shapedHeadings = ['SHAPING RULE', 'HOST', 'TENANT', 'AN HOUR', 'UNTIL', 'WHY']
 
 function shapedRow({ rule, host, tenant, until, why, perHour }: NonNullable<ProviderAnswer['shaped']>[number]) {
   return [rule, host ?? 'all', tenant ?? 'all', perHour, until, why]
@@ -194,12 +203,12 @@ function row(provider: ProviderAnswer): Cell[] {
     name,
     adapter,
     { text: state, style: styles[state] ?? 'yellow' },
-    success === null ? null : `${(success * 100).toFixed(1)}%`,
+    success === null ? null : percent(success),
     latencyMs === null ? null : `${Math.round(latencyMs)}ms`,
     perDay === null ? sentToday : `${sentToday}/${perDay}`,
     costPerThousand,
-    month ? month.spent.toFixed(2) : null,
-    month && month.forecast !== null ? month.forecast.toFixed(2) : null,
+    month ? money(month.spent) : null,
+    month && month.forecast !== null ? money(month.forecast) : null,
     month ? month.freeLeft : null,
     eventsIn(provider.hook),
     note(provider),

@@ -2,7 +2,7 @@
 import type { Basis } from '../simulate/models.ts'
 import type { Comparison, Plan } from '../simulate/simulation.ts'
 import type { Figures } from '../simulate/tally.ts'
-import { plain, styled, type Terminal, table } from './terminal.ts'
+import { type Cell, plain, styled, type Terminal, table } from './terminal.ts'
 
 /** A figure over all runs: their mean, the least and the most. Null where a run had none, such as a time when nothing was taken. */
 interface Ranged {
@@ -176,16 +176,20 @@ function uncertain({ traffic, runs, present, draft }: Plan, bases: Report['bases
   const delivered = [present, draft].some(({ config }) =>
     /"(adaptive|deliverability)"/.test(JSON.stringify(config.policy)),
   )
+  const fees = [present, draft].some(({ config }) =>
+    config.providers.some(({ cost }) => cost.monthly > 0 || cost.commitment > 0),
+  )
   return [
     'recorded' in traffic
       ? `Outages on record, which are five faults in a row and more until the next good answer: ${found}. They happen again at whoever had them.`
-      : 'The traffic is made up: types, hosts and hours of the day are a guess, and so is every figure that follows from them.',
+      : 'The traffic is made up: types, hosts and hours of the day are a guess, and so is every figure that follows from them. It is of no tenant.',
     ...said.values(),
     ...(delivered
       ? [
           'What vendors tell after they took mail is not simulated: "adaptive" and "deliverability" find nothing to go by.',
         ]
       : []),
+    ...(fees ? ['The cost is what each message was charged: fees and commitments are not in it.'] : []),
     runs === 1
       ? 'One run: with other luck it comes out a little otherwise; --runs says by how much.'
       : `The mean of ${runs} runs, which differ in luck alone; in brackets the least and the most of them.`,
@@ -201,13 +205,20 @@ function basisLine({ provider, calls, from, p50, fault, between }: SaidBasis): s
   return `${provider}: by ${calls} calls on record${whose}: half of the answers within ${p50} ms, ${percent(fault)} faults (95 % certain: ${percent(least)} to ${percent(most)}).`
 }
 
+/** `850 ms`, `12.5 s`, `34.9 min`, `4.7 h` */
+function duration(ms: number): string {
+  if (ms < 10_000) return `${Math.round(ms)} ms`
+  if (ms < 600_000) return `${(ms / 1_000).toFixed(1)} s`
+  return ms < 7_200_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 3_600_000).toFixed(1)} h`
+}
+
 const percent = (share: number) => `${(share * 100).toFixed(share < 0.01 ? 2 : 1)} %`
 
 const shown: Record<Unit, (value: number) => string> = {
   count: (value) => String(Math.round(value)),
   money: (value) => value.toFixed(2),
   share: percent,
-  time: (value) => (value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`),
+  time: duration,
 }
 
 /** For a person: the figures, then what they rest on. */
@@ -229,11 +240,14 @@ export function showReport(report: Report, terminal: Terminal): void {
   const names = [...new Set([...Object.keys(present.providers), ...Object.keys(draft.providers)])]
   const types = [...new Set([...Object.keys(present.types), ...Object.keys(draft.types)])]
   const total = Object.values(happened?.taken ?? {}).reduce((sum, taken) => sum + taken, 0)
-  const row = (title: string, unit: Unit, one: Ranged | null | undefined, other: Ranged | null | undefined) => [
+  type Side = Ranged | null | undefined
+  /** @param real what happened, where that is on record */
+  const row = (title: string, unit: Unit, one: Side, other: Side, real: Cell = null): Cell[] => [
     title,
     cell(one, unit),
     cell(other, unit),
     change(one, other, unit),
+    ...(happened ? [real] : []),
   ]
   table(
     terminal,
@@ -241,14 +255,14 @@ export function showReport(report: Report, terminal: Terminal): void {
     [
       ...own.map(({ name, title, unit }) => row(title, unit, present.all[name], draft.all[name])),
       ...types.map((type) => row(`  ${type}, 99 % within`, 'time', present.types[type]?.p99, draft.types[type]?.p99)),
-      ...names.map((name) => [
-        ...row(`Share of ${name}`, 'share', present.providers[name]?.share, draft.providers[name]?.share),
-        ...(happened ? [percent((happened.taken[name] ?? 0) / Math.max(total, 1))] : []),
-      ]),
-      ...names.map((name) => [
-        ...row(`Taken by ${name}`, 'count', present.providers[name]?.taken, draft.providers[name]?.taken),
-        ...(happened ? [happened.taken[name] ?? 0] : []),
-      ]),
+      ...names.map((name) => {
+        const share = percent((happened?.taken[name] ?? 0) / Math.max(total, 1))
+        return row(`Share of ${name}`, 'share', present.providers[name]?.share, draft.providers[name]?.share, share)
+      }),
+      ...names.map((name) => {
+        const taken = happened?.taken[name] ?? 0
+        return row(`Taken by ${name}`, 'count', present.providers[name]?.taken, draft.providers[name]?.taken, taken)
+      }),
       ...names.map((name) =>
         row(`Breaker of ${name} opened`, 'count', present.providers[name]?.opened, draft.providers[name]?.opened),
       ),

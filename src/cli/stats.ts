@@ -1,7 +1,8 @@
 /** `waypost stats`: what became of mail, and what it cost. */
 import { type Command, Option } from 'commander'
 import { get } from './api.ts'
-import { examples, type GatewayFlags, withGateway } from './flags.ts'
+import { money, percent } from './figures.ts'
+import { examples, type GatewayFlags, readTime, withGateway } from './flags.ts'
 import { type Cell, json, type Terminal, table } from './terminal.ts'
 
 interface StatsAnswer {
@@ -31,12 +32,12 @@ export function addStats(waypost: Command, terminal: Terminal): void {
     .addOption(
       new Option('--by <what>', 'provider, type or host').choices(['provider', 'type', 'host']).default('provider'),
     )
-    .option('--since <time>', 'from this time on, as 2026-11-25T09:00:00Z; the last 24 hours if left out')
+    .option('--since <time>', 'from this time on: 24h, 30d, or a date and time (RFC 3339); 24h if left out', readTime)
     .option('--all', 'of every tenant; needs a key with scope manage')
-    .addHelpText('after', examples('stats', 'stats --by host --since 2026-11-01T00:00:00Z', 'stats --by type --json'))
-    .action(async (flags: GatewayFlags & { by: string; since?: string; all?: boolean }) => {
+    .addHelpText('after', examples('stats', 'stats --by host --since 7d', 'stats --by type --json'))
+    .action(async (flags: GatewayFlags & { by: string; since?: number; all?: boolean }) => {
       const query = new URLSearchParams({ by: flags.by })
-      if (flags.since !== undefined) query.set('since', flags.since)
+      if (flags.since !== undefined) query.set('since', new Date(flags.since).toISOString())
       if (flags.all) query.set('tenants', 'all')
       const answer = await get<StatsAnswer>(flags, '/v1/stats', query)
       if (flags.json) terminal.out(json(answer))
@@ -49,13 +50,13 @@ const headings = [
   ...['TAKEN', 'ARRIVED', 'LATENCY', 'COST'],
 ]
 
-const percent = (share: number | null) => (share === null ? null : `${(share * 100).toFixed(1)}%`)
+const shown = (share: number | null) => (share === null ? null : percent(share))
 
 function row(one: StatsAnswer['stats'][number]): Cell[] {
   return [
     ...[one.name, one.accepted, one.deferred, one.rejected, one.unknown, one.delivered, one.bounced, one.complained],
-    ...[percent(one.acceptedShare), percent(one.deliveredShare)],
+    ...[shown(one.acceptedShare), shown(one.deliveredShare)],
     one.latencyMs === null ? null : `${one.latencyMs}ms`,
-    one.cost.toFixed(2),
+    money(one.cost),
   ]
 }

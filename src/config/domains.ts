@@ -10,7 +10,7 @@ export const domainPattern = z.string().transform((text, context) => {
     return (stars ?? '') + canonicalDomain(domain!)
   } catch (error) {
     if (!(error instanceof AddressError)) throw error
-    context.addIssue(`expected a domain, such as example.com, or *.example.com for all below it. ${error.message}`)
+    context.addIssue('expected a domain, such as example.com, or *.example.com for all below it')
     return z.NEVER
   }
 })

@@ -1,8 +1,8 @@
 /** How much may go, as the config says it: the same words for providers, their mailbox hosts, types and tenants. */
 import { z } from 'zod'
-import { hostNames } from '../mail/hosts.ts'
 import type { Limits } from '../mail/provider.ts'
-import { didYouMean, type Finding, type Path } from './problems.ts'
+import { noSuchHost } from './mailbox-hosts.ts'
+import type { Finding, Path } from './problems.ts'
 import { percent } from './units.ts'
 
 /** How much may go in a time. */
@@ -41,10 +41,8 @@ type LimitsShape = z.output<typeof limits>
 
 /** A mailbox host: one that we know by name, or the domain of one that we do not; and `others`. */
 export const mailboxHost = z.string().superRefine((text, context) => {
-  if (text === 'others' || hostNames.has(text) || /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(text)) return
-  context.addIssue(
-    `there is no mailbox host of this name${didYouMean(text, ['others', ...hostNames])}. Expected a name (${[...hostNames].join(', ')}), a domain, or others`,
-  )
+  const problem = noSuchHost(text, ['others'])
+  if (problem !== null) context.addIssue(problem)
 })
 
 /** Limits as they are kept: what was not said is null. */

@@ -102,7 +102,7 @@ const kinds: Record<string, string> = {
 
 function kindOf(value: unknown): string {
   const kind = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
-  return kinds[kind] ?? kind
+  return typeof value === 'number' && !Number.isInteger(value) ? 'a fraction' : (kinds[kind] ?? kind)
 }
 
 /**

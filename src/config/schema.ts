@@ -158,6 +158,7 @@ export const provider = z.looseObject({
       ...rates,
       hosts: z
         .record(mailboxHost, limits)
+        .refine((hosts) => Object.keys(hosts).length > 0, 'names no mailbox host; leave it out')
         .optional()
         .describe(
           'What may go to each mailbox host, by its name (gmail, outlook, …) or its domain; others: to each that is not named',

@@ -30,10 +30,10 @@ function shapingWords({ hosts, when, does, for: length }: ShapingRule, who: stri
   const said =
     'reply' in when
       ? `a reply of ${where} to ${who} has /${when.reply}/ in it`
-      : `more than ${round(when.share * 100)} % of the last ${when.of} that ${who} heard of ${where} are deferrals or blocks`
+      : `more than ${percentage(when.share)} of the last ${when.of} that ${who} heard of ${where} are deferrals or blocks`
   const then =
     'slow' in does
-      ? `it sends there at ${round(does.slow * 100)} % of its pace`
+      ? `it sends there at ${percentage(does.slow)} of its pace`
       : `it sends nothing${does.suspend.includes('tenant') ? ' of that tenant' : ''}${does.suspend.includes('host') ? ' to that mailbox provider' : ''}`
   const nobody = 'reply' in when ? ' The recipient is not suppressed.' : ''
   return `When ${said}, ${then} for ${durationWords(length)}.${nobody}`
@@ -157,8 +157,7 @@ function tried(use: Use, costs: Costs): string {
 
 function copied({ mirror }: Rule): string {
   if (!mirror) return ''
-  const share = Math.round(mirror.share * 100_000) / 1_000
-  return ` Of its messages ${share} % are copied to ${mirror.to}, which keeps them here; nobody is sent a copy.`
+  return ` Of its messages ${percentage(mirror.share)} are copied to ${mirror.to}, which keeps them here; nobody is sent a copy.`
 }
 
 const ranks = {
@@ -186,19 +185,19 @@ function choice(use: Use, costs: Costs): string {
     const guard =
       within === undefined
         ? ''
-        : ` (who delivers fewer by more than ${round(within.deliverability * 100)} in 100 than the best comes last)`
+        : ` (who delivers fewer by more than ${Math.round(within.deliverability * 1_000) / 10} in 100 than the best comes last)`
     return `${one}, then the next ${by === 'cost' ? 'cheapest' : 'best'}${guard}`
   }
   if ('adaptive' in use) {
     const { of, explore } = use.adaptive
     const parts = of.map((part) => choice(part, costs))
-    const seen = explore === 0 ? '' : `, but ${round(explore * 100)} % to any of them, to see how it does`
+    const seen = explore === 0 ? '' : `, but ${percentage(explore)} to any of them, to see how it does`
     return `the one of ${listed(parts, 'and')} that is found to deliver best${seen}, then the others`
   }
   if ('move' in use) return moving(use.move, costs)
   const { weights, sticky } = use.split
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
-  const shares = Object.entries(weights).map(([name, weight]) => `${name} (${round((weight / total) * 100)} %)`)
+  const shares = Object.entries(weights).map(([name, weight]) => `${name} (${percentage(weight / total)})`)
   const same = sticky === 'recipient' ? 'always the same for one recipient' : 'drawn anew for each message'
   return `one of ${listed(shares, 'and')} by its share, ${same}, then the others`
 }
@@ -206,12 +205,12 @@ function choice(use: Use, costs: Costs): string {
 function moving({ from, to, over, start, steps, sticky, hold, revert }: Move, costs: Costs): string {
   const [old, fresh] = [choice(from, costs), choice(to, costs)]
   const shares = listed(
-    steps.map((step) => `${round(step * 100)} %`),
+    steps.map((step) => percentage(step)),
     'and',
   )
   const since = start === null ? '' : ` from ${new Date(start).toISOString()} on`
   const same = sticky === 'recipient' ? 'all mail of one recipient at once' : 'each message by itself'
-  const bad = `more than ${Math.round(hold.complaints * 100_000) / 1_000} % of its mail is complained of, or it is deferred more than ${hold.deferrals} times as often`
+  const bad = `more than ${percentage(hold.complaints)} of its mail is complained of, or it is deferred more than ${hold.deferrals} times as often`
   const back = `held for ${durationWords(revert.after)}, or when that is ${revert.beyond} times as bad, all goes back`
   return `${old}, and step by step to ${fresh} instead (${shares} of mail over ${durationWords(over)}${since}, ${same}; held while ${bad}; ${back}), then the other`
 }
@@ -230,7 +229,11 @@ function priced(use: Use, costs: Costs): string {
   return cost === undefined ? choice(use, costs) : `${choice(use, costs)} (${cost})`
 }
 
-const round = (number: number) => Math.round(number * 10) / 10
+/** `33.3 %`, `0.05 %` */
+export function percentage(share: number): string {
+  const digits = share < 0.01 ? 1_000 : 10
+  return `${Math.round(share * 100 * digits) / digits} %`
+}
 
 const lost: Record<MailType['onUnknown'], string> = {
   failover: 'sent again elsewhere, perhaps twice',

@@ -2,6 +2,7 @@
 import { RE2JS } from 're2js'
 import { z } from 'zod'
 import type { ShapingRule } from '../mail/provider.ts'
+import { noSuchHost } from './mailbox-hosts.ts'
 import { didYouMean, type Finding } from './problems.ts'
 import { duration, name, percent } from './units.ts'
 
@@ -51,6 +52,10 @@ export const shapingRule = z
       problem(['slow'], 'one reply tells of no pace: use suspend, or deferrals instead of reply')
     if (when.deferrals !== undefined && suspend?.includes('tenant'))
       problem(['suspend'], 'deferrals are counted for all tenants together: expected [host]')
+    for (const host of [when.host ?? []].flat()) {
+      const wrong = noSuchHost(host)
+      if (wrong !== null) problem(['when', 'host'], wrong)
+    }
     try {
       RE2JS.compile(when.reply ?? '')
     } catch (error) {

@@ -5,6 +5,7 @@ import { AddressError, canonical, domainOf } from '../mail/address.ts'
 import { isZone } from '../mail/quiet.ts'
 import { days } from '../route/local-time.ts'
 import { type Condition, fields, type Test } from '../route/policy.ts'
+import { noSuchHost } from './mailbox-hosts.ts'
 import { didYouMean } from './problems.ts'
 import { readDuration, readSize } from './units.ts'
 
@@ -173,6 +174,10 @@ function readValue(field: string, given: Value, path: (string | number)[], probl
   if (isNumeric(field)) return readNumber(field, given, path, problem) ?? 0
   const text = String(given)
   if (field === 'day') return readDay(text, path, problem)
+  if (field === 'recipient.host') {
+    const wrong = noSuchHost(text)
+    if (wrong !== null) problem(path, wrong)
+  }
   try {
     if (field === 'recipient' || field === 'from') return canonical(text)
     if (field === 'recipient.domain' || field === 'from.domain') return canonicalDomain(text)

@@ -84,3 +84,12 @@ const tones: Record<string, 'good' | 'wait' | 'look' | 'bad' | 'over'> = {
 export function pill(state: string): Html {
   return html`<span class="pill ${tones[state] ?? 'over'}">${state}</span>`
 }
+
+/** From this share on a limit is nearly used up. */
+export const nearly = 0.8
+
+/** How much of a limit is used, as a bar. @param words what it shows, for those who do not see it */
+export function used(share: number, words: string): Html {
+  const width = Math.round(Math.min(share, 1) * 104)
+  return html`<svg class="used" width="104" height="6" role="img" aria-label="${words}"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
+}

@@ -18,7 +18,7 @@ function row(move: MoveView, mayAct: boolean, now: number): Html {
   return html`<tr>
 <td data-label="Rule" class="lead"><b>${said(rule)}</b> <span class="soft">${names(from)} → ${names(to)}</span></td>
 <td data-label="State" class="long">${pill(state)}${revertsAt === null ? '' : html` <span class="soft">goes back ${when(revertsAt, now)}</span>`}${reason === null ? '' : html`<p class="small reason">${said(reason, 500)}</p>`}</td>
-<td data-label="Moved" class="figure">${percent(share)}${since === null ? '' : html` <span class="soft small">since ${when(since, now)}</span>`}</td>
+<td data-label="Moved" class="figure">${percent(share)}${since === null ? '' : html` <span class="soft small">reached ${when(since, now)}</span>`}</td>
 <td data-label="Next" class="figure">${next === null ? none : html`${percent(next.share)} <span class="soft small">${when(next.at, now)}</span>`}</td>
 <td data-label="In a day" class="figure">${beside('mails', 'mails', seen)}${beside('deferred', 'deferred', seen)}${beside('complained', 'complaints', seen)}</td>
 <td data-label=""><span class="actions">${restart ? html`<form method="post" action="/moves/${encodeURIComponent(rule)}/restart"><button class="quiet">Restart<span class="unseen"> ${rule}</span></button></form>` : ''}</span></td>

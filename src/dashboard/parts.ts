@@ -1,7 +1,7 @@
 /** What the dashboard is given, and the words it needs from other rooms: it imports none of them, so they are said here by shape. */
 import type { html } from 'hono/html'
 import type { MoveView } from '../mail/move.ts'
-import type { BudgetView, ProviderView } from '../mail/provider.ts'
+import type { BudgetView, LimitView, ProviderView } from '../mail/provider.ts'
 import type { Store } from '../store/store.ts'
 
 /** A piece of a page, escaped. */
@@ -18,6 +18,7 @@ export interface DashboardParts {
   operations: {
     providers(): ProviderView[]
     budgets(): BudgetView[]
+    limits(): LimitView[]
     /** False for no such provider. */
     drain(name: string): Promise<boolean>
     resume(name: string): Promise<boolean>

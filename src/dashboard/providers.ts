@@ -1,40 +1,20 @@
-/** The providers, how each is, and the switch that takes one out; under them the moves between them. */
+/** The providers, how each is, and the switch that takes one out; under them budgets, limits and moves. */
 import { Hono } from 'hono'
 import { html } from 'hono/html'
-import type { IdentityVerdict } from '../mail/identity.ts'
-import type { BudgetView, ProviderView } from '../mail/provider.ts'
-import { count, money, none, percent, pill, took, when } from './figures.ts'
+import type { ProviderView } from '../mail/provider.ts'
+import { budgetTable, limitTable } from './budgets.ts'
+import { count, money, none, percent, pill, took, used, when } from './figures.ts'
 import { guarded, live, ownForm, page, sorry } from './frame.ts'
 import { movesTable } from './moves.ts'
 import type { DashboardParts, Env, Html } from './parts.ts'
+import { notes } from './provider-notes.ts'
 import type { sessions } from './session.ts'
 import { said } from './show.ts'
 
-/** From this share on a limit is nearly used up. */
-const nearly = 0.8
-
-/** How much of a limit is used, as a bar. @param words what it shows, for those who do not see it */
-function used(share: number, words: string): Html {
-  const width = Math.round(Math.min(share, 1) * 104)
-  return html`<svg class="used" width="104" height="6" role="img" aria-label="${words}"><rect width="104" height="6" rx="3"/><rect class="share${share > 0.9 ? ' near' : ''}" width="${width}" height="6" rx="3"/></svg>`
-}
-
-function today({ sentToday, perDay, perSecond, limits, warmup }: ProviderView): Html {
-  const rate = perSecond === null ? '' : html`<span class="soft small">at most ${count(perSecond)} a second</span>`
-  // What is nearly used up is worth a line; the rest is in "waypost providers show".
-  const near = limits.filter(({ host, per, used, limit }) => (host !== null || per !== 'day') && used > nearly * limit)
-  const lines = [
-    ...near.map(
-      ({ host, per, used, limit }) =>
-        html`<p class="soft small">${count(used)} of ${count(limit)} this ${per}${host === null ? '' : html` at <b>${said(host, 100)}</b>`}</p>`,
-    ),
-    ...warmup.map(
-      ({ host, day, used, limit, paused }) =>
-        html`<p class="soft small">warming up${host === null ? '' : html` at <b>${said(host, 100)}</b>`}, day ${count(day)}: ${count(used)} of ${count(limit)}${paused ? ', paused by bad signs' : ''}</p>`,
-    ),
-  ]
-  if (perDay === null) return html`${count(sentToday)} ${rate}${lines}`
-  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay, `${percent(Math.min(sentToday / perDay, 1))} of today’s limit`)}${rate}${lines}`
+function today({ sentToday, perDay, perSecond }: ProviderView): Html {
+  const rate = perSecond === null ? '' : html`<p class="soft small">at most ${count(perSecond)} a second</p>`
+  if (perDay === null) return html`${count(sentToday)}${rate}`
+  return html`${count(sentToday)} <span class="soft">of ${count(perDay)}</span>${used(sentToday / perDay, `${percent(Math.min(sentToday / perDay, 1))} of today’s limit`)}${rate}`
 }
 
 /** What this month costs there, what it comes to, and what of it is still free. */
@@ -42,46 +22,17 @@ function spending({ month }: ProviderView): Html {
   if (month === null) return none
   const { spent, forecast, freeLeft } = month
   const whole = forecast === null ? 'too early for a forecast' : `about ${money(forecast)} by its end`
-  const free = freeLeft === null ? '' : `, ${count(freeLeft)} still free`
-  return html`${money(spent)} <span class="soft small">${whole}${free}</span>`
-}
-
-function budgetRow({ name, per, limit, spent, level, until }: BudgetView, now: number): Html {
-  return html`<tr>
-<td data-label="Budget" class="lead"><b>${said(name)}</b> <span class="soft">a ${per}</span>${level >= 1 ? html` <span class="tag">spent</span>` : ''}</td>
-<td data-label="Spent" class="figure">${money(spent)} <span class="soft">of ${money(limit)}</span>${used(spent / limit, `${percent(Math.min(spent / limit, 1))} of the budget`)}</td>
-<td data-label="Begins anew">${when(until, now)}</td>
-</tr>`
-}
-
-function budgetTable(budgets: readonly BudgetView[], now: number): Html | string {
-  if (budgets.length === 0) return ''
-  return html`<h2>Budgets</h2>
-<table class="card cards"><thead><tr><th scope="col">Budget</th><th scope="col">Spent</th><th scope="col">Begins anew</th></tr></thead>
-<tbody>${budgets.map((budget) => budgetRow(budget, now))}</tbody></table>`
-}
-
-/** Whose it is, and the From domains that it may not send for; for those who manage. */
-function bounds({ tenants, domains, identity }: ProviderView): Html {
-  const bad = (identity ?? []).filter(({ state }) => state !== 'ready')
-  const ready = (identity ?? []).length - bad.length
-  return html`${tenants === null ? '' : html`<p class="soft small reason">only for ${tenants.map((tenant) => html`<span class="tag">${said(tenant, 60)}</span> `)}</p>`}${
-    domains === null ? '' : html`<p class="soft small reason">only from ${said(domains.join(', '), 300)}</p>`
-  }${ready === 0 ? '' : html`<p class="soft small reason">may send for ${count(ready)} From ${ready === 1 ? 'domain' : 'domains'}</p>`}${bad.map(verdict)}`
-}
-
-function verdict({ domain, state, reason }: IdentityVerdict): Html {
-  const what = state === 'unknown' ? 'nobody could tell' : 'not ready'
-  return html`<p class="${state === 'unknown' ? 'soft ' : ''}small reason"><b>${said(domain, 100)}</b>: ${what}, ${said(reason, 500)}</p>`
+  return html`${money(spent)}<p class="soft small">${whole}</p>${freeLeft === null ? '' : html`<p class="soft small">${count(freeLeft)} still free</p>`}`
 }
 
 function row(provider: ProviderView, mayAct: boolean, now: number): Html {
-  const { name, adapter, state, openUntil, reason, labels, costPerThousand, success, latencyMs, inFlight } = provider
-  const { observed, share, hosts, shaped } = provider
+  const { name, adapter, state, openUntil, labels, costPerThousand, success, latencyMs, inFlight } = provider
+  const { observed, share } = provider
+  const beside = notes(provider, mayAct, now)
   const turn = state === 'draining' ? 'resume' : 'drain'
   return html`<tr>
 <td data-label="Provider" class="lead"><b>${said(name)}</b> <span class="soft">${said(adapter)}</span>${labels.map((label) => html` <span class="tag">${said(label, 60)}</span>`)}</td>
-<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}${reason === null ? '' : html`<p class="soft small reason">${said(reason, 500)}</p>`}${hosts.map(({ host, bad, of, until }) => html`<p class="small reason">sick at <b>${said(host, 100)}</b>: ${count(bad)} of ${count(of)} deferred or blocked <span class="soft">next probe ${when(until, now)}</span></p>`)}${shaped.filter(({ tenant }) => mayAct || tenant === null).map(({ rule, host, until, interval, why }) => html`<p class="small reason">${interval === null ? 'suspended' : 'slowed'}${host === null ? '' : html` at <b>${said(host, 100)}</b>`} until ${when(until, now)} by ${said(rule, 64)}: ${said(why, 300)}</p>`)}${mayAct ? bounds(provider) : ''}</td>
+<td data-label="State">${pill(state)}${openUntil === null ? '' : html` <span class="soft">next probe ${when(openUntil, now)}</span>`}${observed === null ? '' : html` <span class="soft">only observed: ${observed}</span>`}${share > 0 && share < 1 ? html` <span class="soft">${percent(share)} of mail is back</span>` : ''}</td>
 <td data-label="Success" class="figure">${success === null ? none : percent(success)}</td>
 <td data-label="Answers in" class="figure">${latencyMs === null ? none : took(latencyMs)}</td>
 <td data-label="Today" class="figure">${today(provider)}</td>
@@ -93,7 +44,7 @@ function row(provider: ProviderView, mayAct: boolean, now: number): Html {
       ? html`<form method="post" action="/providers/${encodeURIComponent(name)}/${turn}"><button class="quiet">${turn === 'drain' ? 'Drain' : 'Resume'}<span class="unseen"> ${name}</span></button></form>`
       : ''
   }</span></td>
-</tr>`
+</tr>${beside.length === 0 ? '' : html`<tr class="notes"><td colspan="9" class="small">${beside}</td></tr>`}`
 }
 
 const done: Record<string, string> = {
@@ -128,7 +79,7 @@ export function providers(parts: DashboardParts, visit: ReturnType<typeof sessio
           ? html`<table class="card cards"><thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col">Success</th><th scope="col">Answers in</th><th scope="col">Today</th><th scope="col">In flight</th><th scope="col">Per 1,000</th><th scope="col">This month</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${views.map((view) => row(view, mayAct, now))}</tbody></table>`
           : html`<div class="empty card"><h2>No provider yet</h2><p>Add one under <code>providers:</code> in the config, and name it in a route. The running gateway takes the change over.</p></div>`
-      }${mayAct ? budgetTable(operations.budgets(), now) : ''}${movesTable(operations.moves(), mayAct, now)}</div>`,
+      }${mayAct ? html`${budgetTable(operations.budgets(), now)}${limitTable(operations.limits())}` : ''}${movesTable(operations.moves(), mayAct, now)}</div>`,
     )
   })
 

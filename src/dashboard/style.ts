@@ -113,6 +113,8 @@ td .reason { min-width: 0; }
 td.lead { min-width: 10rem; }
 td.name { white-space: nowrap; max-width: 13rem; overflow: hidden; text-overflow: ellipsis; }
 td p { margin: .25rem 0 0; }
+tr.notes td { border-top: 0; padding-top: 0; overflow-wrap: anywhere; }
+tr:has(+ .notes) td { padding-bottom: .2rem; }
 td.lead a { font-weight: 550; text-decoration: none; color: inherit; }
 td.lead a:hover { text-decoration: underline; }
 .figure { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -161,7 +163,10 @@ iframe.mail { display: block; width: 100%; height: 62vh; min-height: 18rem; resi
   .cards tr { padding: .7rem 1rem; }
   .cards tr + tr, .rows tr + tr { border-top: 1px solid var(--line); }
   .cards tr > td { display: block; position: relative; border: 0; padding: .15rem 0 .15rem 6.5rem; white-space: normal; min-width: 0; max-width: none; min-height: 1.9rem; }
-  .cards tr > td:has(> .none) { display: none; }
+  .cards tr > td:has(> .none, > .actions:empty) { display: none; }
+  .cards tr.notes { border-top: 0; padding-top: 0; }
+  .cards tr:has(+ .notes) { padding-bottom: 0; }
+  .cards tr.notes > td { padding-left: 0; }
   .cards td::before { content: attr(data-label); position: absolute; left: 0; color: var(--soft); font-size: .87rem; line-height: 1.75; }
 }
 @media (max-width: 46rem) {

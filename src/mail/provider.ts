@@ -161,6 +161,12 @@ export interface LimitUse {
   limit: number
 }
 
+/** How much is used of a limit, and whose it is. */
+export interface LimitView extends LimitUse {
+  of: 'provider' | 'type' | 'tenant'
+  name: string
+}
+
 /** How far a provider is warm. */
 export interface WarmupView {
   /** The mailbox host; null where all count together. */

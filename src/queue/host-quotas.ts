@@ -3,7 +3,7 @@ import { hostNames } from '../mail/hosts.ts'
 import type { Limits, LimitUse, Warmup, WarmupView } from '../mail/provider.ts'
 import { type Before, Limited } from './limits.ts'
 import { Line } from './line.ts'
-import type { LimitedQuota, Quota } from './quotas.ts'
+import type { LimitedQuota, Quota } from './quota.ts'
 import { Ramp, type SavedRamp } from './warmup.ts'
 
 /** What is kept of a provider that warms up: by host, or all of it under an empty name. */

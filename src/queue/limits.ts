@@ -1,4 +1,5 @@
 /** How much mail may go: so many recipients a second, a minute, an hour, a (UTC) day and a (UTC) month. */
+import { endOf, spanOf } from '../mail/period.ts'
 import type { Limits, LimitUse } from '../mail/provider.ts'
 import type { Count } from '../store/store.ts'
 import { type Gone, Window } from './window.ts'
@@ -59,24 +60,9 @@ const windows = [
   ['perHour', 3_600_000, 'an hour'],
 ] as const
 
-/** The UTC day of a time, as the store counts usage: `2026-11-25`. */
-export function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10)
-}
-
-/** And the UTC month: `2026-11`. */
-export function monthOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 7)
-}
-
 /** Whether recipients under such limits are counted by the minute: a window goes on over a restart, however short. */
 export function countsMinutes(limits: Limits): boolean {
   return windows.some(([key]) => limits[key] !== null)
-}
-
-/** When the UTC day is over. */
-export function midnightAfter(now: number): number {
-  return (Math.floor(now / dayLength) + 1) * dayLength
 }
 
 /**
@@ -116,9 +102,9 @@ export class Limited implements Allowance {
     this.#forGood = forGood
     this.#limits = limits
     this.#day = Math.floor(now / dayLength)
-    this.#month = monthOf(now)
+    this.#month = spanOf('month', now)
     if (before && Math.floor(before.at / dayLength) === this.#day) this.#usedToday = before.day
-    if (before && monthOf(before.at) === this.#month) this.#usedThisMonth = before.month
+    if (before && spanOf('month', before.at) === this.#month) this.#usedThisMonth = before.month
     this.limit(limits)
     for (const window of this.#windows) window.restore(before?.minutes ?? [], now)
   }
@@ -146,9 +132,9 @@ export class Limited implements Allowance {
     this.#turn(now)
     const { perDay, perMonth } = this.#limits
     if (perMonth !== null && this.#usedThisMonth + count > perMonth) {
-      return this.#refused(perMonth, 'a month', monthAfter(now))
+      return this.#refused(perMonth, 'a month', endOf('month', now))
     }
-    if (perDay !== null && this.#usedToday + count > perDay) return this.#refused(perDay, 'a day', midnightAfter(now))
+    if (perDay !== null && this.#usedToday + count > perDay) return this.#refused(perDay, 'a day', endOf('day', now))
     let shut: { window: Window; until: number } | null = null
     for (const window of this.#windows) {
       const until = window.opens(count, now)
@@ -181,7 +167,7 @@ export class Limited implements Allowance {
 
   giveBack(count: number, takenAt: number): void {
     if (Math.floor(takenAt / dayLength) === this.#day) this.#usedToday = Math.max(this.#usedToday - count, 0)
-    if (monthOf(takenAt) === this.#month) this.#usedThisMonth = Math.max(this.#usedThisMonth - count, 0)
+    if (spanOf('month', takenAt) === this.#month) this.#usedThisMonth = Math.max(this.#usedThisMonth - count, 0)
     for (const window of this.#windows) window.giveBack(count, takenAt)
   }
 
@@ -227,14 +213,8 @@ export class Limited implements Allowance {
     if (day === this.#day) return
     this.#day = day
     this.#usedToday = 0
-    const month = monthOf(now)
+    const month = spanOf('month', now)
     if (month !== this.#month) this.#usedThisMonth = 0
     this.#month = month
   }
-}
-
-/** When the UTC month is over. */
-function monthAfter(now: number): number {
-  const date = new Date(now)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
 }

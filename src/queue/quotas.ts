@@ -5,25 +5,14 @@
  * parallel calls, by a restart, or by a kill.
  */
 import type { Message } from '../mail/message.ts'
-import type { Limits, Warmup } from '../mail/provider.ts'
+import { spanOf } from '../mail/period.ts'
+import type { Limits, LimitUse, LimitView, Warmup } from '../mail/provider.ts'
 import type { Count, Store } from '../store/store.ts'
 import { HostQuotas, type SavedRamps } from './host-quotas.ts'
-import { type Allowance, type Before, countsMinutes, dayOf, Limited, monthOf, type Refusal } from './limits.ts'
-import { type Comer, Line } from './line.ts'
+import { type Allowance, type Before, countsMinutes, Limited, type Refusal, type Use } from './limits.ts'
+import { Line } from './line.ts'
+import type { LimitedQuota, Quota } from './quota.ts'
 import type { Gone } from './window.ts'
-
-/** What some mail must not pass, and those who wait for it. */
-export interface Quota {
-  /** Whose turn it is to be waited for: `the limit of type marketing`. */
-  name: string
-  allowance: Allowance
-  line: Line
-}
-
-/** One whose bounds the config says. */
-export interface LimitedQuota extends Quota {
-  allowance: Limited
-}
 
 /** The limits of a config that several providers share, by type and by tenant. */
 export interface SharedLimits {
@@ -117,6 +106,20 @@ export class Quotas {
     return this.#hosts.get(name) ?? null
   }
 
+  /** How much is used of each; of a provider's at mailbox hosts, where mail went of late. */
+  views(now: number): LimitView[] {
+    const views = (of: LimitView['of'], all: ReadonlyMap<string, { uses(now: number): (Use | LimitUse)[] }>) =>
+      [...all].flatMap(([name, limits]) => limits.uses(now).map((use) => ({ of, name, host: null, ...use })))
+    const allowances = (quotas: ReadonlyMap<string, LimitedQuota>) =>
+      new Map([...quotas].map(([name, { allowance }]) => [name, allowance]))
+    return [
+      ...views('type', allowances(this.#types)),
+      ...views('tenant', allowances(this.#tenants)),
+      ...views('provider', this.#providers),
+      ...views('provider', this.#hosts),
+    ]
+  }
+
   /** Whether some limit asks whose mailbox a recipient is. */
   get countsHosts(): boolean {
     return this.#asksHost
@@ -196,19 +199,6 @@ export class Met {
   }
 }
 
-/** Why mail must wait for a quota: it is used up, or others were before it. */
-export function closedBy({ name, allowance, line }: Quota, message: Comer, now: number): Refusal | null {
-  const refused = allowance.refusal(1, now)
-  if (refused) return refused
-  const until = line.before(message, now)
-  return until === null ? null : { reason: `others wait for ${name}, and go first`, until }
-}
-
-/** The one of several that holds mail up longest. */
-export function longest<Closed extends { until: number }>(closed: readonly Closed[]): Closed | null {
-  return closed.reduce<Closed | null>((last, one) => (last === null || one.until > last.until ? one : last), null)
-}
-
 /** What the store counted for such limits, by name. */
 async function usedBefore(
   store: Pick<Store, 'usage' | 'minutesSince'>,
@@ -221,12 +211,12 @@ async function usedBefore(
     used.set(what, known)
     return known
   }
-  for (const [what, amount] of Object.entries(await store.usage(dayOf(now)))) of(what).day = amount
+  for (const [what, amount] of Object.entries(await store.usage(spanOf('day', now)))) of(what).day = amount
   if (limits.some(({ perDay }) => perDay !== null)) {
-    for (const [what, amount] of Object.entries(await store.usage(`${dayOf(now)}T`))) of(what).day = amount
+    for (const [what, amount] of Object.entries(await store.usage(`${spanOf('day', now)}T`))) of(what).day = amount
   }
   if (limits.some(({ perMonth }) => perMonth !== null)) {
-    for (const [what, amount] of Object.entries(await store.usage(monthOf(now)))) of(what).month = amount
+    for (const [what, amount] of Object.entries(await store.usage(spanOf('month', now)))) of(what).month = amount
   }
   if (!limits.some(countsMinutes)) return used
   const first = new Date(now - hour).toISOString().slice(0, 16)

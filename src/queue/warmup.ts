@@ -2,9 +2,10 @@
  * Warming up: a new account is given little mail at first, and more with each day on which it sent, for mailbox hosts trust nobody who
  * comes with a million at once. What is more overflows to others. Days without mail do not count, nor do days with bad signs.
  */
+import { endOf, spanOf } from '../mail/period.ts'
 import type { Warmup, WarmupView } from '../mail/provider.ts'
 import type { Count } from '../store/store.ts'
-import { type Allowance, type Before, dayOf, midnightAfter, type Refusal, type Use } from './limits.ts'
+import type { Allowance, Before, Refusal, Use } from './limits.ts'
 
 /** What is kept over a restart. */
 export interface SavedRamp {
@@ -91,7 +92,7 @@ export class Ramp implements Allowance {
     const where = this.#host === null ? '' : ` at ${this.#host}`
     return {
       reason: `warming up${where}: ${used} of ${limit} on sending day ${day}`,
-      until: midnightAfter(now),
+      until: endOf('day', now),
     }
   }
 
@@ -113,7 +114,7 @@ export class Ramp implements Allowance {
   }
 
   counts(count: number, at: number): Count[] {
-    return [{ span: dayOf(at), what: this.#what, amount: count }]
+    return [{ span: spanOf('day', at), what: this.#what, amount: count }]
   }
 
   uses(now: number): Use[] {
@@ -174,7 +175,7 @@ export class Ramp implements Allowance {
   #turn(now: number): void {
     if (dayNumber(now) === this.#lastAt) return
     this.#days = this.#daysBefore(now)
-    this.#last = dayOf(now)
+    this.#last = spanOf('day', now)
     this.#lastAt = dayNumber(now)
     this.#used = 0
     this.#signs = { complaints: 0, refused: 0 }

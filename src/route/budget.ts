@@ -1,8 +1,8 @@
 /** Budgets: how much money a month or a day may cost, for which mail, and how much of it is spent. Pure: the time is handed in. */
 import type { Message } from '../mail/message.ts'
+import { type Period, periodAt, type Span } from '../mail/period.ts'
 import type { BudgetView } from '../mail/provider.ts'
 import { decimal } from './decimals.ts'
-import { type Period, periodAt, type Span } from './period.ts'
 import { unit } from './price.ts'
 
 export interface Budget {

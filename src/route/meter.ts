@@ -1,7 +1,8 @@
 /** What a provider has taken this month, and what one message more costs there. Pure: the time is handed in. */
+
+import { type Period, periodAt } from '../mail/period.ts'
 import type { Cost, MonthView } from '../mail/provider.ts'
 import type { Figures } from './measure.ts'
-import { type Period, periodAt } from './period.ts'
 import { bill, charges, flat, forecast, freeLeft, marginal, price, step, type Volume } from './price.ts'
 
 export class Meter {

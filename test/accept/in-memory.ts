@@ -185,6 +185,7 @@ export function inMemory(
       }),
       providers: () => [{ ...provider, state: drained.has('inbox') ? 'draining' : 'ready' }],
       budgets: () => [{ name: 'marketing', per: 'month', limit: 500, spent: 410, level: 0.8, until: now + 1000 }],
+      limits: () => [{ of: 'tenant', name: 'acme', host: null, per: 'day', used: 3, limit: 10 }],
       drain: async (name) => name === 'inbox' && drained.add(name).size > 0,
       resume: async (name) => drained.delete(name) || name === 'inbox',
       moves: () => [],

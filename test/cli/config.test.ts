@@ -73,7 +73,7 @@ describe('waypost check', () => {
     const { out } = await waypost(['check', '--config', file, '--explain'])
     assert.match(
       out,
-      /\n\nBefore any rule, and past no pin\. Mail of tenant acme may be carried only by providers with the label eu\.\n\n1\. default\./,
+      /\n\nBefore any rule, for mail with a pinned provider too\. Mail of tenant acme may be carried only by providers with the label eu\.\n\n1\. default\./,
     )
   })
 

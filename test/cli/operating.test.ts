@@ -141,7 +141,7 @@ describe('waypost providers', () => {
     const lines = out.split('\n')
     assert.match(lines[1]!, /\tnot ready for mail from example\.net$/)
     assert.deepEqual(lines.slice(2), [
-      'Only for mail of acme.',
+      'Only for mail of tenant acme.',
       'Only for mail from *.example.com.',
       'FROM\tSTATE\tSINCE\tWHY',
       `example.com\tready\t${at}\t-`,
@@ -393,6 +393,26 @@ describe('waypost moves', () => {
   })
 })
 
+describe('waypost limits', () => {
+  it('shows whose each limit is, where it holds and how much of it is used', async (test) => {
+    const limits = [
+      { of: 'tenant', name: 'acme', host: null, per: 'month', used: 2999, limit: 3000 },
+      { of: 'provider', name: 'relay-eu', host: 'gmail', per: 'hour', used: 5, limit: 5 },
+    ]
+    const { url, asked } = await gateway(test, () => ({ body: { limits } }))
+    const { code, out } = await waypost(['limits', '--url', url])
+    assert.deepEqual([code, asked[0]!.path], [0, '/v1/limits'])
+    assert.deepEqual(
+      out.split('\n').map((line) => line.split('\t')),
+      [
+        ['OF', 'NAME', 'AT HOST', 'PER', 'USED', 'LIMIT', 'SHARE'],
+        ['tenant', 'acme', '-', 'month', '2999', '3000', '99.9%'],
+        ['provider', 'relay-eu', 'gmail', 'hour', '5', '5', '100.0%'],
+      ],
+    )
+  })
+})
+
 describe('waypost budgets and stats', () => {
   it('show what is spent, and what became of mail', async (test) => {
     const until = '2026-12-01T00:00:00.000Z'
@@ -416,6 +436,6 @@ describe('waypost budgets and stats', () => {
     const stats = await waypost(['stats', '--url', url, '--by', 'host', '--all', '--since', '2026-11-01T00:00:00Z'])
     assert.equal(stats.code, 0)
     assert.deepEqual(stats.out.split('\n')[1]!.split('\t').slice(-5), ['0', '90.0%', '-', '42ms', '0.01'])
-    assert.equal(asked[1]!.path, '/v1/stats?by=host&since=2026-11-01T00%3A00%3A00Z&tenants=all')
+    assert.equal(asked[1]!.path, '/v1/stats?by=host&since=2026-11-01T00%3A00%3A00.000Z&tenants=all')
   })
 })

@@ -227,6 +227,14 @@ describe('waypost explain', () => {
     )
   })
 
+  it('says so where all are out, and not of who is suppressed', async (test) => {
+    const { url } = await gateway(test, () => ({ body: { ...plan, candidates: [] } }))
+    const { out } = await waypost(['explain', ...flags, '--url', url])
+    assert.match(out, /\n\nWhere all are out, nobody can take it now\.$/)
+    const suppressed = await gateway(test, () => ({ body: { ...plan, candidates: [], rejected: [] } }))
+    assert.doesNotMatch((await waypost(['explain', ...flags, '--url', suppressed.url])).out, /nobody/)
+  })
+
   it('needs no body', async (test) => {
     const { url, asked } = await gateway(test, () => ({ body: plan }))
     assert.equal((await waypost(['explain', ...flags, '--url', url])).code, 0)

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { waypost } from './running.ts'
+import { message } from '../support/examples.ts'
+import { gateway, waypost } from './running.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'waypost-simulate-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -68,6 +69,27 @@ describe('waypost simulate', () => {
     const read = ({ out }: { out: string }) => ({ ...JSON.parse(out), took: null })
     assert.deepEqual(read(other), read(one))
     assert.equal(read(one).present.all.messages.mean, 1000)
+  })
+
+  it('shows beside it what happened, where that is on record', async (test) => {
+    const at = Date.parse('2026-11-20T10:00:00Z')
+    const attempt = { provider: 'dear', at, latencyMs: 90 }
+    const outcome = { recipient: 0, outcome: 'accepted', cause: null, code: null }
+    const recipients = [{ email: 'you@example.org', status: 'sent' }]
+    const traffic = [
+      {
+        message: message({ acceptedAt: at, expireAt: at + 86_400_000 }),
+        recipients,
+        attempts: [{ ...attempt, outcomes: [outcome] }],
+      },
+    ]
+    const { url } = await gateway(test, () => ({ body: { traffic, next: null } }))
+    const args = ['simulate', '--config', present, '--policy', draft, '--url', url]
+    const { code, out, err } = await waypost(args, { tty: true })
+    assert.deepEqual([code, err], [0, ''])
+    assert.match(out, /^ +PRESENT +DRAFT +CHANGE +HAPPENED$/m)
+    assert.match(out, /^Messages +1 +1 +- +-$/m)
+    assert.match(out, /^Taken by dear +1 +0 +-1 +1$/m)
   })
 
   it('says what is wrong with what it was asked', async () => {

@@ -32,7 +32,8 @@ test('what is wrong with them is told', async () => {
     /hosts\.gmial: .*did you mean "gmail"/,
   )
   assert.match((await wrong('limits: { hosts: { gmail: {} } }')).join(), /hosts\.gmail: says no limit/)
-  assert.match((await wrong('limits: { perMonth: 1.5 }')).join(), /limits\.perMonth/)
+  assert.match((await wrong('limits: { hosts: {} }')).join(), /limits\.hosts: names no mailbox host/)
+  assert.match((await wrong('limits: { perMonth: 1.5 }')).join(), /perMonth: expected a whole number, found a fraction/)
   assert.match((await wrong('warmup: { start: 200, until: 100 }')).join(), /warmup\.until: is not more than start/)
   assert.match((await wrong('warmup: { start: 200, growth: 0% }')).join(), /warmup\.growth: must be more than 0%/)
   assert.match((await wrong('warmup: { growth: 10% }')).join(), /warmup\.start/)

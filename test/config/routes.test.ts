@@ -85,6 +85,7 @@ describe('when', () => {
     ['{ size: { glob: "1*" } }', /when.size.glob: size is a number/],
     ['{ size: { gt: 5, lt: 5 } }', /never matches/],
     ['{ size: big }', /^3:32 routes\[0\].when.size: expected bytes, or a size/],
+    ['{ recipient.host: [gmail, gmial] }', /when.recipient.host\[1\]: there is no mailbox host of this name/],
     ['{ hour: 24 }', /an hour is 0 to 23/],
     ['{ age: 10m }', /no mail is just that old: use gt or lt/],
     ['{ age: { gt: 600 } }', /when.age.gt: expected a duration with its unit: 30s, 10m or 1h/],

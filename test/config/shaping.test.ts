@@ -46,6 +46,7 @@ test('what would do nothing, or cannot be meant, is an error', async () => {
     ['when: { reply: "(" }, suspend: [host], for: 1h', /when.reply: is not a regular expression of RE2/],
     ['when: { deferrals: { share: 100% } }, slow: 50%, for: 1h', /share: must be more than 0% and less than 100%/],
     ['when: { provider: aa, reply: x }, suspend: [host], for: 1h', /when.provider: there is no provider "aa"/],
+    ['when: { host: outlok, reply: x }, suspend: [host], for: 1h', /when.host: .*did you mean "outlook"/],
     ['when: { reply: x, hosts: [a] }, suspend: [host], for: 1h', /hosts/],
   ]
   for (const [text, expected] of cases) assert.match((await refused(rule(text))).join('\n'), expected)

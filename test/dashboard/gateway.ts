@@ -7,7 +7,7 @@ import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
 import type { MoveView } from '../../src/mail/move.ts'
-import type { BudgetView, ProviderView } from '../../src/mail/provider.ts'
+import type { BudgetView, LimitView, ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageQuery, MessageView, Steer, StoredPlan } from '../../src/store/store.ts'
 
 /** Every test looks at this moment. */
@@ -49,6 +49,7 @@ export function gateway(
     providers?: ProviderView[]
     moves?: MoveView[]
     budgets?: BudgetView[]
+    limits?: LimitView[]
   } = {},
 ) {
   const views: MessageView[] = []
@@ -180,6 +181,7 @@ export function gateway(
     operations: {
       providers: () => providers,
       budgets: () => options.budgets ?? [],
+      limits: () => options.limits ?? [],
       async drain(name) {
         const provider = providers.find((one) => one.name === name)
         if (provider) provider.state = 'draining'

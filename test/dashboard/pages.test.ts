@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Hono } from 'hono'
+import type { LimitView } from '../../src/mail/provider.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { gateway, inboxProvider, move } from './gateway.ts'
 
@@ -162,6 +163,22 @@ describe('the providers', () => {
   })
 })
 
+test('limits of types and tenants stand under the providers, for those who manage', async () => {
+  const limits: LimitView[] = [
+    { of: 'tenant', name: 'acme', host: null, per: 'hour', used: 1_490, limit: 1_500 },
+    { of: 'provider', name: 'relay', host: null, per: 'day', used: 7_777, limit: 9_999 },
+  ]
+  const { app, keys } = gateway({ limits })
+  const text = await (await app.request('/providers')).text()
+  assert.match(text, /<b><bdi>acme<\/bdi><\/b> <span class="soft">tenant, an hour<\/span>[\s\S]*1,490[\s\S]*of 1,500/)
+  assert.doesNotMatch(text, /7,777/, 'that of a provider stands with it')
+  keys.reader = { tenant: 'acme', scopes: ['read'] }
+  const headers = { cookie: await readerCookie(app) }
+  const read = await (await app.request('/providers', { headers })).text()
+  assert.match(read, /<h1>Providers/)
+  assert.doesNotMatch(read, /1,490/)
+})
+
 test('moves stand under the providers, and one that went back is restarted', async () => {
   const reason = '6 complaints of 1200 mails'
   const { app } = gateway({
@@ -198,13 +215,17 @@ test('whoever manages the gateway sees that the config file cannot be used', asy
     /stays in force[\s\S]*waypost\.yaml:3:1 {2}&lt;b&gt;: unknown key[\s\S]*waypost\.yaml:4:1/,
   )
   keys.reader = { tenant: 'acme', scopes: ['read'] }
+  const page = await shown({ cookie: await readerCookie(app) })
+  assert.match(page, /<h1>Providers/)
+  assert.doesNotMatch(page, /stays in force/)
+})
+
+/** What the browser of somebody with the key `reader` sends. */
+async function readerCookie(app: Hono): Promise<string> {
   const login = await app.request('/login', {
     method: 'POST',
     headers: { origin: 'http://localhost', 'sec-fetch-site': 'same-origin' },
     body: new URLSearchParams({ key: 'reader' }),
   })
-  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
-  const page = await shown({ cookie })
-  assert.match(page, /<h1>Providers/)
-  assert.doesNotMatch(page, /stays in force/)
-})
+  return login.headers.get('set-cookie')?.split(';')[0] ?? ''
+}

@@ -138,7 +138,7 @@ test('a tenant at its limit waits alone', { skip: nearMidnight }, () => {
   const keys = `
 keys:
   - { hash: "${hash('wp_a')}", tenant: acme, scopes: [send, read] }
-  - { hash: "${hash('wp_b')}", tenant: other, scopes: [send, read] }
+  - { hash: "${hash('wp_b')}", tenant: other, scopes: [send, read, manage] }
 tenants: { acme: { limits: { perDay: 2 } } }`
   return withWaypost(config('', 'one', keys), async (gateway) => {
     const mine = await sendAll(gateway, to('example.org', 3), 'wp_a')
@@ -155,6 +155,11 @@ tenants: { acme: { limits: { perDay: 2 } } }`
         told.flat().filter(({ detail }) => /tenant acme is at its limit of 2 a day/.test(detail ?? '')).length === 1
       )
     }, 'the third says why it waits')
+    const limits = async (key: string) =>
+      (await fetch(`${gateway.url}/v1/limits`, { headers: { authorization: `Bearer ${key}` } })).json()
+    const own = { host: null, per: 'day', used: 2, limit: 2 }
+    assert.deepEqual(await limits('wp_b'), { limits: [{ of: 'tenant', name: 'acme', ...own }] })
+    assert.equal(((await limits('wp_a')) as { code: string }).code, 'scope')
     for (const id of theirs) assert.ok((await shown(id, 'wp_b')).some(({ type }) => type === 'sent'))
   })
 })
