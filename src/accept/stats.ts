@@ -4,6 +4,7 @@ import type { StatCounts } from '../store/store.ts'
 import { type Api, answer, type HttpParts } from './endpoint.ts'
 import { formatInstant, time } from './instant.ts'
 import { Refusal } from './refusals.ts'
+import { monthState } from './views.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -38,6 +39,7 @@ const figures = z
       .openapi({ description: 'Of those that were told of, late refusals included.' }),
     latencyMs: z.number().nullable().openapi({ description: 'Of an answer, on average.' }),
     cost: z.number().openapi({ description: 'What was charged for each message when it went; no fees.' }),
+    month: monthState.optional().openapi({ description: 'Of a provider, as in `/v1/providers`: of all tenants.' }),
   })
   .openapi('Figures', {
     description:
@@ -53,7 +55,7 @@ const stats = z
   .openapi('Stats')
 
 /** Adds the endpoint of figures. */
-export function statistics(api: Api, { store, clock }: Pick<HttpParts, 'store' | 'clock'>): void {
+export function statistics(api: Api, { store, clock, operations }: HttpParts): void {
   api.on(
     {
       method: 'get',
@@ -71,7 +73,12 @@ export function statistics(api: Api, { store, clock }: Pick<HttpParts, 'store' |
       const from = Math.floor((since ?? clock() - day) / hour) * hour
       const tenant = tenants === 'all' ? null : sender.tenant
       const rows = await store.stats({ by, since: formatInstant(from).slice(0, 13), tenant })
-      return answer(200, { by, since: formatInstant(from), stats: rows.map(shown) })
+      const months = new Map(by === 'provider' ? operations.providers().map(({ name, month }) => [name, month]) : [])
+      const stats = rows.map((row) => ({
+        ...shown(row),
+        ...(by === 'provider' ? { month: months.get(row.name) ?? null } : {}),
+      }))
+      return answer(200, { by, since: formatInstant(from), stats })
     },
   )
 }

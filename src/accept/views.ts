@@ -116,6 +116,18 @@ const limitUse = {
   limit: z.number(),
 }
 
+export const monthState = z
+  .object({
+    spent: z.number(),
+    forecast: z.number().nullable(),
+    freeLeft: z.number().nullable(),
+  })
+  .nullable()
+  .openapi({
+    description:
+      'This month (UTC): `spent` with the fee, `forecast` for the whole of it (null on its first day), and the recipients that still cost nothing. Null where nothing costs.',
+  })
+
 export const providerState = z
   .object({
     name: z.string(),
@@ -187,17 +199,7 @@ export const providerState = z
           'From domains of its mail, and whether it may send for them; null where `identity` is not configured.',
       }),
     costPerThousand: z.number().openapi({ description: 'What one recipient more costs now, per 1,000.' }),
-    month: z
-      .object({
-        spent: z.number(),
-        forecast: z.number().nullable(),
-        freeLeft: z.number().nullable(),
-      })
-      .nullable()
-      .openapi({
-        description:
-          'This month (UTC): `spent` with the fee, `forecast` for the whole of it (null on its first day), and the recipients that still cost nothing. Null where nothing costs.',
-      }),
+    month: monthState,
     sentToday: z.number(),
     perDay: z.number().nullable(),
     perSecond: z.number().nullable(),

@@ -20,6 +20,7 @@ interface StatsAnswer {
     deliveredShare: number | null
     latencyMs: number | null
     cost: number
+    month?: { spent: number; forecast: number | null } | null
   }[]
 }
 
@@ -27,7 +28,7 @@ export function addStats(waypost: Command, terminal: Terminal): void {
   withGateway(waypost.command('stats'))
     .summary('show what became of mail, and what it cost')
     .description(
-      'Shows figures by provider, type or mailbox host: recipients by what was answered and told, shares, the usual time of an answer, and what was charged.',
+      'Shows figures by provider, type or mailbox host: recipients by what was answered and told, shares, the usual time of an answer, and what was charged; of providers also what the month costs so far, and will.',
     )
     .addOption(
       new Option('--by <what>', 'provider, type or host').choices(['provider', 'type', 'host']).default('provider'),
@@ -47,7 +48,7 @@ export function addStats(waypost: Command, terminal: Terminal): void {
 
 const headings = [
   ...['NAME', 'ACCEPTED', 'DEFERRED', 'REJECTED', 'UNKNOWN', 'DELIVERED', 'BOUNCED', 'COMPLAINED'],
-  ...['TAKEN', 'ARRIVED', 'LATENCY', 'COST'],
+  ...['TAKEN', 'ARRIVED', 'LATENCY', 'COST', 'THIS MONTH', 'FORECAST'],
 ]
 
 const shown = (share: number | null) => (share === null ? null : percent(share))
@@ -58,5 +59,6 @@ function row(one: StatsAnswer['stats'][number]): Cell[] {
     ...[shown(one.acceptedShare), shown(one.deliveredShare)],
     one.latencyMs === null ? null : `${one.latencyMs}ms`,
     money(one.cost),
+    ...[one.month?.spent, one.month?.forecast].map((paid) => (paid == null ? null : money(paid))),
   ]
 }

@@ -435,7 +435,7 @@ describe('waypost budgets and stats', () => {
     ])
     const stats = await waypost(['stats', '--url', url, '--by', 'host', '--all', '--since', '2026-11-01T00:00:00Z'])
     assert.equal(stats.code, 0)
-    assert.deepEqual(stats.out.split('\n')[1]!.split('\t').slice(-5), ['0', '90.0%', '-', '42ms', '0.01'])
+    assert.deepEqual(stats.out.split('\n')[1]!.split('\t').slice(-7), ['0', '90.0%', '-', '42ms', '0.01', '-', '-'])
     assert.equal(asked[1]!.path, '/v1/stats?by=host&since=2026-11-01T00%3A00%3A00.000Z&tenants=all')
   })
 })

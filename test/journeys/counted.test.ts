@@ -57,6 +57,8 @@ routes: [{ name: default, use: relay }]
     assert.equal(relayed.acceptedShare, 1)
     assert.equal(relayed.deliveredShare, null, 'it tells nothing of deliveries')
     assert.ok(relayed.latencyMs >= 0)
+    assert.ok(relayed.month.spent >= 0.2, 'the month of the provider, of all tenants')
+    assert.ok('forecast' in relayed.month)
     const hosts = await stats('by=host', 'acme')
     assert.deepEqual(
       names(hosts).map(([name, accepted]) => [name, accepted]),
