@@ -69,21 +69,21 @@ export class Learnt {
     live.unusable = verdict.kind === 'account' || (live.unusable && !good)
     for (const [email, outcome] of outcomes) {
       if ('diagnostic' in outcome && outcome.diagnostic.code === cutShort) continue
+      const key = keyOf(message.id, email)
       if ('cause' in outcome && outcome.cause === 'identity') {
         live.notReady.set(domainOf(message.from.email), now + identityMemory)
         live.identity?.doubt(domainOf(message.from.email))
       }
-      if (outcome.kind === 'accepted' && live.provider.adapter.webhook)
-        live.overdue.accepted(keyOf(message.id, email), now)
+      if (outcome.kind === 'accepted' && live.provider.adapter.webhook) live.overdue.accepted(key, now)
       if (mayTell(live.provider)) {
-        live.delivered.answered(keyOf(message.id, email), this.#parts.hosts.of(email), outcome, now)
+        live.delivered.answered(key, this.#parts.hosts.of(email), outcome, now)
       }
-      this.#seen(live, keyOf(message.id, email), outcome)
+      this.#seen(live, key, outcome)
       // A vendor that tells of deliveries says nothing of the host by taking mail.
       if (outcome.kind === 'delivered' || (outcome.kind === 'accepted' && !live.overdue.tells)) {
-        this.#delivered(live, keyOf(message.id, email), email, message.type)
+        this.#delivered(live, key, email, message.type)
       } else if ('cause' in outcome && outcome.cause === 'host') {
-        remember(live.deferred, keyOf(message.id, email))
+        remember(live.deferred, key)
         this.#note(live, email, message.type, 'bad')
       }
     }

@@ -79,8 +79,7 @@ async function suspends(
 
 /** Whether a rule asks for this reply, as far as is known whose the mailbox is. Asks nobody. */
 export function isBlock(live: Live, email: string, reply: string, hosts: Hosts): boolean {
-  const domain = domainOf(email)
-  const host = hosts.known(domain) ?? domain
+  const host = hosts.of(email)
   return live.shaping?.asked(reply).some((rule) => concerns(rule, host)) ?? false
 }
 

@@ -208,7 +208,7 @@ export class Limited implements Allowance {
   }
 
   #turn(now: number): void {
-    // Numbers, not `dayOf`: this runs for every provider and every message.
+    // Numbers, not `spanOf`: this runs for every provider and every message.
     const day = Math.floor(now / dayLength)
     if (day === this.#day) return
     this.#day = day
