@@ -8,7 +8,7 @@ import { needsSmtpUtf8 } from '../mail/address.ts'
 import { anyone, authenticate, type Key, maySendFrom, type Sender } from './auth.ts'
 import type { FailedLogins } from './failed-logins.ts'
 import { checkHeaderFrom } from './header-from.ts'
-import { mailDate, takeRaw } from './raw-content.ts'
+import { type Arrival, mailDate, takeStream } from './raw-content.ts'
 import { Refusal, refusalOf } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
 import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
@@ -227,7 +227,7 @@ export class Dialogue implements LineGuard {
     const { returnPath, sender, dsn } = transaction
     const recipients = [...transaction.recipients].map(([email, asked]) => ({ email, dsn: asked }))
     let steered: Steering = { tags: [], metadata: {} }
-    const { content, digest } = await takeRaw(this.#counted(stream), {
+    const arrival: Arrival = {
       door,
       maxSize: config().smtp.maxSize,
       now,
@@ -243,6 +243,10 @@ export class Dialogue implements LineGuard {
         if (steered.idempotencyKey === undefined) return undefined
         return JSON.stringify([returnPath, recipients, dsn, steered])
       },
+    }
+    // The clock that turns slow clients away rests where we are the slow ones.
+    const { content, digest } = await takeStream(stream, arrival, (received) => {
+      this.awaited = received
     })
     const submission: Submission = {
       sender,
@@ -263,19 +267,6 @@ export class Dialogue implements LineGuard {
       // Refused, or answered from an earlier submission: these bytes are nobody's.
       if ((receipt === null || receipt.replayed) && 'spool' in content.bytes) await door.drop(content.bytes.spool)
     }
-  }
-
-  /** Passes the stream on, and keeps count for the clock that turns slow clients away. Where we are the slow ones it rests. */
-  async *#counted(stream: SMTPServerDataStream): AsyncGenerator<Uint8Array> {
-    let received = 0
-    this.awaited = received
-    for await (const chunk of stream) {
-      this.awaited = null
-      yield chunk
-      received += chunk.length
-      this.awaited = received
-    }
-    this.awaited = null
   }
 
   #open(): Transaction | null {

@@ -99,10 +99,12 @@ function domainProblem(domain: string): string | null {
 }
 
 const utf8 = new TextEncoder()
+const beyondAscii = /[^\u0000-\u007f]/
 
 /** Bytes of a text in UTF-8. */
 export function octets(text: string): number {
-  return utf8.encode(text).length
+  // Encoding costs more than all else that is done with an address.
+  return beyondAscii.test(text) ? utf8.encode(text).length : text.length
 }
 
 /**
