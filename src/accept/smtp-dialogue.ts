@@ -51,6 +51,11 @@ const idle = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'HELP', 'VRFY'])
 const notOffered = new Set(['EXPN', 'ETRN', 'TURN', 'ATRN', 'BDAT', 'LHLO', 'WIZ', 'SHELL', 'KILL'])
 /** Web pages can be made to talk to a mail port (cross-protocol scripting). */
 const http = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)(?: \S*)?(?: HTTP\/\S*)?$/i
+/** As far as a command word may go. */
+const beginning = /^[^ :]{0,16}/
+/** What the library needs to see of a command whose address we have read. */
+const mailLine = Buffer.from('MAIL')
+const rcptLine = Buffer.from('RCPT')
 const host = hostname()
 const base64 = /^(?:=|[A-Za-z0-9+/]+={0,2})$/
 
@@ -61,6 +66,7 @@ export class Dialogue implements LineGuard {
   awaited: number | null = null
   /** When the last command was answered, by `performance.now()`. */
   since = performance.now()
+  address = ''
   readonly #parts: DialogueParts
   readonly #connection: GuardedConnection
   #verb = ''
@@ -78,9 +84,10 @@ export class Dialogue implements LineGuard {
 
   command(line: Buffer, pipelined: boolean): Buffer | Reply {
     this.since = performance.now()
-    this.#verb = line.toString('latin1', 0, 16).split(/[ :]/, 1)[0]!.toUpperCase()
+    const text = line.toString('latin1')
+    this.#verb = beginning.exec(text)![0].toUpperCase()
     try {
-      return this.#judge(line, pipelined)
+      return this.#judge(line, text, pipelined)
     } catch (error) {
       return replyTo(error)
     }
@@ -105,11 +112,11 @@ export class Dialogue implements LineGuard {
     return code === 501 && this.#verb === 'AUTH' ? '5.5.2' : undefined
   }
 
-  #judge(line: Buffer, pipelined: boolean): Buffer {
+  #judge(line: Buffer, text: string, pipelined: boolean): Buffer {
     const { smtp } = this.#parts.config()
     const { session } = this.#connection
     if (this.#parts.closing()) throw new Refusal('stopping', 'We are stopping.')
-    if (http.test(line.toString('latin1'))) throw new Reply('421 4.7.0', 'This is a mail server')
+    if (http.test(text)) throw new Reply('421 4.7.0', 'This is a mail server')
     if (idle.has(this.#verb) && ++this.#idle > mostIdle) throw new Reply('421 4.7.0', 'Too many commands without mail')
     if (this.#errors >= mostErrors) throw new Reply('421 4.7.0', 'Too many errors')
     if (line.length > longestCommand && this.#verb !== 'AUTH') throw new Reply('500 5.5.6', 'The line is too long')
@@ -134,14 +141,16 @@ export class Dialogue implements LineGuard {
       case 'MAIL':
         this.#mayTransact()
         this.#mail = parseMail(line, smtp.maxSize)
-        return Buffer.from(`MAIL FROM:<${this.#mail.returnPath}>`)
+        this.address = this.#mail.returnPath
+        return mailLine
       case 'RCPT':
         this.#mayTransact()
         this.#rcpt = parseRcpt(line, this.#open()?.smtpUtf8 ?? true)
-        return Buffer.from(`RCPT TO:<${this.#rcpt.email}>`)
+        this.address = this.#rcpt.email
+        return rcptLine
       case 'DATA':
         this.#mayTransact()
-        if (line.toString('latin1').trim().length > 4) throw new Reply('501 5.5.4', 'DATA takes no argument')
+        if (text.trim().length > 4) throw new Reply('501 5.5.4', 'DATA takes no argument')
         // What comes before our 354 would be run as commands if this were refused on any other ground.
         if (pipelined) throw new Reply('554 5.5.1', 'Wait for the reply to DATA before you send the message', true)
         return line

@@ -4,7 +4,7 @@
  *
  * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
  * its parser, again after STARTTLS; `_setListeners` calls back when it listens (after TLS, where that comes first) and a timer then
- * calls `connectionReady`; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
+ * calls `connectionReady`; `_onCommand` runs one line, asking `_isDisabled`, and for MAIL and RCPT `_parseAddressCommand`; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
  * `_socket` of the connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
  * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
@@ -25,6 +25,8 @@ export interface LineGuard {
    * @returns the line to run, or the reply that answers it
    */
   command(line: Buffer, pipelined: boolean): Buffer | Reply
+  /** The address in the MAIL or RCPT that is being run, canonical. */
+  readonly address: string
   /** The reply to what is no line. The transaction and a login under way are gone. */
   broken(fault: Fault): Reply
   /** The enhanced status code for a reply of the library's own, where the library's is not the right one. */
@@ -34,6 +36,8 @@ export interface LineGuard {
 }
 
 const nothing = Buffer.alloc(0)
+/** Of the library; its brackets are not counted. */
+const longestAddress = 253
 const crlf = Buffer.from('\r\n')
 
 /** A server whose connections are guarded. */
@@ -89,6 +93,17 @@ export class GuardedConnection extends SMTPConnection {
     if (next === undefined && this.#greeted) return
     this.#greeted = true
     super.connectionReady(next)
+  }
+
+  /** The guard has read the address; what remains is that the library takes none that is longer. */
+  override _parseAddressCommand(): { address: string; args: false } | false {
+    const { address } = this.guard
+    return address.length <= longestAddress && { address, args: false }
+  }
+
+  /** Ours are listed in upper case. */
+  override _isDisabled(command: string): boolean {
+    return this.session.disabledCommands?.includes(command) ?? super._isDisabled(command)
   }
 
   /** Sends a reply; the library's own ones with a fitting enhanced status code. */
