@@ -220,16 +220,16 @@ class Intake {
     checkHops(came.fields, this.#arrival.host)
     const digestOf = this.#arrival.head(came.fields)
     const { fields, bytes } = withoutFields(came, (name) => isHidden(name, this.#arrival.foreign))
-    const messageId = headerValue(fields, 'message-id')
-    const ownId = `<${randomUUID()}@${this.#arrival.host}>`
+    const given = headerValue(fields, 'message-id')
+    const messageId = /<[^<>\s]+>/.exec(given ?? '')?.[0] ?? `<${randomUUID()}@${this.#arrival.host}>`
     this.#head = {
       headers: fields,
       from: firstFrom(fields, this.#arrival.returnPath),
       subject: decodeWords(headerValue(fields, 'subject') ?? ''),
-      messageId: /<[^<>\s]+>/.exec(messageId ?? '')?.[0] ?? ownId,
+      messageId,
     }
     let trace = `Received: ${this.#arrival.received}\r\n`
-    if (messageId === undefined) trace += `Message-ID: ${ownId}\r\n`
+    if (given === undefined) trace += `Message-ID: ${messageId}\r\n`
     if (headerValue(fields, 'date') === undefined) trace += `Date: ${mailDate(this.#arrival.now)}\r\n`
     if (shape === 'none') trace += '\r\n'
     const cleaned = [bytes, message.subarray(start)]
@@ -273,9 +273,14 @@ function firstFrom(fields: readonly Header[], returnPath: string): Mailbox {
 
 /** @throws Refusal for mail that comes back to us again and again, or has wandered too long */
 function checkHops(fields: readonly Header[], host: string): void {
-  const received = fields.filter(([name]) => name.toLowerCase() === 'received')
-  const ours = received.filter(([, value]) => value.includes(`by ${host} (Waypost)`))
-  if (received.length > mostReceived || ours.length >= 5) {
-    throw new Refusal('mail_loop', `The message has passed ${received.length} hosts, ${ours.length} times this one.`)
+  let all = 0
+  let ours = 0
+  for (const [name, value] of fields) {
+    if (name.toLowerCase() !== 'received') continue
+    all++
+    if (value.includes(`by ${host} (Waypost)`)) ours++
+  }
+  if (all > mostReceived || ours >= 5) {
+    throw new Refusal('mail_loop', `The message has passed ${all} hosts, ${ours} times this one.`)
   }
 }

@@ -69,6 +69,8 @@ export class Dialogue implements LineGuard {
   address = ''
   readonly #parts: DialogueParts
   readonly #connection: GuardedConnection
+  /** The address of the client, as trace headers have it. */
+  readonly #client: string
   #verb = ''
   #idle = 0
   #errors = 0
@@ -80,6 +82,7 @@ export class Dialogue implements LineGuard {
   constructor(parts: DialogueParts, connection: GuardedConnection) {
     this.#parts = parts
     this.#connection = connection
+    this.#client = addressLiteral(connection.remoteAddress)
   }
 
   command(line: Buffer, pipelined: boolean): Buffer | Reply {
@@ -244,7 +247,7 @@ export class Dialogue implements LineGuard {
       returnPath,
       foreign,
       received:
-        `from ${session.hostNameAppearsAs} (${addressLiteral(session.remoteAddress)})\r\n\tby ${host} (Waypost)` +
+        `from ${session.hostNameAppearsAs} (${this.#client})\r\n\tby ${host} (Waypost)` +
         ` with ${session.transmissionType}\r\n\tid ${session.id}.${session.transaction};\r\n\t${mailDate(now)}`,
       head: (fields) => {
         checkHeaderFrom(sender, fields)

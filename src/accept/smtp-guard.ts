@@ -40,6 +40,11 @@ const nothing = Buffer.alloc(0)
 const longestAddress = 253
 const crlf = Buffer.from('\r\n')
 
+type Handler = NonNullable<ReturnType<SMTPConnection['_getHandler']>>
+
+/** The library's, by the names of their commands. */
+const handlers = new Map<string, Handler>()
+
 /** Sockets with replies that are held back. */
 let held: Socket[] = []
 
@@ -122,6 +127,16 @@ export class GuardedConnection extends SMTPConnection {
   /** Ours are listed in upper case. */
   override _isDisabled(command: string): boolean {
     return this.session.disabledCommands?.includes(command) ?? super._isDisabled(command)
+  }
+
+  /** Each is called by a name put together for the occasion; once found, it is kept. */
+  override _getHandler(command: string): Handler | undefined {
+    let handler = handlers.get(command)
+    if (handler === undefined) {
+      handler = super._getHandler(command)
+      if (handler !== undefined) handlers.set(command, handler)
+    }
+    return handler
   }
 
   /** Sends a reply; the library's own ones with a fitting enhanced status code. */
