@@ -9,6 +9,7 @@
  * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
 import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
@@ -188,6 +189,8 @@ export class GuardedConnection extends SMTPConnection {
 
 /** RFC 4954 section 4 lets AUTH lines be 12,288 octets long. */
 const longestLine = 12_288 + 2
+const dot = 0x2e
+const dotLine = '\n.'
 /** Lines run in one go before others get a turn. */
 const linesAtOnce = 100
 
@@ -214,6 +217,24 @@ class LineParser extends SMTPStream {
     }
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
     this.#run(next)
+  }
+
+  /** The library's looks at every byte; where no line begins with a dot there is nothing for it to see. */
+  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+    const bytes = this._lastBytes ? Buffer.concat([this._lastBytes, chunk]) : chunk
+    this._lastBytes = false
+    const line = bytes.indexOf(dotLine, 0, 'latin1')
+    // What may be the beginning of the end stays with the library.
+    const plain = line === -1 ? bytes.length - 4 : line - 1
+    if (plain <= 0 || (this._atDataStart && bytes[0] === dot)) {
+      super._feedDataStream(bytes, done)
+      return
+    }
+    const stream = this._dataStream!
+    this._countDataBytes(plain)
+    const rest = () => super._feedDataStream(bytes.subarray(plain), done)
+    if (!stream.writable || stream.write(bytes.subarray(0, plain)) || stream.destroyed) rest()
+    else whenDrained(stream, rest)
   }
 
   /** Runs line after line: in a loop while commands answer at once, again from the start when one answers later. */
@@ -253,6 +274,15 @@ class LineParser extends SMTPStream {
     else if (!bytes.subarray(-2).equals(crlf) || line.includes(13) || line.includes(0)) this.#broken('stray', next)
     else this.#command(line, this.#bytes.length > 0, next)
   }
+}
+
+/** A stream that is destroyed never drains, it only closes. */
+function whenDrained(stream: Writable, next: () => void): void {
+  const drained = () => {
+    stream.off('drain', drained).off('close', drained)
+    next()
+  }
+  stream.once('drain', drained).once('close', drained)
 }
 
 /** A TLS record with a ClientHello, of a client that took this for a port with implicit TLS. */
