@@ -1,9 +1,9 @@
 /** Raw mail as it streams in: checked, cleaned, our trace headers on top, large mail kept in pieces as it comes. */
 import { createHash, type Hash, randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { bodyStart, decodeWords, headerValue, mailboxesIn, readBlock, withoutFields } from '../mail/headers.ts'
+import { decodeWords, headerValue, mailboxesIn, readBlock, withoutFields } from '../mail/headers.ts'
 import type { Header, Mailbox } from '../mail/message.ts'
-import { ContentGuard } from './content-guard.ts'
+import { asBuffer, ContentGuard } from './content-guard.ts'
 import { Refusal } from './refusals.ts'
 import { type Foreign, isSteering } from './steering.ts'
 import type { Door, RawContent } from './submit.ts'
@@ -109,7 +109,7 @@ type Head = Pick<RawContent, 'headers' | 'from' | 'subject' | 'messageId'>
 class Intake {
   readonly #arrival: Arrival
   readonly #guard: ContentGuard
-  #chunks: Uint8Array[] = []
+  #chunks: Buffer[] = []
   /** Bytes in `#chunks`. */
   #gathered = 0
   /** Bytes that our fields add, less what was taken out. */
@@ -131,9 +131,10 @@ class Intake {
   take(chunk: Uint8Array): Promise<void> | null {
     if (this.#refusal !== null) return null
     try {
-      this.#guard.take(chunk)
-      if (this.#head !== null) this.#hash?.update(chunk)
-      this.#push(chunk)
+      const bytes = asBuffer(chunk)
+      this.#guard.take(bytes)
+      if (this.#head !== null) this.#hash?.update(bytes)
+      this.#push(bytes)
       if (this.#head === null && this.#gathered > small) this.#readHead(false)
       if (this.#head === null || this.#gathered < pieceSize) return null
       return this.#keep().then(
@@ -181,13 +182,13 @@ class Intake {
     await this.#arrival.door.drop(spool)
   }
 
-  #push(bytes: Uint8Array): void {
+  #push(bytes: Buffer): void {
     this.#chunks.push(bytes)
     this.#gathered += bytes.length
   }
 
   /** What has come since it was last asked, in one piece. */
-  #gather(): Uint8Array {
+  #gather(): Buffer {
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
     this.#chunks = []
     this.#gathered = 0
@@ -208,7 +209,7 @@ class Intake {
   #readHead(all: boolean): void {
     const message = this.#gather()
     const shape = blockShape(message)
-    const start = shape === 'none' ? 0 : (bodyStart(message) ?? (all ? message.length : null))
+    const start = shape === 'fields' ? (fieldsEnd(message) ?? (all ? message.length : null)) : 0
     if ((start ?? message.length) > longestHeaderBlock) {
       throw new Refusal('invalid_content', `The header block is longer than ${longestHeaderBlock} bytes.`)
     }
@@ -232,7 +233,7 @@ class Intake {
     if (given === undefined) trace += `Message-ID: ${messageId}\r\n`
     if (headerValue(fields, 'date') === undefined) trace += `Date: ${mailDate(this.#arrival.now)}\r\n`
     if (shape === 'none') trace += '\r\n'
-    const cleaned = [bytes, message.subarray(start)]
+    const cleaned = [asBuffer(bytes), message.subarray(start)]
     if (digestOf !== undefined) {
       this.#hash = createHash('sha256').update(`${digestOf}\0`)
       for (const part of cleaned) this.#hash.update(part)
@@ -256,10 +257,16 @@ function isHidden(name: string, foreign: Foreign | undefined): boolean {
 }
 
 /** Whether there is a header block: with fields, an empty one (the message begins with its blank line), or none. */
-function blockShape(message: Uint8Array): 'fields' | 'empty' | 'none' {
-  const beginning = Buffer.from(message.buffer, message.byteOffset, Math.min(message.length, 2000)).toString('latin1')
+function blockShape(message: Buffer): 'fields' | 'empty' | 'none' {
+  const beginning = message.toString('latin1', 0, 2000)
   if (beginsWithField.test(beginning)) return 'fields'
   return beginning.startsWith('\r\n') ? 'empty' : 'none'
+}
+
+/** Behind the blank line that ends the fields; the guard has seen to it that all lines end with CRLF. Null when it has not come. */
+function fieldsEnd(message: Buffer): number | null {
+  const at = message.indexOf('\r\n\r\n', 0, 'latin1')
+  return at === -1 ? null : at + 4
 }
 
 /** The first mailbox of the header From; when none can be read, the return-path. */
