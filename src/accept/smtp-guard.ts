@@ -4,9 +4,11 @@
  *
  * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
  * its parser, again after STARTTLS; `_setListeners` calls back when it listens (after TLS, where that comes first) and a timer then
- * calls `connectionReady`; `_onCommand` runs one line, asking `_isDisabled`, and for MAIL and RCPT `_parseAddressCommand`; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
- * `_socket` of the connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
- * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
+ * calls `connectionReady`; `_onCommand` runs one line, asking `_isDisabled`, `_getHandler`, and for MAIL and RCPT
+ * `_parseAddressCommand`; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and `_socket` of the connection; `_dataMode` and
+ * `isClosed` of the parser, and that its `_write` in data mode hands content to `_feedDataStream`, and what follows the final dot to
+ * `_write` again; `_lastBytes`, `_atDataStart`, `_dataStream` and `_countDataBytes`, by which `_feedDataStream` goes on where it was.
+ * `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -37,13 +39,13 @@ export interface LineGuard {
 }
 
 const nothing = Buffer.alloc(0)
-/** Of the library; its brackets are not counted. */
+/** The library's limit, in characters. */
 const longestAddress = 253
 const crlf = Buffer.from('\r\n')
 
 type Handler = NonNullable<ReturnType<SMTPConnection['_getHandler']>>
 
-/** The library's, by the names of their commands. */
+/** By their commands. */
 const handlers = new Map<string, Handler>()
 
 /** Sockets with replies that are held back. */
@@ -119,7 +121,7 @@ export class GuardedConnection extends SMTPConnection {
     super.connectionReady(next)
   }
 
-  /** The guard has read the address; what remains is that the library takes none that is longer. */
+  /** The guard has read the address, and more strictly; what remains is how long the library lets one be. */
   override _parseAddressCommand(): { address: string; args: false } | false {
     const { address } = this.guard
     return address.length <= longestAddress && { address, args: false }
@@ -130,7 +132,7 @@ export class GuardedConnection extends SMTPConnection {
     return this.session.disabledCommands?.includes(command) ?? super._isDisabled(command)
   }
 
-  /** Each is called by a name put together for the occasion; once found, it is kept. */
+  /** The library puts a name together to find one; what was found once is the same for all. */
   override _getHandler(command: string): Handler | undefined {
     let handler = handlers.get(command)
     if (handler === undefined) {
