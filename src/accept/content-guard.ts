@@ -38,7 +38,7 @@ export class ContentGuard {
       throw new Refusal('too_large', `The message is larger than ${this.#maxSize} bytes.`)
     }
     if (!this.eightBit && !isAscii(chunk)) this.eightBit = true
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    const bytes = asBuffer(chunk)
     let at = 0
     if (this.#open.length > 0) {
       at = bytes.indexOf(lineFeed) + 1
@@ -86,6 +86,11 @@ export class ContentGuard {
     if (kind === 'attachment') this.attachments++
     if (kind === 'inline') this.inline++
   }
+}
+
+/** The same bytes with the methods of a Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** `C......-D`, which base64 never has: spares the regular expression nearly every line. */

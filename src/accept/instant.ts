@@ -7,9 +7,9 @@ const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 export function parseInstant(text: string): number | null {
   const match = rfc3339.exec(text)
   if (!match) return null
-  const [, year, month, day] = match.map(Number)
-  const date = new Date(Date.UTC(year!, month! - 1, day!))
-  if (date.getUTCMonth() !== month! - 1 || date.getUTCDate() !== day!) return null
+  const [, year, month, day] = match as unknown as [string, string, string, string]
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null
   const at = Date.parse(text.toUpperCase())
   return Number.isNaN(at) ? null : at
 }

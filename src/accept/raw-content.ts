@@ -1,8 +1,9 @@
 /** Raw mail as it streams in: checked, cleaned, our trace headers on top, large mail kept in pieces as it comes. */
 import { createHash, type Hash, randomUUID } from 'node:crypto'
-import { bodyStart, decodeWords, headerValue, mailboxesIn, readHeaders } from '../mail/headers.ts'
+import type { Readable } from 'node:stream'
+import { decodeWords, headerValue, mailboxesIn, readBlock, withoutFields } from '../mail/headers.ts'
 import type { Header, Mailbox } from '../mail/message.ts'
-import { ContentGuard } from './content-guard.ts'
+import { asBuffer, ContentGuard } from './content-guard.ts'
 import { Refusal } from './refusals.ts'
 import { type Foreign, isSteering } from './steering.ts'
 import type { Door, RawContent } from './submit.ts'
@@ -51,23 +52,55 @@ export interface RawMail {
  */
 export async function takeRaw(stream: AsyncIterable<Uint8Array>, arrival: Arrival): Promise<RawMail> {
   const intake = new Intake(arrival)
-  let refusal: unknown = null
   try {
-    for await (const chunk of stream) {
-      if (refusal !== null) continue
-      try {
-        await intake.take(chunk)
-      } catch (error) {
-        refusal = error
-        await intake.forget()
-      }
-    }
-    if (refusal === null) return await intake.end()
+    for await (const chunk of stream) await intake.take(chunk)
   } catch (error) {
     await intake.forget()
     throw error
   }
-  throw refusal
+  return intake.end()
+}
+
+/**
+ * The same from a stream of Node's, which spares small mail a dozen promises.
+ * @param awaits is told how many bytes have come whenever more are awaited, and null when we are the ones to be waited for
+ */
+export function takeStream(
+  stream: Readable,
+  arrival: Arrival,
+  awaits: (received: number | null) => void,
+): Promise<RawMail> {
+  const intake = new Intake(arrival)
+  let received = 0
+  let busy: Promise<void> | null = null
+  awaits(received)
+  return new Promise((resolve, reject) => {
+    const broken = async (error: Error) => {
+      awaits(null)
+      await busy
+      await intake.forget()
+      reject(error)
+    }
+    stream.on('data', (chunk: Buffer) => {
+      busy = intake.take(chunk)
+      received += chunk.length
+      awaits(busy === null ? received : null)
+      if (busy === null) return
+      stream.pause()
+      busy.then(() => {
+        awaits(received)
+        stream.resume()
+      })
+    })
+    stream.on('end', () => {
+      awaits(null)
+      resolve(intake.end())
+    })
+    stream.on('error', broken)
+    stream.on('close', () => {
+      if (!stream.readableEnded) broken(new Error('The stream was closed before its end.'))
+    })
+  })
 }
 
 /** What the header block told. */
@@ -76,13 +109,14 @@ type Head = Pick<RawContent, 'headers' | 'from' | 'subject' | 'messageId'>
 class Intake {
   readonly #arrival: Arrival
   readonly #guard: ContentGuard
-  #chunks: Uint8Array[] = []
+  #chunks: Buffer[] = []
   /** Bytes in `#chunks`. */
   #gathered = 0
   /** Bytes that our fields add, less what was taken out. */
   #added = 0
   #head: Head | null = null
   #spool: string | null = null
+  #refusal: { error: unknown } | null = null
   #hash: Hash | null = null
 
   constructor(arrival: Arrival) {
@@ -90,15 +124,40 @@ class Intake {
     this.#guard = new ContentGuard(arrival.maxSize)
   }
 
-  async take(chunk: Uint8Array): Promise<void> {
-    this.#guard.take(chunk)
-    if (this.#head !== null) this.#hash?.update(chunk)
-    this.#push(chunk)
-    if (this.#head === null && this.#gathered > small) this.#readHead(false)
-    if (this.#head !== null && this.#gathered >= pieceSize) await this.#keep()
+  /**
+   * Takes a chunk; what is wrong with it is told by `end`, so that the rest is still read.
+   * @returns what to wait for before the next one, where there is something
+   */
+  take(chunk: Uint8Array): Promise<void> | null {
+    if (this.#refusal !== null) return null
+    try {
+      const bytes = asBuffer(chunk)
+      this.#guard.take(bytes)
+      if (this.#head !== null) this.#hash?.update(bytes)
+      this.#push(bytes)
+      if (this.#head === null && this.#gathered > small) this.#readHead(false)
+      if (this.#head === null || this.#gathered < pieceSize) return null
+      return this.#keep().then(
+        () => {},
+        (error) => this.#refuse(error),
+      )
+    } catch (error) {
+      return this.#refuse(error)
+    }
   }
 
+  /** @throws what is wrong with the mail, when nothing is kept of it any more */
   async end(): Promise<RawMail> {
+    try {
+      if (this.#refusal !== null) throw this.#refusal.error
+      return await this.#whole()
+    } catch (error) {
+      await this.forget()
+      throw error
+    }
+  }
+
+  async #whole(): Promise<RawMail> {
     this.#guard.end()
     if (this.#guard.size === 0) throw new Refusal('invalid_content', 'The message is empty.')
     if (this.#head === null) this.#readHead(true)
@@ -110,18 +169,26 @@ class Intake {
     }
   }
 
-  async forget(): Promise<void> {
-    this.#chunks = []
-    if (this.#spool !== null) await this.#arrival.door.drop(this.#spool)
+  #refuse(error: unknown): Promise<void> {
+    this.#refusal = { error }
+    return this.forget()
   }
 
-  #push(bytes: Uint8Array): void {
+  async forget(): Promise<void> {
+    this.#chunks = []
+    if (this.#spool === null) return
+    const spool = this.#spool
+    this.#spool = null
+    await this.#arrival.door.drop(spool)
+  }
+
+  #push(bytes: Buffer): void {
     this.#chunks.push(bytes)
     this.#gathered += bytes.length
   }
 
   /** What has come since it was last asked, in one piece. */
-  #gather(): Uint8Array {
+  #gather(): Buffer {
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#gathered)
     this.#chunks = []
     this.#gathered = 0
@@ -142,7 +209,7 @@ class Intake {
   #readHead(all: boolean): void {
     const message = this.#gather()
     const shape = blockShape(message)
-    const start = shape === 'none' ? 0 : (bodyStart(message) ?? (all ? message.length : null))
+    const start = shape === 'fields' ? (fieldsEnd(message) ?? (all ? message.length : null)) : 0
     if ((start ?? message.length) > longestHeaderBlock) {
       throw new Refusal('invalid_content', `The header block is longer than ${longestHeaderBlock} bytes.`)
     }
@@ -150,25 +217,23 @@ class Intake {
       this.#push(message)
       return
     }
-    const came = readHeaders(message.subarray(0, start), () => false)
+    const came = readBlock(message.subarray(0, start))
     checkHops(came.fields, this.#arrival.host)
     const digestOf = this.#arrival.head(came.fields)
-    const hidden = (name: string) => isHidden(name, this.#arrival.foreign)
-    const hides = came.fields.some(([name]) => hidden(name.toLowerCase()))
-    const { fields, bytes } = hides ? readHeaders(came.bytes, hidden) : came
-    const ownId = `<${randomUUID()}@${this.#arrival.host}>`
-    const messageId = headerValue(fields, 'message-id')
+    const { fields, bytes } = withoutFields(came, (name) => isHidden(name, this.#arrival.foreign))
+    const given = headerValue(fields, 'message-id')
+    const messageId = /<[^<>\s]+>/.exec(given ?? '')?.[0] ?? `<${randomUUID()}@${this.#arrival.host}>`
     this.#head = {
       headers: fields,
       from: firstFrom(fields, this.#arrival.returnPath),
       subject: decodeWords(headerValue(fields, 'subject') ?? ''),
-      messageId: /<[^<>\s]+>/.exec(messageId ?? '')?.[0] ?? ownId,
+      messageId,
     }
     let trace = `Received: ${this.#arrival.received}\r\n`
-    if (messageId === undefined) trace += `Message-ID: ${ownId}\r\n`
+    if (given === undefined) trace += `Message-ID: ${messageId}\r\n`
     if (headerValue(fields, 'date') === undefined) trace += `Date: ${mailDate(this.#arrival.now)}\r\n`
     if (shape === 'none') trace += '\r\n'
-    const cleaned = [bytes, message.subarray(start)]
+    const cleaned = [asBuffer(bytes), message.subarray(start)]
     if (digestOf !== undefined) {
       this.#hash = createHash('sha256').update(`${digestOf}\0`)
       for (const part of cleaned) this.#hash.update(part)
@@ -192,10 +257,16 @@ function isHidden(name: string, foreign: Foreign | undefined): boolean {
 }
 
 /** Whether there is a header block: with fields, an empty one (the message begins with its blank line), or none. */
-function blockShape(message: Uint8Array): 'fields' | 'empty' | 'none' {
-  const beginning = Buffer.from(message.buffer, message.byteOffset, Math.min(message.length, 2000)).toString('latin1')
+function blockShape(message: Buffer): 'fields' | 'empty' | 'none' {
+  const beginning = message.toString('latin1', 0, 2000)
   if (beginsWithField.test(beginning)) return 'fields'
   return beginning.startsWith('\r\n') ? 'empty' : 'none'
+}
+
+/** Behind the blank line that ends the fields; the guard has seen to it that all lines end with CRLF. Null when it has not come. */
+function fieldsEnd(message: Buffer): number | null {
+  const at = message.indexOf('\r\n\r\n', 0, 'latin1')
+  return at === -1 ? null : at + 4
 }
 
 /** The first mailbox of the header From; when none can be read, the return-path. */
@@ -209,9 +280,14 @@ function firstFrom(fields: readonly Header[], returnPath: string): Mailbox {
 
 /** @throws Refusal for mail that comes back to us again and again, or has wandered too long */
 function checkHops(fields: readonly Header[], host: string): void {
-  const received = fields.filter(([name]) => name.toLowerCase() === 'received')
-  const ours = received.filter(([, value]) => value.includes(`by ${host} (Waypost)`))
-  if (received.length > mostReceived || ours.length >= 5) {
-    throw new Refusal('mail_loop', `The message has passed ${received.length} hosts, ${ours.length} times this one.`)
+  let all = 0
+  let ours = 0
+  for (const [name, value] of fields) {
+    if (name.toLowerCase() !== 'received') continue
+    all++
+    if (value.includes(`by ${host} (Waypost)`)) ours++
+  }
+  if (all > mostReceived || ours >= 5) {
+    throw new Refusal('mail_loop', `The message has passed ${all} hosts, ${ours} times this one.`)
   }
 }

@@ -3,6 +3,7 @@
  * `smtp-server` takes parameters it does not know, strips source routes and rewrites domains; so it only gets to see what we
  * make of the line.
  */
+import { isAscii } from 'node:buffer'
 import { readAddress } from '../mail/address.ts'
 import type { ReplyStatus } from './refusals.ts'
 import { Reply } from './smtp-reply.ts'
@@ -21,6 +22,8 @@ export interface RcptCommand {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
+const mailSyntax = /^MAIL FROM: *<([^<>]*)>(.*)$/i
+const rcptSyntax = /^RCPT TO: *<([^<>]*)>(.*)$/i
 const label = '[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?'
 const hostName = new RegExp(`^${label}(?:\\.${label})*\\.?$`)
 const addressLiteral = /^\[(?:IPv6:)?[0-9A-Fa-f:.]+\]$/i
@@ -39,7 +42,7 @@ export function parseGreeting(line: Buffer): string {
 
 /** @param line `MAIL FROM:<a@b.test> SIZE=17` @param maxSize bytes @throws Reply */
 export function parseMail(line: Buffer, maxSize: number): MailCommand {
-  const command = split(line, /^MAIL FROM: *<([^<>]*)>(.*)$/i)
+  const command = split(line, mailSyntax)
   if (command === null) throw new Reply('501 5.1.7', 'Syntax: MAIL FROM:<address>')
   const parameters = parametersOf(command.rest, ['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH'])
   const read: MailCommand = { returnPath: '', smtpUtf8: parameters.has('SMTPUTF8'), dsn: {} }
@@ -59,7 +62,7 @@ export function parseMail(line: Buffer, maxSize: number): MailCommand {
 
 /** @param line `RCPT TO:<a@b.test> NOTIFY=NEVER` @param smtpUtf8 what MAIL said @throws Reply */
 export function parseRcpt(line: Buffer, smtpUtf8: boolean): RcptCommand {
-  const command = split(line, /^RCPT TO: *<([^<>]*)>(.*)$/i)
+  const command = split(line, rcptSyntax)
   if (command === null) throw new Reply('501 5.1.3', 'Syntax: RCPT TO:<address>')
   const read: RcptCommand = { email: '', dsn: {} }
   for (const [name, value] of parametersOf(command.rest, ['NOTIFY', 'ORCPT'])) {
@@ -73,18 +76,27 @@ export function parseRcpt(line: Buffer, smtpUtf8: boolean): RcptCommand {
 }
 
 function split(line: Buffer, syntax: RegExp): { address: string; rest: string } | null {
-  let text: string
-  try {
-    text = utf8.decode(line)
-  } catch {
-    return null
-  }
+  const text = textOf(line)
+  if (text === null) return null
   const match = syntax.exec(text)
   return match === null ? null : { address: match[1]!, rest: match[2]! }
 }
 
+const none: ReadonlyMap<string, string | null> = new Map()
+
+/** Null where it is not UTF-8. */
+function textOf(line: Buffer): string | null {
+  if (isAscii(line)) return line.toString('latin1')
+  try {
+    return utf8.decode(line)
+  } catch {
+    return null
+  }
+}
+
 /** @returns upper-case names with their values, null for those without one @throws Reply */
-function parametersOf(rest: string, known: readonly string[]): Map<string, string | null> {
+function parametersOf(rest: string, known: readonly string[]): ReadonlyMap<string, string | null> {
+  if (rest === '') return none
   const parameters = new Map<string, string | null>()
   if (rest.trim() === '') return parameters
   if (!rest.startsWith(' ')) throw new Reply('501 5.5.4', 'A space belongs between the address and its parameters')

@@ -8,7 +8,7 @@ import { needsSmtpUtf8 } from '../mail/address.ts'
 import { anyone, authenticate, type Key, maySendFrom, type Sender } from './auth.ts'
 import type { FailedLogins } from './failed-logins.ts'
 import { checkHeaderFrom } from './header-from.ts'
-import { mailDate, takeRaw } from './raw-content.ts'
+import { type Arrival, mailDate, takeStream } from './raw-content.ts'
 import { Refusal, refusalOf } from './refusals.ts'
 import { type MailCommand, parseGreeting, parseMail, parseRcpt, type RcptCommand } from './smtp-command.ts'
 import type { Fault, GuardedConnection, LineGuard } from './smtp-guard.ts'
@@ -51,6 +51,11 @@ const idle = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'HELP', 'VRFY'])
 const notOffered = new Set(['EXPN', 'ETRN', 'TURN', 'ATRN', 'BDAT', 'LHLO', 'WIZ', 'SHELL', 'KILL'])
 /** Web pages can be made to talk to a mail port (cross-protocol scripting). */
 const http = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)(?: \S*)?(?: HTTP\/\S*)?$/i
+/** As far as a command word may go. */
+const beginning = /^[^ :]{0,16}/
+/** What the library needs to see of a command whose address we have read. */
+const mailLine = Buffer.from('MAIL')
+const rcptLine = Buffer.from('RCPT')
 const host = hostname()
 const base64 = /^(?:=|[A-Za-z0-9+/]+={0,2})$/
 
@@ -61,8 +66,11 @@ export class Dialogue implements LineGuard {
   awaited: number | null = null
   /** When the last command was answered, by `performance.now()`. */
   since = performance.now()
+  address = ''
   readonly #parts: DialogueParts
   readonly #connection: GuardedConnection
+  /** The address of the client, as trace headers have it. */
+  readonly #client: string
   #verb = ''
   #idle = 0
   #errors = 0
@@ -74,13 +82,15 @@ export class Dialogue implements LineGuard {
   constructor(parts: DialogueParts, connection: GuardedConnection) {
     this.#parts = parts
     this.#connection = connection
+    this.#client = addressLiteral(connection.remoteAddress)
   }
 
   command(line: Buffer, pipelined: boolean): Buffer | Reply {
     this.since = performance.now()
-    this.#verb = line.toString('latin1', 0, 16).split(/[ :]/, 1)[0]!.toUpperCase()
+    const text = line.toString('latin1')
+    this.#verb = beginning.exec(text)![0].toUpperCase()
     try {
-      return this.#judge(line, pipelined)
+      return this.#judge(line, text, pipelined)
     } catch (error) {
       return replyTo(error)
     }
@@ -105,11 +115,11 @@ export class Dialogue implements LineGuard {
     return code === 501 && this.#verb === 'AUTH' ? '5.5.2' : undefined
   }
 
-  #judge(line: Buffer, pipelined: boolean): Buffer {
+  #judge(line: Buffer, text: string, pipelined: boolean): Buffer {
     const { smtp } = this.#parts.config()
     const { session } = this.#connection
     if (this.#parts.closing()) throw new Refusal('stopping', 'We are stopping.')
-    if (http.test(line.toString('latin1'))) throw new Reply('421 4.7.0', 'This is a mail server')
+    if (http.test(text)) throw new Reply('421 4.7.0', 'This is a mail server')
     if (idle.has(this.#verb) && ++this.#idle > mostIdle) throw new Reply('421 4.7.0', 'Too many commands without mail')
     if (this.#errors >= mostErrors) throw new Reply('421 4.7.0', 'Too many errors')
     if (line.length > longestCommand && this.#verb !== 'AUTH') throw new Reply('500 5.5.6', 'The line is too long')
@@ -134,14 +144,16 @@ export class Dialogue implements LineGuard {
       case 'MAIL':
         this.#mayTransact()
         this.#mail = parseMail(line, smtp.maxSize)
-        return Buffer.from(`MAIL FROM:<${this.#mail.returnPath}>`)
+        this.address = this.#mail.returnPath
+        return mailLine
       case 'RCPT':
         this.#mayTransact()
         this.#rcpt = parseRcpt(line, this.#open()?.smtpUtf8 ?? true)
-        return Buffer.from(`RCPT TO:<${this.#rcpt.email}>`)
+        this.address = this.#rcpt.email
+        return rcptLine
       case 'DATA':
         this.#mayTransact()
-        if (line.toString('latin1').trim().length > 4) throw new Reply('501 5.5.4', 'DATA takes no argument')
+        if (text.trim().length > 4) throw new Reply('501 5.5.4', 'DATA takes no argument')
         // What comes before our 354 would be run as commands if this were refused on any other ground.
         if (pipelined) throw new Reply('554 5.5.1', 'Wait for the reply to DATA before you send the message', true)
         return line
@@ -227,7 +239,7 @@ export class Dialogue implements LineGuard {
     const { returnPath, sender, dsn } = transaction
     const recipients = [...transaction.recipients].map(([email, asked]) => ({ email, dsn: asked }))
     let steered: Steering = { tags: [], metadata: {} }
-    const { content, digest } = await takeRaw(this.#counted(stream), {
+    const arrival: Arrival = {
       door,
       maxSize: config().smtp.maxSize,
       now,
@@ -235,7 +247,7 @@ export class Dialogue implements LineGuard {
       returnPath,
       foreign,
       received:
-        `from ${session.hostNameAppearsAs} (${addressLiteral(session.remoteAddress)})\r\n\tby ${host} (Waypost)` +
+        `from ${session.hostNameAppearsAs} (${this.#client})\r\n\tby ${host} (Waypost)` +
         ` with ${session.transmissionType}\r\n\tid ${session.id}.${session.transaction};\r\n\t${mailDate(now)}`,
       head: (fields) => {
         checkHeaderFrom(sender, fields)
@@ -243,6 +255,10 @@ export class Dialogue implements LineGuard {
         if (steered.idempotencyKey === undefined) return undefined
         return JSON.stringify([returnPath, recipients, dsn, steered])
       },
+    }
+    // The clock that turns slow clients away rests where we are the slow ones.
+    const { content, digest } = await takeStream(stream, arrival, (received) => {
+      this.awaited = received
     })
     const submission: Submission = {
       sender,
@@ -263,19 +279,6 @@ export class Dialogue implements LineGuard {
       // Refused, or answered from an earlier submission: these bytes are nobody's.
       if ((receipt === null || receipt.replayed) && 'spool' in content.bytes) await door.drop(content.bytes.spool)
     }
-  }
-
-  /** Passes the stream on, and keeps count for the clock that turns slow clients away. Where we are the slow ones it rests. */
-  async *#counted(stream: SMTPServerDataStream): AsyncGenerator<Uint8Array> {
-    let received = 0
-    this.awaited = received
-    for await (const chunk of stream) {
-      this.awaited = null
-      yield chunk
-      received += chunk.length
-      this.awaited = received
-    }
-    this.awaited = null
   }
 
   #open(): Transaction | null {

@@ -4,11 +4,14 @@
  *
  * The only file that knows the library's inside. It relies on: `SMTPServer.connect` makes the connection; `_createParser` makes
  * its parser, again after STARTTLS; `_setListeners` calls back when it listens (after TLS, where that comes first) and a timer then
- * calls `connectionReady`; `_onCommand` runs one line; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and
- * `_socket` of the connection; `_dataMode` and `isClosed` of the parser, and that its `_write` in data mode hands what follows the final dot to
- * `_write` again. `test/accept/smtp-guard.test.ts` fails when one of them goes.
+ * calls `connectionReady`; `_onCommand` runs one line, asking `_isDisabled`, `_getHandler`, and for MAIL and RCPT
+ * `_parseAddressCommand`; `_ready`, `_upgrading`, `_nextHandler`, `_resetSession` and `_socket` of the connection; `_dataMode` and
+ * `isClosed` of the parser, and that its `_write` in data mode hands content to `_feedDataStream`, and what follows the final dot to
+ * `_write` again; `_lastBytes`, `_atDataStart`, `_dataStream` and `_countDataBytes`, by which `_feedDataStream` goes on where it was.
+ * `test/accept/smtp-guard.test.ts` fails when one of them goes.
  */
 import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
@@ -25,6 +28,8 @@ export interface LineGuard {
    * @returns the line to run, or the reply that answers it
    */
   command(line: Buffer, pipelined: boolean): Buffer | Reply
+  /** The address in the MAIL or RCPT that is being run, canonical. */
+  readonly address: string
   /** The reply to what is no line. The transaction and a login under way are gone. */
   broken(fault: Fault): Reply
   /** The enhanced status code for a reply of the library's own, where the library's is not the right one. */
@@ -34,7 +39,32 @@ export interface LineGuard {
 }
 
 const nothing = Buffer.alloc(0)
+/** The library's limit, in characters. */
+const longestAddress = 253
 const crlf = Buffer.from('\r\n')
+
+type Handler = NonNullable<ReturnType<SMTPConnection['_getHandler']>>
+
+/** By their commands. */
+const handlers = new Map<string, Handler>()
+
+/** Sockets with replies that are held back. */
+let held: Socket[] = []
+
+/**
+ * Replies leave when the event loop has read from everyone: those to pipelined commands in one write, and those to all clients one
+ * after the other, for the first write wakes a reader on this machine, which costs three times what writing to one awake does.
+ */
+function hold(socket: Socket): void {
+  socket.cork()
+  if (held.push(socket) === 1) setImmediate(release)
+}
+
+function release(): void {
+  const sockets = held
+  held = []
+  for (const socket of sockets) socket.uncork()
+}
 
 /** A server whose connections are guarded. */
 export class GuardedServer extends SMTPServer {
@@ -91,6 +121,27 @@ export class GuardedConnection extends SMTPConnection {
     super.connectionReady(next)
   }
 
+  /** The guard has read the address, and more strictly; what remains is how long the library lets one be. */
+  override _parseAddressCommand(): { address: string; args: false } | false {
+    const { address } = this.guard
+    return address.length <= longestAddress && { address, args: false }
+  }
+
+  /** Ours are listed in upper case. */
+  override _isDisabled(command: string): boolean {
+    return this.session.disabledCommands?.includes(command) ?? super._isDisabled(command)
+  }
+
+  /** The library puts a name together to find one; what was found once is the same for all. */
+  override _getHandler(command: string): Handler | undefined {
+    let handler = handlers.get(command)
+    if (handler === undefined) {
+      handler = super._getHandler(command)
+      if (handler !== undefined) handlers.set(command, handler)
+    }
+    return handler
+  }
+
   /** Sends a reply; the library's own ones with a fitting enhanced status code. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (code >= 500) this.guard.failed()
@@ -101,13 +152,12 @@ export class GuardedConnection extends SMTPConnection {
     else super.send(code, data, complete ? false : context)
   }
 
-  /** Lets the replies to pipelined commands leave in one write: a third of what a small message costs is writing. */
+  /** Holds the reply back until all that has come is read. */
   #gather(code: number): void {
     const socket = this._socket
     // The reply to STARTTLS must be out before the TLS layer takes the socket over.
-    if (code === 220 || socket.writableCorked > 0) return
-    socket.cork()
-    process.nextTick(() => socket.uncork())
+    if (code === 220) socket.uncork()
+    else if (socket.writableCorked === 0) hold(socket)
   }
 
   /** Sends a reply of ours. */
@@ -141,6 +191,8 @@ export class GuardedConnection extends SMTPConnection {
 
 /** RFC 4954 section 4 lets AUTH lines be 12,288 octets long. */
 const longestLine = 12_288 + 2
+const dot = 0x2e
+const dotLine = '\n.'
 /** Lines run in one go before others get a turn. */
 const linesAtOnce = 100
 
@@ -167,6 +219,24 @@ class LineParser extends SMTPStream {
     }
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
     this.#run(next)
+  }
+
+  /** The library's looks at every byte; where no line begins with a dot there is nothing for it to see. */
+  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+    const bytes = this._lastBytes ? Buffer.concat([this._lastBytes, chunk]) : chunk
+    this._lastBytes = false
+    const line = bytes.indexOf(dotLine, 0, 'latin1')
+    // What may be the beginning of the end stays with the library.
+    const plain = line === -1 ? bytes.length - 4 : line - 1
+    if (plain <= 0 || (this._atDataStart && bytes[0] === dot)) {
+      super._feedDataStream(bytes, done)
+      return
+    }
+    const stream = this._dataStream!
+    this._countDataBytes(plain)
+    const rest = () => super._feedDataStream(bytes.subarray(plain), done)
+    if (!stream.writable || stream.write(bytes.subarray(0, plain)) || stream.destroyed) rest()
+    else whenDrained(stream, rest)
   }
 
   /** Runs line after line: in a loop while commands answer at once, again from the start when one answers later. */
@@ -206,6 +276,15 @@ class LineParser extends SMTPStream {
     else if (!bytes.subarray(-2).equals(crlf) || line.includes(13) || line.includes(0)) this.#broken('stray', next)
     else this.#command(line, this.#bytes.length > 0, next)
   }
+}
+
+/** A stream that is destroyed never drains, it only closes. */
+function whenDrained(stream: Writable, next: () => void): void {
+  const drained = () => {
+    stream.off('drain', drained).off('close', drained)
+    next()
+  }
+  stream.once('drain', drained).once('close', drained)
 }
 
 /** A TLS record with a ClientHello, of a client that took this for a port with implicit TLS. */

@@ -58,18 +58,18 @@ function ownSteering(fields: readonly Header[]): Steering {
     else if (one.has(key)) throw bad(name, 'is given twice')
     else one.set(key, value)
   }
+  if (one.size === 0) return read
   const entries = [...one].filter(([key]) => key.startsWith(metadata) && key !== metadata)
   // fromEntries defines properties: a key such as `__proto__` is data like any other.
   read.metadata = Object.fromEntries(entries.map(([key, value]) => [key.slice(metadata.length), value]))
-  const given = (name: string) => one.get(prefix + name.toLowerCase())
-  const type = given('Type')
-  const provider = given('Provider')
-  const idempotencyKey = given('Idempotency-Key')
+  const type = one.get('x-waypost-type')
+  const provider = one.get('x-waypost-provider')
+  const idempotencyKey = one.get('x-waypost-idempotency-key')
   if (type !== undefined) read.type = type
   if (provider !== undefined) read.provider = provider
   if (idempotencyKey !== undefined) read.idempotencyKey = idempotencyKey
-  const sendAt = instant('X-Waypost-Send-At', given('Send-At'))
-  const expireAt = instant('X-Waypost-Expire-At', given('Expire-At'))
+  const sendAt = instant('X-Waypost-Send-At', one.get('x-waypost-send-at'))
+  const expireAt = instant('X-Waypost-Expire-At', one.get('x-waypost-expire-at'))
   if (sendAt !== undefined) read.sendAt = sendAt
   if (expireAt !== undefined) read.expireAt = expireAt
   return read

@@ -261,8 +261,7 @@ export function messageOf(submission: Submission, rules: DoorRules, now: number)
     provider: submission.provider ?? null,
     dsn: submission.dsn,
     ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id)),
-    ...counted(submission),
-    hidden: hiddenOf(submission),
+    ...addressed(submission),
   }
 }
 
@@ -296,24 +295,34 @@ function customHeaders({ headers }: Parts): Header[] {
   return headers.filter(([name]) => name.toLowerCase() !== 'message-id')
 }
 
-/** How many stand in Cc and in Reply-To. */
-function counted({ content }: Submission): Pick<Message, 'cc' | 'replyTo'> {
-  const parts = content.form === 'parts' ? content.parts : null
-  const cc = (parts?.cc ?? mailboxesUnder(/^cc$/i, content)).length
-  const replyTo = (parts?.replyTo ?? mailboxesUnder(/^reply-to$/i, content)).length
-  return { ...(cc > 0 ? { cc } : {}), ...(replyTo > 0 ? { replyTo } : {}) }
+const listed = new Map<string, 'to' | 'cc' | 'replyTo'>([
+  ['to', 'to'],
+  ['cc', 'cc'],
+  ['reply-to', 'replyTo'],
+])
+
+function mailboxesOf(content: Submission['content']): Pick<Parts, 'to' | 'cc' | 'replyTo'> {
+  if (content.form === 'parts') return content.parts
+  const found: Record<'to' | 'cc' | 'replyTo', Mailbox[]> = { to: [], cc: [], replyTo: [] }
+  for (const [name, value] of content.headers) {
+    const list = listed.get(name.toLowerCase())
+    if (list !== undefined) for (const mailbox of mailboxesIn(value)) found[list].push(mailbox)
+  }
+  return found
 }
 
-function mailboxesUnder(name: RegExp, content: Submission['content']): Mailbox[] {
-  const headers = content.form === 'raw' ? content.headers : []
-  return headers.filter(([given]) => name.test(given)).flatMap(([, value]) => mailboxesIn(value))
-}
-
-/** Indices of the recipients that neither To nor Cc names. */
-function hiddenOf({ content, recipients }: Submission): number[] {
-  const { to, cc } = content.form === 'parts' ? content.parts : { to: mailboxesUnder(/^(to|cc)$/i, content), cc: [] }
-  const seen = new Set([...to, ...cc].map(({ email }) => email))
-  return recipients.flatMap(({ email }, index) => (seen.has(email) ? [] : [index]))
+/** How many stand in Cc and in Reply-To, and the indices of the recipients that neither To nor Cc names. */
+function addressed({ content, recipients }: Submission): Pick<Message, 'cc' | 'replyTo' | 'hidden'> {
+  const { to, cc, replyTo } = mailboxesOf(content)
+  const seen = new Set<string>()
+  for (const { email } of to) seen.add(email)
+  for (const { email } of cc) seen.add(email)
+  const hidden = recipients.flatMap(({ email }, index) => (seen.has(email) ? [] : [index]))
+  return {
+    ...(cc.length > 0 ? { cc: cc.length } : {}),
+    ...(replyTo.length > 0 ? { replyTo: replyTo.length } : {}),
+    hidden,
+  }
 }
 
 const encoded = new WeakMap<Parts, Uint8Array>()

@@ -25,7 +25,8 @@ const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u
 const breaking = /[\p{Cc}\p{Cs}\u2028\u2029]/u
 /** A dot-atom of RFC 5322 section 3.2.3, with the characters beyond ASCII of RFC 6532. */
 const dotAtom = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/
-const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Labels of up to 63 characters with dots between. */
+const domainName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
 /** Words that need no quotes around them: atoms with single spaces between. */
 const plainName = /^[\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+(?: [\w!#$%&'*+/=?^`{|}~\u0080-\uffff-]+)*$/
 /** A phrase (bare words, dots, quoted strings) and an angle address. Every alternative starts differently, so it is linear. */
@@ -89,20 +90,22 @@ function toAscii(domain: string): string | null {
 
 function domainProblem(domain: string): string | null {
   if (domain.length > longestDomain) return `The domain is longer than ${longestDomain} octets.`
-  const labels = domain.split('.')
-  if (!labels.every((part) => label.test(part))) return 'The domain is not well formed.'
-  if (labels.length < 2) return 'The domain has only one label.'
-  const top = labels.at(-1)!
+  if (!domainName.test(domain)) return 'The domain is not well formed.'
+  const dot = domain.lastIndexOf('.')
+  if (dot === -1) return 'The domain has only one label.'
+  const top = domain.slice(dot + 1)
   // No top-level domain begins with a digit, and anything that ends in a number is an IPv4 address to a URL parser (0x7f.1).
   if (/^\d/.test(top)) return 'The domain is a number, not a name.'
   return specialUse.has(top) ? `Names under .${top} take no mail from outside.` : null
 }
 
 const utf8 = new TextEncoder()
+const beyondAscii = /[^\u0000-\u007f]/
 
 /** Bytes of a text in UTF-8. */
 export function octets(text: string): number {
-  return utf8.encode(text).length
+  // Encoding costs more than all else that is done with an address.
+  return beyondAscii.test(text) ? utf8.encode(text).length : text.length
 }
 
 /**

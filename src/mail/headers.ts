@@ -22,11 +22,18 @@ export interface HeaderBlock {
   bytes: Uint8Array
 }
 
+/** A header block as it was read: for `withoutFields`, when some of it is to go. */
+export interface ReadBlock extends HeaderBlock {
+  /** For each field the index of its first byte and the one behind its last. */
+  places: number[]
+}
+
 /** One UTF-16 unit for one byte, so that places in the text are places in the bytes. */
 const latin1 = new TextDecoder('latin1')
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const beyondAscii = /[^\u0000-\u007f]/
 /** RFC 5322 section 2.2; white space before the colon is obsolete syntax (4.5) that receivers still read as the field. */
-const fieldName = /^([!-9;-~]+)[ \t]*:/
+const fieldName = /([!-9;-~]+)[ \t]*:/y
 
 /**
  * Reads the header block and leaves out the fields whose lower-case name `remove` says yes to (with their folded lines).
@@ -34,31 +41,46 @@ const fieldName = /^([!-9;-~]+)[ \t]*:/
  * @param bytes the message up to and including the blank line (or all of a message without a body)
  */
 export function readHeaders(bytes: Uint8Array, remove: (name: string) => boolean): HeaderBlock {
+  return withoutFields(readBlock(bytes), remove)
+}
+
+/** Reads the header block as `readHeaders`, and leaves out nothing. */
+export function readBlock(bytes: Uint8Array): ReadBlock {
   const text = latin1.decode(bytes)
+  const ascii = !beyondAscii.test(text)
   const fields: Header[] = []
-  const kept: Uint8Array[] = []
-  let keptTo = 0
+  const places: number[] = []
   for (let start = 0, next = 0; start < text.length; start = next) {
     const lineEnd = nextLine(text, start)
     next = lineEnd
     while (text[next] === ' ' || text[next] === '\t') next = nextLine(text, next)
-    const match = fieldName.exec(text.slice(start, lineEnd))
-    if (match === null) {
-      if (/^\r?\n/.test(text.slice(start, start + 2))) break
+    fieldName.lastIndex = start
+    const name = fieldName.exec(text)?.[1]
+    if (name === undefined) {
+      if (text[start] === '\n' || (text[start] === '\r' && text[start + 1] === '\n')) break
       continue
     }
-    const name = match[1]!
-    if (remove(name.toLowerCase())) {
-      kept.push(bytes.subarray(keptTo, start))
-      keptTo = next
-    } else {
-      const valueStart = start + match[0].length
-      fields.push([name, unfold(decode(text.slice(valueStart, next), bytes, valueStart, next))])
-    }
+    const valueStart = fieldName.lastIndex
+    const value = text.slice(valueStart, next)
+    fields.push([name, unfold(ascii ? value : decode(value, bytes, valueStart, next))])
+    places.push(start, next)
   }
-  if (kept.length === 0) return { fields, bytes }
-  kept.push(bytes.subarray(keptTo))
-  return { fields, bytes: join(kept) }
+  return { fields, bytes, places }
+}
+
+/** The block without the fields whose lower-case name `remove` says yes to. */
+export function withoutFields({ fields, bytes, places }: ReadBlock, remove: (name: string) => boolean): HeaderBlock {
+  const pieces: Uint8Array[] = []
+  let keptTo = 0
+  const kept = fields.filter(([name], index) => {
+    if (!remove(name.toLowerCase())) return true
+    pieces.push(bytes.subarray(keptTo, places[2 * index]))
+    keptTo = places[2 * index + 1]!
+    return false
+  })
+  if (pieces.length === 0) return { fields, bytes }
+  pieces.push(bytes.subarray(keptTo))
+  return { fields: kept, bytes: join(pieces) }
 }
 
 function nextLine(text: string, from: number): number {
@@ -68,7 +90,7 @@ function nextLine(text: string, from: number): number {
 
 /** @param text the same bytes as Latin-1 */
 function decode(text: string, bytes: Uint8Array, start: number, end: number): string {
-  if (!/[^\u0000-\u007f]/.test(text)) return text
+  if (!beyondAscii.test(text)) return text
   try {
     return utf8.decode(bytes.subarray(start, end))
   } catch {
@@ -76,8 +98,19 @@ function decode(text: string, bytes: Uint8Array, start: number, end: number): st
   }
 }
 
-function unfold(value: string): string {
-  return value.replace(/\r?\n/g, '').replace(/^[ \t]+|(?<![ \t])[ \t]+$/g, '')
+/** The value without its line ends, and without spaces and tabs around it. */
+function unfold(folded: string): string {
+  const value = folded.replace(/\r?\n/g, '')
+  let start = 0
+  let end = value.length
+  while (isBlank(value, start)) start++
+  while (end > start && isBlank(value, end - 1)) end--
+  return value.slice(start, end)
+}
+
+function isBlank(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at)
+  return unit === 0x20 || unit === 0x09
 }
 
 function join(pieces: readonly Uint8Array[]): Uint8Array {
@@ -224,11 +257,18 @@ function readEntry({ phrase, quoted, angles, comment }: Entry): (Mailbox | null)
     ? phrase.split(/\s+/).filter((word) => word.includes('@'))
     : [angles[0]!.replace(/\([^()]*\)/g, '').trim()]
   if (texts.length === 0) return [null]
-  const emails = texts.map(canonicalOrNull)
-  const name = decodeWords(bare || phrase.trim() === '' ? comment : phrase)
+  const name = nameOf(bare || phrase.trim() === '' ? comment : phrase)
+  return texts.map((text) => {
+    const email = canonicalOrNull(text)
+    return email === null ? null : name === '' ? { email } : { email, name }
+  })
+}
+
+function nameOf(words: string): string {
+  if (words === '') return ''
+  return decodeWords(words)
     .replace(/[\s\p{Cc}\p{Cs}]+/gu, ' ')
     .trim()
-  return emails.map((email) => (email === null ? null : name === '' ? { email } : { email, name }))
 }
 
 /** Behind the comment whose opening parenthesis ends before `from`; comments nest (RFC 5322 section 3.2.2). */

@@ -7,7 +7,8 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 
 it('the connection has what the guard hooks into', () => {
-  for (const method of ['_createParser', '_onCommand', '_resetSession', 'send', 'close', 'init'] as const) {
+  const commands = ['_onCommand', '_isDisabled', '_getHandler', '_parseAddressCommand'] as const
+  for (const method of ['_createParser', ...commands, '_resetSession', 'send', 'close', 'init'] as const) {
     assert.equal(typeof SMTPConnection.prototype[method], 'function', method)
   }
   const connection = new SMTPConnection(new SMTPServer({ logger: false }), new Socket())
@@ -49,4 +50,23 @@ it('the parser hands what follows the final dot to _write again', () => {
   assert.equal(parser._dataMode, false)
   parser.continue()
   assert.deepEqual(written, ['true a\r\n.\r\nNOOP\r\n', 'false NOOP\r\n'])
+})
+
+it('the parser gives content to _feedDataStream, and goes on from _lastBytes', () => {
+  const fed: string[] = []
+  class Watched extends SMTPStream {
+    override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+      fed.push(`${this._atDataStart} ${this._lastBytes} ${chunk}`)
+      super._feedDataStream(chunk, done)
+    }
+  }
+  const parser = new Watched()
+  const stream = parser.startDataMode()
+  stream.resume()
+  assert.equal(parser._dataStream, stream)
+  parser.write('one\r\n')
+  parser.write('two\r\n.\r\n')
+  assert.deepEqual(fed, ['true false one\r\n', 'false ne\r\n two\r\n.\r\n'])
+  assert.equal(stream.byteLength, 10)
+  assert.equal(typeof parser._countDataBytes, 'function')
 })
