@@ -31,12 +31,10 @@ interface Pending {
 }
 
 /**
- * Posts that the thread may have at once: one in its commit, and one to begin the next with. What comes meanwhile gathers here:
- * a commit costs the more pages the fewer calls share it, and each post costs the waking of a thread.
+ * This side of the thread: gathers calls into posts, and hands the answers out in the same order. The thread has one post at a time,
+ * and what comes meanwhile gathers here: a commit costs as many pages for a few calls as for many. With two posts, the second began
+ * as soon as one call had come, and so every other commit was one of a single message.
  */
-const mostPosted = 2
-
-/** This side of the thread: gathers calls into posts, and hands the answers out in the same order. */
 class Writer {
   readonly opened: Promise<void>
   readonly #worker: Worker
@@ -45,7 +43,7 @@ class Writer {
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls. */
   #waiting: Pending[] = []
-  /** Posts that have not been answered. */
+  /** How many of those the thread has. */
   #posted = 0
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
@@ -75,7 +73,7 @@ class Writer {
       this.#calls.push(JSON.stringify(call))
       if (bytes instanceof Uint8Array) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#calls.length === 1) this.#postSoon()
+      if (this.#posted === 0 && this.#calls.length === 1) this.#postSoon()
     })
   }
 
@@ -90,14 +88,14 @@ class Writer {
     return this.#closed
   }
 
-  /** Once this turn has made all its calls, if the thread may have another post. */
+  /** Once this turn has made all its calls. */
   #postSoon(): void {
-    if (this.#posted < mostPosted) setImmediate(() => this.#post())
+    setImmediate(() => this.#post())
   }
 
   #post(): void {
     if (this.#calls.length === 0 || this.#gone) return
-    this.#posted++
+    this.#posted += this.#calls.length
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
     const bytes = new Uint8Array(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
@@ -111,10 +109,10 @@ class Writer {
     this.#worker.postMessage(posted, [bytes.buffer])
   }
 
-  #settle({ answers, bytes, posts }: Answered): void {
+  #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
-    this.#posted -= posts
-    if (this.#calls.length > 0) this.#postSoon()
+    this.#posted -= posted.length
+    if (this.#posted === 0 && this.#calls.length > 0) this.#postSoon()
     const settled = this.#waiting.splice(0, posted.length)
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))

@@ -1,8 +1,8 @@
 /**
- * The writer: the thread that owns the database. What has gathered while one commit ran is the next commit, so that batches
- * grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
+ * The writer: the thread that owns the database. A post is a commit, and what gathers on the other side while it runs is the next, so
+ * that batches grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { Parcel } from './database.ts'
 import { type Answer, type Call, commit } from './sqlite.ts'
 import type { SqliteFile } from './sqlite-file.ts'
@@ -17,11 +17,10 @@ export interface Posted {
 /** A call's last argument is the next `size` bytes, unless that is null. */
 export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
 
-/** Answers in the order of the calls (JSON of `PostedAnswer[]`), and how many posts are wholly answered with them. */
+/** Answers in the order of the calls: JSON of `PostedAnswer[]`. */
 export interface Answered {
   answers: string
   bytes: Uint8Array[]
-  posts: number
 }
 /** What comes back: first whether the store is open, then answers. */
 export type Reply = { opened: true } | { refused: string } | Answered
@@ -58,30 +57,17 @@ function serve(file: SqliteFile): void {
     tend(file, 1)
     if (freed) idle.refresh()
   }, idleMs)
-  port.on('message', (first: Posted | null) => {
-    const calls: Call[] = []
-    let posts = 0
-    let closing = false
-    for (
-      let next: { message: Posted | null } | undefined = { message: first };
-      next;
-      next = receiveMessageOnPort(port)
-    ) {
-      if (next.message === null) closing = true
-      else {
-        calls.push(...callsIn(next.message))
-        posts++
-      }
-    }
+  port.on('message', (posted: Posted | null) => {
+    if (posted === null) return end(file, idle)
+    const calls = callsIn(posted)
     while (calls.length > 0) {
       const batch = calls.splice(0, longestBatch)
       const answers = answer(file, batch)
       if (batch.some((call) => call.verb === 'sweep')) freed = giveBack(file)
-      reply(answers, calls.length === 0 ? posts : 0)
+      reply(answers)
       tend(file, longestLog)
     }
-    if (closing) end(file, idle)
-    else idle.refresh()
+    idle.refresh()
   })
   port.postMessage({ opened: true } satisfies Reply)
 }
@@ -109,7 +95,7 @@ function grows({ verb }: Call): boolean {
   return verb === 'accept' || verb === 'keep'
 }
 
-function reply(answers: Answer[], posts: number): void {
+function reply(answers: Answer[]): void {
   const bytes: Uint8Array[] = []
   const posted = answers.map((answer): PostedAnswer => {
     if ('error' in answer) return { error: { name: answer.error.name, message: answer.error.message } }
@@ -117,7 +103,7 @@ function reply(answers: Answer[], posts: number): void {
     bytes.push(...answer.value.bytes)
     return { parcel: answer.value.rest, bytes: answer.value.bytes.length }
   })
-  port.postMessage({ answers: JSON.stringify(posted), bytes, posts } satisfies Reply)
+  port.postMessage({ answers: JSON.stringify(posted), bytes } satisfies Reply)
 }
 
 /** Moves the log into the database once it holds so many pages. A failure there is told by every write from then on. */
