@@ -40,6 +40,7 @@ class Writer {
   readonly #worker: Worker
   /** JSON of the calls not yet posted, each a `PostedCall`. */
   #calls: string[] = []
+  #texts: string[] = []
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls. */
   #waiting: Pending[] = []
@@ -67,11 +68,11 @@ class Writer {
   call(verb: PostedCall[0], ...args: unknown[]): Promise<unknown> {
     if (this.#gone || this.#closed) return Promise.reject(this.#gone ?? new StoreUnavailable('the store is closed'))
     return new Promise((resolve, reject) => {
-      const bytes = args.at(-1)
-      const call: PostedCall =
-        bytes instanceof Uint8Array ? [verb, args.slice(0, -1), bytes.length] : [verb, args, null]
-      this.#calls.push(JSON.stringify(call))
-      if (bytes instanceof Uint8Array) this.#bytes.push(bytes)
+      const text = typeof args.at(-1) === 'string' ? (args.pop() as string) : null
+      const bytes = args.at(-1) instanceof Uint8Array ? (args.pop() as Uint8Array) : null
+      this.#calls.push(JSON.stringify([verb, args, bytes?.length ?? null, text !== null] satisfies PostedCall))
+      if (text !== null) this.#texts.push(text)
+      if (bytes) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
       if (this.#posted === 0 && this.#calls.length === 1) this.#postSoon()
     })
@@ -97,14 +98,15 @@ class Writer {
     if (this.#calls.length === 0 || this.#gone) return
     this.#posted += this.#calls.length
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
-    const bytes = new Uint8Array(this.#bytes.reduce((size, part) => size + part.length, 0))
+    const bytes = Buffer.allocUnsafeSlow(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
     for (const part of this.#bytes) {
       bytes.set(part, at)
       at += part.length
     }
-    const posted: Posted = { calls: `[${this.#calls.join()}]`, bytes }
+    const posted: Posted = { calls: `[${this.#calls.join()}]`, texts: this.#texts, bytes }
     this.#calls = []
+    this.#texts = []
     this.#bytes = []
     this.#worker.postMessage(posted, [bytes.buffer])
   }

@@ -9,13 +9,17 @@ import type { SqliteFile } from './sqlite-file.ts'
 import { type FileOptions, openFile } from './sqlite-open.ts'
 import { StoreFull } from './store.ts'
 
-/** Calls as posted: `calls` is JSON of `PostedCall[]`, and `bytes` holds the byte arguments of all of them end to end. */
+/**
+ * Calls as posted: `calls` is JSON of `PostedCall[]`, `bytes` holds the byte arguments of all of them end to end, and `texts` are
+ * those that stand last: an envelope, which is JSON itself, would be written and read twice.
+ */
 export interface Posted {
   calls: string
+  texts: string[]
   bytes: Uint8Array
 }
-/** A call's last argument is the next `size` bytes, unless that is null. */
-export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
+/** Behind its other arguments a call has the next `size` bytes, unless that is null, and the next text, if it has one. */
+export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null, text: boolean]
 
 /** Answers in the order of the calls: JSON of `PostedAnswer[]`. */
 export interface Answered {
@@ -72,12 +76,14 @@ function serve(file: SqliteFile): void {
   port.postMessage({ opened: true } satisfies Reply)
 }
 
-function callsIn({ calls, bytes }: Posted): Call[] {
+function callsIn({ calls, texts, bytes }: Posted): Call[] {
   let at = 0
-  return (JSON.parse(calls) as PostedCall[]).map(([verb, args, size]) => {
-    if (size === null) return { verb, args }
-    at += size
-    return { verb, args: [...args, bytes.subarray(at - size, at)] }
+  let which = 0
+  return (JSON.parse(calls) as PostedCall[]).map(([verb, args, size, text]) => {
+    if (size !== null) args.push(bytes.subarray(at, at + size))
+    if (text) args.push(texts[which++])
+    at += size ?? 0
+    return { verb, args }
   })
 }
 
