@@ -11,6 +11,8 @@ export interface Database {
   all<Row>(sql: string, ...params: Value[]): Row[]
   get<Row>(sql: string, ...params: Value[]): Row | undefined
   run(sql: string, ...params: Value[]): void
+  /** Inserts one row. @returns its id, for less than `RETURNING`, which makes a table of what it returns */
+  insert(sql: string, ...params: Value[]): number
   /** All or nothing: what `work` wrote is undone when it throws. Not to be nested. */
   transaction<Result>(work: () => Result): Result
 }

@@ -6,10 +6,9 @@ import { suppressed } from './sqlite-suppress.ts'
 import { addNotices, webhooksOf } from './sqlite-webhooks.ts'
 import type { Accepted, Arrival, Claim, NewEvent } from './store.ts'
 
-/** An arrival on its way: its message as the text it is kept as, its content whole beside it or under the name of its spool. */
+/** An arrival on its way, beside the text its message is kept as, and its content whole or under the name of its spool. */
 export type ArrivalHead = Omit<Arrival, 'content' | 'message'> & {
   message: Pick<Message, 'id' | 'tenant' | 'type' | 'acceptedAt' | 'sendAt' | 'priority' | 'tags'>
-  envelope: string
   spool: string | null
   leaseUntil: number | null
 }
@@ -25,7 +24,7 @@ const small = 64 * 1024
 /** Priorities in the order in which they are claimed. */
 export const ranks: Record<Priority, number> = { high: 0, normal: 1, low: 2 }
 
-export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array | null): AcceptedHead {
+export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array | null, envelope: string): AcceptedHead {
   const { message, idempotency } = arrival
   if (idempotency) {
     const used = db.get<{ digest: string; message: string }>(
@@ -50,7 +49,7 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
   const recipients = arrival.recipients.map((one) =>
     gone.has(one.email) ? { ...one, status: 'suppressed' as const } : one,
   )
-  db.run(
+  const seq = db.insert(
     'INSERT INTO message (id, tenant, type, status, accepted_at) VALUES (?, ?, ?, ?, ?)',
     message.id,
     message.tenant,
@@ -58,14 +57,13 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
     messageStatus(recipients.map((recipient) => recipient.status)),
     message.acceptedAt,
   )
-  const { seq } = db.get<{ seq: number }>('SELECT last_insert_rowid() AS seq')!
   const whole = content !== null && content.length <= small
   const spool = whole ? null : (arrival.spool ?? message.id)
   const pieces = whole ? 0 : content === null ? adopt(db, arrival.spool!) : keepWhole(db, spool!, content)
   db.run(
     'INSERT INTO mail (message, envelope, content, spool, pieces) VALUES (?, ?, ?, ?, ?)',
     seq,
-    arrival.envelope,
+    envelope,
     whole ? content : null,
     spool,
     pieces,
@@ -90,16 +88,16 @@ export function accept(db: Database, arrival: ArrivalHead, content: Uint8Array |
 
 /** @returns what makes a claim of it, when a lease was asked for */
 function firstDelivery(db: Database, seq: number, { message, dueAt, leaseUntil }: ArrivalHead, recipients: number[]) {
-  const { id } = db.get<{ id: number }>(
+  const id = db.insert(
     `INSERT INTO delivery (message, recipients, phase, priority, scheduled, due_at, claims, tries, avoid)
-     VALUES (?, ?, 'send', ?, ?, ?, ?, 0, '[]') RETURNING id`,
+     VALUES (?, ?, 'send', ?, ?, ?, ?, 0, '[]')`,
     seq,
     JSON.stringify(recipients),
     ranks[message.priority],
     message.sendAt === null ? 0 : 1,
     leaseUntil ?? dueAt,
     leaseUntil === null ? 0 : 1,
-  )!
+  )
   return leaseUntil === null ? null : { id, recipients }
 }
 
@@ -147,7 +145,7 @@ function suppressedEvent(email: string, at: number): NewEvent {
 export function note(db: Database, message: number, tenant: string, events: readonly NewEvent[]): void {
   const webhooks = webhooksOf(db, tenant)
   for (const event of events) {
-    db.run(
+    const seq = db.insert(
       `INSERT INTO event (id, message, tenant, type, at, recipient, provider, provider_message_id, detail)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       newId('evt', event.at),
@@ -160,7 +158,7 @@ export function note(db: Database, message: number, tenant: string, events: read
       event.providerMessageId,
       event.detail,
     )
-    if (webhooks.length > 0) addNotices(db, webhooks, event)
+    if (webhooks.length > 0) addNotices(db, webhooks, event, seq)
   }
 }
 

@@ -56,15 +56,31 @@ export class SqliteFile implements Database {
   }
 
   all<Row>(sql: string, ...params: Value[]): Row[] {
-    return this.#try(() => this.#prepare(sql).all(...params) as Row[])
+    try {
+      return this.#prepare(sql).all(...params) as Row[]
+    } catch (error) {
+      throw this.#understood(error)
+    }
   }
 
   get<Row>(sql: string, ...params: Value[]): Row | undefined {
-    return this.#try(() => this.#prepare(sql).get(...params) as Row | undefined)
+    try {
+      return this.#prepare(sql).get(...params) as Row | undefined
+    } catch (error) {
+      throw this.#understood(error)
+    }
   }
 
   run(sql: string, ...params: Value[]): void {
-    this.#try(() => this.#prepare(sql).run(...params))
+    this.insert(sql, ...params)
+  }
+
+  insert(sql: string, ...params: Value[]): number {
+    try {
+      return Number(this.#prepare(sql).run(...params).lastInsertRowid)
+    } catch (error) {
+      throw this.#understood(error)
+    }
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -84,10 +100,8 @@ export class SqliteFile implements Database {
 
   /** The value of a pragma, after setting it where the text says so. */
   pragma(text: string): Value {
-    return this.#try(() => {
-      const row = this.#prepare(`PRAGMA ${text}`).get() as Record<string, Value> | undefined
-      return row === undefined ? null : (Object.values(row)[0] ?? null)
-    })
+    const row = this.get<Record<string, Value>>(`PRAGMA ${text}`)
+    return row === undefined ? null : (Object.values(row)[0] ?? null)
   }
 
   /** Whether new mail may come in: what follows from mail already here is let through to the last page. */
@@ -143,21 +157,22 @@ export class SqliteFile implements Database {
   }
 
   #exec(sql: string): void {
-    this.#try(() => this.#db.exec(sql))
+    try {
+      this.#db.exec(sql)
+    } catch (error) {
+      throw this.#understood(error)
+    }
   }
 
-  #try<Result>(work: () => Result): Result {
-    try {
-      return work()
-    } catch (error) {
-      const code = codeOf(error)
-      if (code === codes.full) throw new StoreFull(`${this.#path} is full`)
-      if (code === null || !(passing.includes(code) || fatal.includes(code))) throw error
-      const reason = (error as Error).message
-      if (passing.includes(code)) throw new StoreUnavailable(`${this.#path}: ${reason}`, { cause: error })
-      this.#failed = new StoreUnavailable(`${this.#path} failed and takes no more writes: ${reason}`, { cause: error })
-      throw this.#failed
-    }
+  /** What is to be thrown for an error that `node:sqlite` threw. */
+  #understood(error: unknown): unknown {
+    const code = codeOf(error)
+    if (code === codes.full) return new StoreFull(`${this.#path} is full`)
+    if (code === null || !(passing.includes(code) || fatal.includes(code))) return error
+    const reason = (error as Error).message
+    if (passing.includes(code)) return new StoreUnavailable(`${this.#path}: ${reason}`, { cause: error })
+    this.#failed = new StoreUnavailable(`${this.#path} failed and takes no more writes: ${reason}`, { cause: error })
+    return this.#failed
   }
 }
 

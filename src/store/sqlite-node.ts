@@ -31,21 +31,20 @@ interface Pending {
 }
 
 /**
- * Posts that the thread may have at once: one in its commit, and one to begin the next with. What comes meanwhile gathers here:
- * a commit costs the more pages the fewer calls share it, and each post costs the waking of a thread.
+ * This side of the thread: gathers calls into posts, and hands the answers out in the same order. The thread has one post at a time,
+ * and what comes meanwhile gathers here: a commit costs as many pages for a few calls as for many. With two posts, the second began
+ * as soon as one call had come, and so every other commit was one of a single message.
  */
-const mostPosted = 2
-
-/** This side of the thread: gathers calls into posts, and hands the answers out in the same order. */
 class Writer {
   readonly opened: Promise<void>
   readonly #worker: Worker
   /** JSON of the calls not yet posted, each a `PostedCall`. */
   #calls: string[] = []
+  #texts: string[] = []
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls. */
   #waiting: Pending[] = []
-  /** Posts that have not been answered. */
+  /** How many of those the thread has. */
   #posted = 0
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
@@ -69,13 +68,13 @@ class Writer {
   call(verb: PostedCall[0], ...args: unknown[]): Promise<unknown> {
     if (this.#gone || this.#closed) return Promise.reject(this.#gone ?? new StoreUnavailable('the store is closed'))
     return new Promise((resolve, reject) => {
-      const bytes = args.at(-1)
-      const call: PostedCall =
-        bytes instanceof Uint8Array ? [verb, args.slice(0, -1), bytes.length] : [verb, args, null]
-      this.#calls.push(JSON.stringify(call))
-      if (bytes instanceof Uint8Array) this.#bytes.push(bytes)
+      const text = typeof args.at(-1) === 'string' ? (args.pop() as string) : null
+      const bytes = args.at(-1) instanceof Uint8Array ? (args.pop() as Uint8Array) : null
+      this.#calls.push(JSON.stringify([verb, args, bytes?.length ?? null, text !== null] satisfies PostedCall))
+      if (text !== null) this.#texts.push(text)
+      if (bytes) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#calls.length === 1) this.#postSoon()
+      if (this.#posted === 0 && this.#calls.length === 1) this.#postSoon()
     })
   }
 
@@ -90,31 +89,32 @@ class Writer {
     return this.#closed
   }
 
-  /** Once this turn has made all its calls, if the thread may have another post. */
+  /** Once this turn has made all its calls. */
   #postSoon(): void {
-    if (this.#posted < mostPosted) setImmediate(() => this.#post())
+    setImmediate(() => this.#post())
   }
 
   #post(): void {
     if (this.#calls.length === 0 || this.#gone) return
-    this.#posted++
+    this.#posted += this.#calls.length
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
-    const bytes = new Uint8Array(this.#bytes.reduce((size, part) => size + part.length, 0))
+    const bytes = Buffer.allocUnsafeSlow(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
     for (const part of this.#bytes) {
       bytes.set(part, at)
       at += part.length
     }
-    const posted: Posted = { calls: `[${this.#calls.join()}]`, bytes }
+    const posted: Posted = { calls: `[${this.#calls.join()}]`, texts: this.#texts, bytes }
     this.#calls = []
+    this.#texts = []
     this.#bytes = []
     this.#worker.postMessage(posted, [bytes.buffer])
   }
 
-  #settle({ answers, bytes, posts }: Answered): void {
+  #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
-    this.#posted -= posts
-    if (this.#calls.length > 0) this.#postSoon()
+    this.#posted -= posted.length
+    if (this.#posted === 0 && this.#calls.length > 0) this.#postSoon()
     const settled = this.#waiting.splice(0, posted.length)
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))

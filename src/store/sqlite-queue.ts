@@ -4,7 +4,8 @@ import { type Database, Parcel } from './database.ts'
 import { note, ranks } from './sqlite-accept.ts'
 import { markSending, recipientsOf } from './sqlite-read.ts'
 import { suppress, suppressed } from './sqlite-suppress.ts'
-import type { AttemptStart, Claim, Count, DeliveryPlan, Settlement } from './store.ts'
+import { count } from './sqlite-usage.ts'
+import type { AttemptStart, Claim, DeliveryPlan, Settlement } from './store.ts'
 
 interface DueRow {
   id: number
@@ -112,13 +113,14 @@ function openAttempts(db: Database, message: number, travelling: number[]): Clai
 }
 
 export function record(db: Database, attempt: AttemptStart): boolean {
-  const ours = db.get<{ message: number }>(
-    'SELECT message FROM delivery WHERE id = ? AND claims = ?',
+  const ours = db.get<{ message: number; due_at: number }>(
+    'SELECT message, due_at FROM delivery WHERE id = ? AND claims = ?',
     attempt.delivery,
     attempt.claims,
   )
   if (!ours) return false
-  db.run('UPDATE delivery SET due_at = ?1 WHERE id = ?2 AND due_at < ?1', attempt.leaseUntil, attempt.delivery)
+  if (ours.due_at < attempt.leaseUntil)
+    db.run('UPDATE delivery SET due_at = ? WHERE id = ?', attempt.leaseUntil, attempt.delivery)
   db.run(
     'INSERT INTO attempt (message, id, provider, at, recipients, plan) VALUES (?, ?, ?, ?, ?, ?)',
     ours.message,
@@ -130,18 +132,6 @@ export function record(db: Database, attempt: AttemptStart): boolean {
   )
   count(db, attempt.counts)
   return true
-}
-
-function count(db: Database, counts: readonly Count[]): void {
-  for (const { span, what, amount } of counts) {
-    db.run(
-      `INSERT INTO usage (span, what, amount) VALUES (?, ?, ?)
-       ON CONFLICT (span, what) DO UPDATE SET amount = amount + excluded.amount`,
-      span,
-      what,
-      amount,
-    )
-  }
 }
 
 interface SettledRow {
@@ -204,7 +194,8 @@ export function settle(db: Database, settlement: Settlement): boolean {
  * @param phase where the delivery's phase stands among the parameters
  */
 function told(phase: string): string {
-  return `(status IN ('delivered', 'suppressed', 'bounced', 'complained') OR (status = 'sent' AND ${phase} <> 'sent'))`
+  // For a list of more than two SQLite builds a table each time it is asked.
+  return `(status IN ('delivered', 'suppressed') OR status IN ('bounced', 'complained') OR (status = 'sent' AND ${phase} <> 'sent'))`
 }
 
 const none: ReadonlySet<number> = new Set()

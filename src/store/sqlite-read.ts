@@ -3,7 +3,7 @@ import type { MailEvent } from '../mail/event.ts'
 import { type Message, messageStatus, type Recipient, type RecipientStatus } from '../mail/message.ts'
 import { cursorFor, placeOf } from './cursor.ts'
 import { type Database, Parcel, type Value } from './database.ts'
-import type { AttemptEnd, AttemptView, Count, EventQuery, MessageQuery, MessageView, Page } from './store.ts'
+import type { AttemptEnd, AttemptView, EventQuery, MessageQuery, MessageView, Page } from './store.ts'
 
 interface MessageRow {
   seq: number
@@ -229,16 +229,4 @@ export function piece(db: Database, id: string, which: number): Parcel<number> {
 export function state(db: Database, key: string): unknown {
   const row = db.get<{ value: string }>('SELECT value FROM state WHERE key = ?', key)
   return row === undefined ? null : JSON.parse(row.value)
-}
-
-export function usage(db: Database, span: string): Record<string, number> {
-  const rows = db.all<{ what: string; amount: number }>('SELECT what, amount FROM usage WHERE span = ?', span)
-  return Object.fromEntries(rows.map(({ what, amount }) => [what, amount]))
-}
-
-export function minutesSince(db: Database, minute: string): Count[] {
-  return db.all<Count>(
-    'SELECT span, what, amount FROM usage WHERE span >= ? AND length(span) = 16 ORDER BY span',
-    minute,
-  )
 }

@@ -1,27 +1,30 @@
 /**
- * The writer: the thread that owns the database. What has gathered while one commit ran is the next commit, so that batches
- * grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
+ * The writer: the thread that owns the database. A post is a commit, and what gathers on the other side while it runs is the next, so
+ * that batches grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { Parcel } from './database.ts'
 import { type Answer, type Call, commit } from './sqlite.ts'
 import type { SqliteFile } from './sqlite-file.ts'
 import { type FileOptions, openFile } from './sqlite-open.ts'
 import { StoreFull } from './store.ts'
 
-/** Calls as posted: `calls` is JSON of `PostedCall[]`, and `bytes` holds the byte arguments of all of them end to end. */
+/**
+ * Calls as posted: `calls` is JSON of `PostedCall[]`, `bytes` holds the byte arguments of all of them end to end, and `texts` are
+ * those that stand last: an envelope, which is JSON itself, would be written and read twice.
+ */
 export interface Posted {
   calls: string
+  texts: string[]
   bytes: Uint8Array
 }
-/** A call's last argument is the next `size` bytes, unless that is null. */
-export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null]
+/** Behind its other arguments a call has the next `size` bytes, unless that is null, and the next text, if it has one. */
+export type PostedCall = [verb: Call['verb'], args: unknown[], size: number | null, text: boolean]
 
-/** Answers in the order of the calls (JSON of `PostedAnswer[]`), and how many posts are wholly answered with them. */
+/** Answers in the order of the calls: JSON of `PostedAnswer[]`. */
 export interface Answered {
   answers: string
   bytes: Uint8Array[]
-  posts: number
 }
 /** What comes back: first whether the store is open, then answers. */
 export type Reply = { opened: true } | { refused: string } | Answered
@@ -58,40 +61,29 @@ function serve(file: SqliteFile): void {
     tend(file, 1)
     if (freed) idle.refresh()
   }, idleMs)
-  port.on('message', (first: Posted | null) => {
-    const calls: Call[] = []
-    let posts = 0
-    let closing = false
-    for (
-      let next: { message: Posted | null } | undefined = { message: first };
-      next;
-      next = receiveMessageOnPort(port)
-    ) {
-      if (next.message === null) closing = true
-      else {
-        calls.push(...callsIn(next.message))
-        posts++
-      }
-    }
+  port.on('message', (posted: Posted | null) => {
+    if (posted === null) return end(file, idle)
+    const calls = callsIn(posted)
     while (calls.length > 0) {
       const batch = calls.splice(0, longestBatch)
       const answers = answer(file, batch)
       if (batch.some((call) => call.verb === 'sweep')) freed = giveBack(file)
-      reply(answers, calls.length === 0 ? posts : 0)
+      reply(answers)
       tend(file, longestLog)
     }
-    if (closing) end(file, idle)
-    else idle.refresh()
+    idle.refresh()
   })
   port.postMessage({ opened: true } satisfies Reply)
 }
 
-function callsIn({ calls, bytes }: Posted): Call[] {
+function callsIn({ calls, texts, bytes }: Posted): Call[] {
   let at = 0
-  return (JSON.parse(calls) as PostedCall[]).map(([verb, args, size]) => {
-    if (size === null) return { verb, args }
-    at += size
-    return { verb, args: [...args, bytes.subarray(at - size, at)] }
+  let which = 0
+  return (JSON.parse(calls) as PostedCall[]).map(([verb, args, size, text]) => {
+    if (size !== null) args.push(bytes.subarray(at, at + size))
+    if (text) args.push(texts[which++])
+    at += size ?? 0
+    return { verb, args }
   })
 }
 
@@ -109,7 +101,7 @@ function grows({ verb }: Call): boolean {
   return verb === 'accept' || verb === 'keep'
 }
 
-function reply(answers: Answer[], posts: number): void {
+function reply(answers: Answer[]): void {
   const bytes: Uint8Array[] = []
   const posted = answers.map((answer): PostedAnswer => {
     if ('error' in answer) return { error: { name: answer.error.name, message: answer.error.message } }
@@ -117,7 +109,7 @@ function reply(answers: Answer[], posts: number): void {
     bytes.push(...answer.value.bytes)
     return { parcel: answer.value.rest, bytes: answer.value.bytes.length }
   })
-  port.postMessage({ answers: JSON.stringify(posted), bytes, posts } satisfies Reply)
+  port.postMessage({ answers: JSON.stringify(posted), bytes } satisfies Reply)
 }
 
 /** Moves the log into the database once it holds so many pages. A failure there is told by every write from then on. */

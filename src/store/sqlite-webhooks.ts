@@ -66,12 +66,10 @@ function remembered(db: Database): Memory {
   return memory
 }
 
-/** Writes down that these are to be told of the event that was written last. */
-export function addNotices(db: Database, webhooks: readonly LiveWebhook[], { type, at }: NewEvent): void {
-  const wanting = webhooks.filter(({ types }) => types === null || types.has(type))
-  if (wanting.length === 0) return
-  const { seq } = db.get<{ seq: number }>('SELECT last_insert_rowid() AS seq')!
-  for (const webhook of wanting) {
+/** Writes down that these are to be told of an event. `seq` is its row. */
+export function addNotices(db: Database, webhooks: readonly LiveWebhook[], { type, at }: NewEvent, seq: number): void {
+  for (const webhook of webhooks) {
+    if (webhook.types !== null && !webhook.types.has(type)) continue
     db.run('INSERT INTO notice (webhook, event, at, due_at) VALUES (?, ?, ?, ?)', webhook.seq, seq, at, at)
     webhook.due = Math.min(webhook.due, at)
   }

@@ -5,12 +5,13 @@ import { records } from './sqlite-export.ts'
 import { attribute, hear, nextParked, parked } from './sqlite-hear.ts'
 import { claimNotices, dropNotices, settleNotice } from './sqlite-notices.ts'
 import { claim, depth, hasten, nextDue, oldest, record, settle, unknowns, unpacked } from './sqlite-queue.ts'
-import { events, message, messages, minutesSince, piece, state, usage } from './sqlite-read.ts'
+import { events, message, messages, piece, state } from './sqlite-read.ts'
 import { addStats, stats } from './sqlite-stats.ts'
 import { reschedule, steer } from './sqlite-steer.ts'
 import { suppress, suppressed, suppression, suppressions, unsuppress } from './sqlite-suppress.ts'
 import { sweep } from './sqlite-sweep.ts'
 import { traffic } from './sqlite-traffic.ts'
+import { forgetCounts, minutesSince, usage, writeCounts } from './sqlite-usage.ts'
 import { addWebhook, forgetWebhooks, removeWebhook, webhook, webhooks, webhookTenants } from './sqlite-webhooks.ts'
 import { type Store, StoreUnavailable } from './store.ts'
 
@@ -99,12 +100,17 @@ export function commit(db: Database, calls: readonly Call[]): Answer[] {
   return calls.map((call) => attempt(() => committed(db, () => run(db, call))))
 }
 
-/** What is remembered of webhooks is as the tables are: when those go back, it is read anew. */
+/** What is remembered beside the tables, of webhooks and counts, is as they are: when those go back, it is forgotten. */
 function committed<Result>(db: Database, work: () => Result): Result {
   try {
-    return db.transaction(work)
+    return db.transaction(() => {
+      const result = work()
+      writeCounts(db)
+      return result
+    })
   } catch (error) {
     forgetWebhooks(db)
+    forgetCounts(db)
     throw error
   }
 }
@@ -121,7 +127,10 @@ function run(db: Database, { verb, args }: Call): unknown {
   return (verbs[verb] as (db: Database, ...args: unknown[]) => unknown)(db, ...args)
 }
 
-/** Carries calls to wherever the database is. Arguments are JSON, but for the bytes that stand last; results too, or parcels. */
+/**
+ * Carries calls to wherever the database is. Arguments are JSON, but for a text that stands last and bytes before it or in its place;
+ * results too, or parcels.
+ */
 export interface Caller {
   call<V extends Verb>(verb: V, ...args: Args<V>): Promise<Result<V>>
   close(): Promise<void>
@@ -136,11 +145,10 @@ export function storeOver({ call, close }: Caller): Store {
       const head: ArrivalHead = {
         ...rest,
         message: { id, tenant, type, acceptedAt, sendAt, priority, tags },
-        envelope: JSON.stringify(message),
         spool: content instanceof Uint8Array ? null : content.spool,
         leaseUntil: leaseUntil ?? null,
       }
-      const answer = await call('accept', head, whole)
+      const answer = await call('accept', head, whole, JSON.stringify(message))
       if (answer.kind !== 'accepted') return answer
       const { leased, ...accepted } = answer
       return {

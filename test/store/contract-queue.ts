@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Fresh } from './contract.ts'
 import {
   accepted,
+  arrival,
   attempt,
   bytes,
   claimAll,
@@ -375,6 +376,26 @@ export function queueContract(fresh: Fresh): void {
       await store.sweep({ messages: 0, keys: start + 2 * minute, limit: 10 })
       assert.deepEqual(await store.usage(minuteOf), {})
       assert.deepEqual([await store.usage(day), await store.usage(month)], [{ spent: 5 }, { spent: 7 }])
+    })
+
+    it('counts once what is committed together, also when a call among it fails', async (test) => {
+      const store = await fresh(test)
+      const first = arrival()
+      await Promise.all([store.accept(first), accepted(store)])
+      const [one, two] = await claimAll(store)
+      const counts = [{ span: '2026-11-25', what: 'spent', amount: 2 }]
+      const outcomes = await Promise.allSettled([
+        store.record(attempt(one!, { counts })),
+        store.usage('2026-11-25'),
+        store.accept(first),
+        store.record(attempt(two!, { counts })),
+        store.settle({ ...settlement(one!, 'failed'), counts: [{ ...counts[0]!, amount: -1 }] }),
+      ])
+      assert.deepEqual(
+        outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'failed')),
+        [true, { spent: 2 }, 'failed', true, true],
+      )
+      assert.deepEqual(await store.usage('2026-11-25'), { spent: 3 })
     })
   })
 }
