@@ -15,17 +15,27 @@ export function loadOf({ type, tenant }: Message, recipients: readonly Recipient
 /** What a call took of limits that all providers share. */
 export interface Taken {
   at: number
+  /** What the store counts of it. */
+  counts: readonly Count[]
   shared: readonly Quota[]
 }
 
+const none: readonly Count[] = []
+
+/** What is counted for one reason and for another. */
+export function together(some: readonly Count[], others: readonly Count[]): readonly Count[] {
+  return others.length === 0 ? some : [...some, ...others]
+}
+
 /** Recipients that a provider did not take and that go again are counted then, and not twice. Answers what the store gives back. */
-export function giveBack({ at, shared }: Taken, outcomes: Outcomes): Count[] {
+export function giveBack({ at, shared }: Pick<Taken, 'at' | 'shared'>, outcomes: Outcomes): readonly Count[] {
+  if (shared.length === 0) return none
   const again = [...outcomes.values()].filter(
     ({ kind, ...more }) =>
       kind === 'deferred' ||
       (kind === 'rejected' && 'cause' in more && more.cause !== 'recipient' && more.cause !== 'message'),
   ).length
-  if (again === 0) return []
+  if (again === 0) return none
   return shared.flatMap(({ allowance }) => {
     allowance.giveBack(again, at)
     return allowance.counts(-again, at)

@@ -25,31 +25,30 @@ const pace = 0.1
 
 /** @returns the time in whole milliseconds since 1970; each call is a look at the clocks, so call it at least every minute or so */
 export function openClock({ wall, monotonic, uptime }: TimeSources, set: ClockSet): () => number {
-  let time = wall()
-  let at = monotonic()
-  /** What the wall clock is ahead of our time. */
-  let ahead = 0
-  let asleep = uptime() * 1000 - at
+  const at = monotonic()
+  // `ahead`: what the wall clock is ahead of our time. Kept in an object, whose numbers are written in place: it is asked twenty times
+  // for each message, and each number of a closure would be a new object each time.
+  const kept = { time: wall(), at, ahead: 0, asleep: uptime() * 1000 - at }
 
   return () => {
     const now = monotonic()
     const shown = wall()
-    let passed = now - at
-    at = now
-    if (Math.abs(shown - time - passed - ahead) > step) {
+    let passed = now - kept.at
+    kept.at = now
+    if (Math.abs(shown - kept.time - passed - kept.ahead) > step) {
       // While the machine sleeps the monotonic clock stands still, and time passes all the same.
-      const slept = uptime() * 1000 - now - asleep
+      const slept = uptime() * 1000 - now - kept.asleep
       if (slept > 1000) {
-        asleep += slept
+        kept.asleep += slept
         passed += slept
       }
-      const by = shown - time - passed - ahead
+      const by = shown - kept.time - passed - kept.ahead
       if (Math.abs(by) > step) set(by)
     }
-    ahead = shown - time - passed
+    const ahead = shown - kept.time - passed
     const follow = Math.max(-passed * pace, Math.min(ahead, passed * pace))
-    time += passed + follow
-    ahead -= follow
-    return Math.floor(time)
+    kept.time += passed + follow
+    kept.ahead = ahead - follow
+    return Math.floor(kept.time)
   }
 }

@@ -3,7 +3,7 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { apart, giveBack, loadOf } from './calls.ts'
+import { apart, giveBack, together } from './calls.ts'
 import { type Entered, enter } from './entry.ts'
 import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
@@ -36,7 +36,6 @@ export interface DeliveryParts {
   clock: () => number
   /** In [0, 1). */
   dice: () => number
-  contract: Contract
   poison: Pick<Poison, 'call'>
   /** Told of every event once it is committed. */
   settled: (message: Message, events: readonly NewEvent[]) => void
@@ -63,19 +62,23 @@ interface Made {
 const keyTrust = 0.8
 /** A settlement that found no room is tried again after this. */
 const settleAgain = 1_000
+/** Of mail that its breaker did not let go after all. */
+const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
 /** What the lease allows beyond the attempt itself, for its commits. */
 const leaseMargin = 60_000
 
 export class Delivery {
   readonly #parts: DeliveryParts
+  readonly #contract: Contract
   readonly #claim: Claim
   readonly #content: (form: Form) => Promise<Content>
   #leasedUntil: number
   /** Nobody but a provider that is shut or sick is left, see the plan. */
   #lastResort = false
 
-  constructor(parts: DeliveryParts, claim: Claim, content: (form: Form) => Promise<Content>) {
+  constructor(parts: DeliveryParts, contract: Contract, claim: Claim, content: (form: Form) => Promise<Content>) {
     this.#parts = parts
+    this.#contract = contract
     this.#claim = claim
     this.#content = content
     this.#leasedUntil = claim.leasedUntil
@@ -119,7 +122,7 @@ export class Delivery {
       if (!content) continue
       const next = candidates[place + 1]?.provider ?? null
       const offeredAt = place === 0 ? this.#claim.dueAt : clock()
-      const within = () => timeToTake(this.#parts.contract, offeredAt, next, clock())
+      const within = () => timeToTake(this.#contract, offeredAt, next, clock())
       const entered = await this.#enter(provider, rest, within())
       if (typeof entered === 'string') {
         plan.rejected.push({ provider: candidate.provider, reason: entered })
@@ -143,7 +146,7 @@ export class Delivery {
       const culprits = [...made.outcomes.values()].some(({ kind }) => kind === 'rejected')
       const call = { ...this.#call(candidate.provider, made.end.id, rest, next, avoid), culprits }
       for (const recipient of rest) changes.apply(recipient, made.outcomes.get(recipient.email)!, call)
-      if (next === null) {
+      if (next === null && changes.keep.length > 0) {
         changes.wait(changes.keep, { retryAfter: longestWait(made.outcomes), avoid, outcomes: made.outcomes })
         changes.keep = []
       }
@@ -155,12 +158,13 @@ export class Delivery {
 
   /** What becomes of recipients whose time is over or who are not to be sent at this hour; null when they may go. */
   #tooLate(recipients: Recipient[], avoid: string[]): Changes | null {
-    if (this.#parts.clock() >= this.#message.expireAt) {
+    const now = this.#parts.clock()
+    if (now >= this.#message.expireAt) {
       const changes = this.#changes()
       changes.close(recipients, 'expired', timeOver({ unknown: this.#claim.unknown, avoid }))
       return changes
     }
-    const quiet = quietHours(this.#parts.contract, this.#message, this.#parts.clock())
+    const quiet = quietHours(this.#contract, this.#message, now)
     if (quiet === null) return null
     const changes = this.#changes()
     changes.rest(recipients, quiet.until, avoid, quiet.why)
@@ -168,10 +172,9 @@ export class Delivery {
   }
 
   /** In quiet hours, waits until they end, and answers true; so it does when their time is over by now. */
-  async rests(recipients: Recipient[]): Promise<boolean> {
+  rests(recipients: Recipient[]): boolean | Promise<boolean> {
     const late = this.#tooLate(recipients, this.#claim.avoid)
-    if (late) await this.#commit(late)
-    return late !== null
+    return late !== null && this.#commit(late).then(() => true)
   }
 
   /** Taken and not delivered in time: on to another provider, once. False: the claim is no longer ours. */
@@ -255,7 +258,7 @@ export class Delivery {
       recipients: recipients.map(({ index }) => index),
       plan,
       leaseUntil,
-      counts: [...standings.counts(name, loadOf(this.#message, recipients), entered.at), ...entered.charge.counts],
+      counts: together(entered.counts, entered.charge.counts),
     })
     if (!ours) {
       entered.charge.undo()
@@ -273,11 +276,10 @@ export class Delivery {
       }
     }
     const called = await standings.call(name, this.#message, make, { lastResort: this.#lastResort })
-    const opened = diagnostic('breaker', 'it was closed to mail before anything was sent')
     const outcomes = called ?? forAll(emails, { kind: 'deferred', cause: 'provider', diagnostic: opened })
     const endedAt = clock()
     const { charge } = entered
-    const counts = [...charge.ended(outcomes), ...giveBack(entered, outcomes)]
+    const counts = together(charge.ended(outcomes), giveBack(entered, outcomes))
     const latencyMs = endedAt - at
     this.#parts.attempted(name, outcomes, latencyMs, charge.paid)
     standings.stats.attempted(name, this.#message, outcomes, { latencyMs, paid: charge.paid, now: endedAt })
@@ -379,7 +381,7 @@ export class Delivery {
   }
 
   #changes(): Changes {
-    return new Changes(this.#claim, this.#parts.contract, this.#parts.clock(), this.#parts.dice)
+    return new Changes(this.#claim, this.#contract, this.#parts.clock(), this.#parts.dice)
   }
 
   #call(

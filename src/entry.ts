@@ -37,9 +37,9 @@ export async function enter(
     leave()
     return charge
   }
-  const refused = standings.take(name, loadOf(message, recipients), at, { asked: again, lastResort })
-  if (refused === null) return { leave, charge, at, shared: standings.shared(message) }
+  const met = standings.take(name, loadOf(message, recipients), at, { asked: again, lastResort })
+  if (typeof met !== 'string') return { leave, charge, at, counts: met.counts(at), shared: standings.shared(message) }
   charge.undo()
   leave()
-  return refused
+  return met
 }

@@ -47,7 +47,7 @@ interface Operations {
   wake(): void
 }
 
-export interface GatewayParts extends Omit<DeliveryParts, 'contract'> {
+export interface GatewayParts extends DeliveryParts {
   store: Pick<Store, 'content' | 'hasten' | 'record' | 'settle' | 'suppressed'>
   poison: Pick<Poison, 'call' | 'convert' | 'forgive' | 'isDeadly'>
   standings: Standings
@@ -69,6 +69,8 @@ export interface Gateway extends Operations {
   run(claim: Claim): Promise<void>
 }
 
+/** No provider is avoided. */
+const nobody: ReadonlyMap<string, string> = new Map()
 /** Deliveries looked at in one step. */
 const hastenAtOnce = 500
 
@@ -92,13 +94,20 @@ export function createGateway(parts: GatewayParts): Gateway {
     return types[message.type] ?? types.transactional!
   }
 
-  async function planFor(message: Message, recipient: string, { avoid, phase, tries }: Tried): Promise<Planned> {
+  /** Nothing is waited for where nobody asks whose mailbox it is. */
+  function planFor(message: Message, recipient: string, tried: Tried): Planned | Promise<Planned> {
+    const { policy, demands } = live()
+    if (!policy.needsHost && !demands.needsHost && !standings.countsHosts)
+      return planAt(null, message, recipient, tried)
+    return parts.hostOf(domainOf(recipient)).then((host) => planAt(host, message, recipient, tried))
+  }
+
+  function planAt(host: string | null, message: Message, recipient: string, { avoid, phase, tries }: Tried): Planned {
     const { policy, demands } = live()
     const now = clock()
     const { name: type, explore, needs } = typeOf(message)
-    const needsHost = policy.needsHost || demands.needsHost || standings.countsHosts
-    const host = needsHost ? await parts.hostOf(domainOf(recipient)) : null
     const facts = { message, recipient, host, tries, now }
+    const why = phase === 'sent' ? 'took it already' : 'may have taken it already: its answer never came'
     const input = {
       policy,
       facts,
@@ -107,23 +116,24 @@ export function createGateway(parts: GatewayParts): Gateway {
       explore,
       standing: standings.forMessage(message, recipient, now),
       moves: parts.moves.standing(),
+      avoid: avoid.length === 0 ? nobody : new Map(avoid.map((name) => [name, why])),
       now,
     }
-    const why = phase === 'sent' ? 'took it already' : 'may have taken it already: its answer never came'
-    const reasons = new Map(avoid.map((name) => [name, why]))
-    const planned = plan({ ...input, avoid: reasons })
+    const planned = plan(input)
     // Where those are all there is, a type that would rather be sent twice than late goes back to them.
     if (planned.candidates.length > 0 || planned.waitUntil !== null || avoid.length === 0 || phase === 'sent')
       return planned
-    return plan({ ...input, avoid: new Map() })
+    return plan({ ...input, avoid: nobody })
   }
 
   /** Recipients that share a plan, in groups that each of its candidates takes in one call. */
   async function groups(message: Message, recipients: Recipient[], tried: Tried) {
+    const [first, ...others] = recipients
+    if (first && others.length === 0) return [{ planned: await planFor(message, first.email, tried), recipients }]
     const shared = new Map<string, { planned: Planned; recipients: Recipient[] }>()
     for (const recipient of recipients) {
       const planned = await planFor(message, recipient.email, tried)
-      const key = recipients.length === 1 ? '' : planKey(planned)
+      const key = planKey(planned)
       const group = shared.get(key)
       if (group) group.recipients.push(recipient)
       else shared.set(key, { planned, recipients: [recipient] })
@@ -150,7 +160,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       () => store.content(message.id),
       (work) => parts.poison.convert(message.id, work),
     )
-    const delivery = new Delivery({ ...parts, contract: typeOf(message) }, claim, content)
+    const delivery = new Delivery(parts, typeOf(message), claim, content)
 
     if (claim.phase !== 'held' && parts.poison.isDeadly(message.id)) {
       const died = 'the process died three times while it worked on this message; cancel it, or release it to try again'
@@ -168,6 +178,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (claim.phase === 'held')
       return claim.unknown ? delivery.ask() : void (await delivery.close(alive, 'held', 'still set aside'))
 
+    if (claim.suppressed.length === 0) return route(claim, delivery, alive)
     const gone = alive.filter(({ index }) => claim.suppressed.includes(index))
     if (gone.length > 0 && !(await delivery.close(gone, 'suppressed', 'suppressed since it was accepted'))) return
     const wanted = alive.filter((recipient) => !gone.includes(recipient))
@@ -195,7 +206,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       const mirror = live().policy.mirrors.get(planned.route)
       // Beside the original, which does not wait for it.
       const copied = mirror && claim.phase === 'send' ? parts.mirror?.(mirror, claim, recipients) : undefined
-      await delivery.send(recipients, planned).finally(() => copied)
+      const sent = delivery.send(recipients, planned)
+      await (copied ? sent.finally(() => copied) : sent)
     }
   }
 

@@ -55,5 +55,16 @@ export function createLog(): Logger {
     out.destroy()
   })
   const formatters = { level: (level: string) => ({ level }) }
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, gathering)
+  return pino({ base: null, timestamp: time, formatters }, gathering)
+}
+
+/** The second that lines were written in last, as text: making it was a third of what a line costs. */
+let second = { since: Number.NaN, text: '' }
+
+/** The time of a line, as pino's own `isoTime`. */
+function time(): string {
+  const now = Date.now()
+  const since = now - (now % 1000)
+  if (since !== second.since) second = { since, text: new Date(since).toISOString().slice(0, 20) }
+  return `,"time":"${second.text}${String(now - since).padStart(3, '0')}Z"`
 }

@@ -12,7 +12,11 @@ export function openMarks(path: string): Marks & { close(): void } {
   const left = [0, 1].map((place) =>
     read.toString('latin1', place * length, (place + 1) * length).replace(/[\0 ]+$/, ''),
   )
-  const write = (place: number, text: string) => void writeSync(file, text.padEnd(length), place * length, 'latin1')
+  const one = Buffer.alloc(length)
+  const write = (place: number, text: string) => {
+    one.fill(' ').write(text, 'latin1')
+    writeSync(file, one, 0, length, place * length)
+  }
   return {
     left: () => left.filter((id) => id !== ''),
     set: (place, messageId) => write(place, messageId.slice(0, length)),

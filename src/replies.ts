@@ -23,13 +23,17 @@ interface RepliesParts {
  * A block message that a shaping rule knows is the host's word about this path, and nobody's who was to get the mail. What a
  * provider in trouble says of recipients is not believed, and what it said just before is taken back.
  */
-export async function understood(
+export function understood(
   live: Live,
   { tenant }: Pick<Message, 'tenant'>,
   answered: Outcomes,
   parts: RepliesParts,
-): Promise<Outcomes> {
-  const outcomes = live.shaping ? await shaped(live, tenant, answered, parts) : answered
+): Outcomes | Promise<Outcomes> {
+  if (live.shaping === null) return believed(live, tenant, answered, parts)
+  return shaped(live, tenant, answered, parts).then((outcomes) => believed(live, tenant, outcomes, parts))
+}
+
+function believed(live: Live, tenant: string, outcomes: Outcomes, parts: RepliesParts): Outcomes {
   const { provider, rejections } = live
   if (!rejections) return outcomes
   const doubted = rejections.doubted

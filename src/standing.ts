@@ -8,7 +8,7 @@ import type { Outcomes } from './mail/outcome.ts'
 import { type LimitView, type Provider, type ProviderView, sameSettings } from './mail/provider.ts'
 import type { Comer } from './queue/line.ts'
 import { closedBy, longest, type Quota } from './queue/quota.ts'
-import { type Kind, Quotas, type SharedLimits } from './queue/quotas.ts'
+import { type Kind, type Met, Quotas, type SharedLimits } from './queue/quotas.ts'
 import { isBlock, judged, openShaping, understood } from './replies.ts'
 import type { Budget } from './route/budget.ts'
 import { Cells } from './route/cells.ts'
@@ -21,7 +21,6 @@ import { createBreaker, type SavedBreaker } from './send/breaker.ts'
 import { Rejections } from './send/rejections.ts'
 import { refusal, Spending } from './spending.ts'
 import { Stats } from './stats.ts'
-import type { Count } from './store/store.ts'
 import type { News } from './track/inbound.ts'
 import { dueAgain, type Waiter } from './waiting.ts'
 
@@ -168,17 +167,18 @@ export class Standings {
       anySick ||= cells.anySick
       const share = breaker.share()
       const delivered = live.delivered.at(host, now)
-      standings.set(name, {
+      const standing: Standing = {
         provider,
         ...price,
         latencyMs: health.latencyMs,
         ...cells.success(host, message.type, health.success, now),
         probing: !observe && breaker.state() === 'half-open',
-        ...(closed ? { closed } : {}),
-        ...(sick ? { sick } : {}),
-        ...(delivered ? { delivered } : {}),
-        ...(share < 1 && !observe ? { share } : {}),
-      })
+      }
+      if (closed) standing.closed = closed
+      if (sick) standing.sick = sick
+      if (delivered) standing.delivered = delivered
+      if (share < 1 && !observe) standing.share = share
+      standings.set(name, standing)
     }
     // Who is behind a domain matters only while some host is ill; then the next mail there knows.
     if (anySick && host === domain) this.#parts.hosts.ask(domain)
@@ -204,7 +204,8 @@ export class Standings {
   }
 
   /**
-   * Counts recipients that go to a provider at this very moment; why they may not, and then they are not counted.
+   * Counts recipients that go to a provider at this very moment.
+   * @returns what was taken of limits; why they may not go, and then they are not counted
    * @param asked it is asked of what it may have taken, which no sick host keeps away
    * @param lastResort nobody else is left: what only its breaker or a sick host keeps away goes all the same
    */
@@ -213,7 +214,7 @@ export class Standings {
     load: Load,
     now: number,
     { asked = false, lastResort = false }: { asked?: boolean; lastResort?: boolean } = {},
-  ): string | null {
+  ): Met | string {
     const live = this.#live.get(name)
     if (!live) return 'is not in the config any more'
     // It may have been drained while this waited for room.
@@ -226,20 +227,16 @@ export class Standings {
     const hosts = new Set(asked ? [] : to)
     const passed = lastResort || live.provider.breaker.observe
     if (!passed) {
-      const sick = [...hosts].map((host) => live.cells.at(host, now)).find((cell) => cell?.say === 'shut')
-      if (sick) return sick.words
+      for (const host of hosts) {
+        const cell = live.cells.at(host, now)
+        if (cell?.say === 'shut') return cell.words
+      }
     }
     const shaped = live.shaping?.goes(hosts, load.tenant, load.to.length, now) ?? null
     if (shaped !== null) return shaped
     for (const host of hosts) live.cells.goes(host, now, now + probeTime)
     met.take(now)
-    return null
-  }
-
-  /** What the store counts of a call that `take` allowed. */
-  counts(name: string, { type, tenant, to }: Load, at: number): Count[] {
-    const hosts = to.map((email) => this.#parts.hosts.of(email))
-    return this.#quotas.met(name, { type, tenant }, hosts, at).counts(at)
+    return met
   }
 
   /** What mail of a type and a tenant meets wherever it goes. */
@@ -256,12 +253,12 @@ export class Standings {
    * Takes a place for one more call, waiting for a connection where a relay has a bounded number; answers what to call when it has
    * ended. Waiting here, before the attempt is on record, costs neither its deadline nor doubt about what was sent. Null: no room.
    */
-  async enter(
+  enter(
     name: string,
     { priority, domain, within }: { priority: Priority; domain: string; within: number | null },
   ): Promise<(() => void) | null> {
     const live = this.#live.get(name)
-    return live ? live.room.enter(priority, domain, within) : () => {}
+    return live ? live.room.enter(priority, domain, within) : Promise.resolve(() => {})
   }
 
   /**

@@ -54,6 +54,8 @@ export interface Words {
 }
 
 const dayLength = 86_400_000
+const minuteLength = 60_000
+const nothing: readonly string[] = []
 const windows = [
   ['perSecond', 1_000, 'a second'],
   ['perMinute', 60_000, 'a minute'],
@@ -81,6 +83,8 @@ export class Limited implements Allowance {
   /** The month counts as days do, and is looked at only when a day has turned. */
   #month: string
   #usedThisMonth = 0
+  /** What the store counts under in the minute that was asked for last: every message asks, and the text of a time costs. */
+  #spans = { minute: Number.NaN, names: nothing }
 
   /**
    * @param what its name in the store
@@ -113,6 +117,7 @@ export class Limited implements Allowance {
   limit(limits: Limits): void {
     const old = new Map(this.#windows.map((window) => [window.name, window]))
     this.#limits = limits
+    this.#spans = { minute: Number.NaN, names: nothing }
     this.#windows = windows.flatMap(([key, length, name]) => {
       const limit = limits[key]
       const before = old.get(name)
@@ -172,15 +177,20 @@ export class Limited implements Allowance {
   }
 
   counts(count: number, at: number): Count[] {
+    const minute = Math.floor(at / minuteLength)
+    if (minute !== this.#spans.minute) this.#spans = { minute, names: this.#spansAt(at) }
+    return this.#spans.names.map((span) => ({ span, what: this.#what, amount: count }))
+  }
+
+  #spansAt(at: number): string[] {
     const time = new Date(at).toISOString()
-    const one = (end: number): Count => ({ span: time.slice(0, end), what: this.#what, amount: count })
-    const counts: Count[] = []
-    if (this.#forGood) counts.push(one(10))
+    const spans: string[] = []
+    if (this.#forGood) spans.push(time.slice(0, 10))
     // The store forgets what has a T in its name within a day or so.
-    else if (this.#limits.perDay !== null) counts.push(one(11))
-    if (this.#limits.perMonth !== null) counts.push(one(7))
-    if (countsMinutes(this.#limits)) counts.push(one(16))
-    return counts
+    else if (this.#limits.perDay !== null) spans.push(time.slice(0, 11))
+    if (this.#limits.perMonth !== null) spans.push(time.slice(0, 7))
+    if (countsMinutes(this.#limits)) spans.push(time.slice(0, 16))
+    return spans
   }
 
   usedToday(now: number): number {

@@ -195,6 +195,8 @@ export class Met {
 
   /** What the store counts with it. */
   counts(at: number): Count[] {
+    const [first, ...others] = this.#met
+    if (first && others.length === 0) return first[0].counts(first[1], at)
     return this.#met.flatMap(([allowance, count]) => allowance.counts(count, at))
   }
 }

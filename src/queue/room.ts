@@ -73,21 +73,22 @@ export class Room {
     if (byHost && here >= Math.ceil(inFlight / hostShare)) return null
     if (this.#places.isFull(priority) && clock() - this.#moved >= hangs) return null
     this.#byHost.set(host, here + 1)
-    const leavePlace = await this.#places.enter(priority, Math.min(within ?? patience, patience))
-    if (!leavePlace) return this.#leftHost(host)
-    if (this.#places.isFull('normal')) this.#moved = clock()
+    const [places, connections] = [this.#places, this.#connections]
+    if (!places.goesIn(priority) && !(await places.turn(priority, Math.min(within ?? patience, patience)))) {
+      return this.#leftHost(host)
+    }
+    if (places.isFull('normal')) this.#moved = clock()
     const leave = () => {
       this.#leftHost(host)
-      leavePlace()
+      places.leave()
       this.#moved = clock()
     }
-    const leaveConnection = await this.#connections.enter(priority, within)
-    if (!leaveConnection) {
+    if (!connections.goesIn(priority) && !(await connections.turn(priority, within))) {
       leave()
       return null
     }
     return () => {
-      leaveConnection()
+      connections.leave()
       leave()
     }
   }
@@ -116,24 +117,30 @@ class Gate {
     return this.#free <= (priority === 'high' ? 0 : this.#kept)
   }
 
-  /** Answers what to call when it is over; null when that took too long. @param within null for as long as it takes */
-  async enter(priority: Priority, within: number | null): Promise<(() => void) | null> {
-    // Who is let in from the queue has had its place counted.
-    if (!this.isFull(priority)) this.#free--
-    else if (!(await turn(this.#queues[priority], within))) return null
-    return () => {
-      this.#free++
-      const { high, normal, low } = this.#queues
-      const next =
-        this.#free > 0 && high.length > 0
-          ? high.shift()
-          : this.isFull('normal')
-            ? undefined
-            : (normal.shift() ?? low.shift())
-      if (!next) return
-      this.#free--
-      next()
-    }
+  /** Goes in at once, where there is a place. Who is in calls `leave` when it is over. */
+  goesIn(priority: Priority): boolean {
+    if (this.isFull(priority)) return false
+    this.#free--
+    return true
+  }
+
+  /** Waits to be let in, with its place counted; false when that took too long. @param within null for as long as it takes */
+  turn(priority: Priority, within: number | null): Promise<boolean> {
+    return turn(this.#queues[priority], within)
+  }
+
+  leave(): void {
+    this.#free++
+    const { high, normal, low } = this.#queues
+    const next =
+      this.#free > 0 && high.length > 0
+        ? high.shift()
+        : this.isFull('normal')
+          ? undefined
+          : (normal.shift() ?? low.shift())
+    if (!next) return
+    this.#free--
+    next()
   }
 }
 

@@ -94,12 +94,14 @@ export function unfit(needs: Needs, provider: Provider): string | null {
 /** What is merely wished and will be left out at this provider, for the record; null when nothing is. */
 export function leftOut({ tags, metadata }: Pick<Message, 'tags' | 'metadata'>, { adapter }: Provider): string | null {
   const { features } = adapter
+  const whole = features.metadata || Object.keys(metadata).length === 0
+  if (whole && tags.length <= features.maxTags) return null
   const left: string[] = []
   if (tags.length > features.maxTags) {
     left.push(features.maxTags === 0 ? 'tags' : `${tags.length - features.maxTags} of ${tags.length} tags`)
   }
-  if (!features.metadata && Object.keys(metadata).length > 0) left.push('metadata')
-  return left.length === 0 ? null : `leaves out ${left.join(' and ')}, which it cannot carry`
+  if (!whole) left.push('metadata')
+  return `leaves out ${left.join(' and ')}, which it cannot carry`
 }
 
 /** Whether a domain is the one named or, with `*.` in front, below it. */

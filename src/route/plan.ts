@@ -124,9 +124,9 @@ export function plan(input: PlanInput): Planned {
     } else candidates.push(because(candidate, more))
   }
   candidates.push(...returning, ...probes)
-  const planned = { route, policy: policy.version, candidates, rejected, waitUntil, later }
+  const planned = { route, policy: policy.version, candidates, rejected, waitUntil, later, lastResort: false }
   // What opens in a moment is waited for.
-  if (candidates.length > 0 || resort === null || waitUntil! - now <= aMoment) return { ...planned, lastResort: false }
+  if (candidates.length > 0 || resort === null || waitUntil! - now <= aMoment) return planned
   const { candidate } = resort
   const others = rejected.filter(({ provider }) => provider !== candidate.provider)
   return { ...planned, candidates: [candidate], rejected: others, waitUntil: now + aMoment, lastResort: true }

@@ -30,8 +30,8 @@ export async function attempt(
   const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<Outcomes>((resolve) => {
-    const unanswered = diagnostic('timeout', `no answer in ${offer.timeout} ms`)
     timer = setTimeout(() => {
+      const unanswered = diagnostic('timeout', `no answer in ${offer.timeout} ms`)
       timer = setTimeout(() => resolve(forAll(emails, { kind: 'unknown', diagnostic: unanswered })), grace)
       over.abort(new DOMException(unanswered.reason, 'TimeoutError'))
     }, offer.timeout)

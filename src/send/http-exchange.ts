@@ -139,7 +139,12 @@ class Exchange implements Dispatcher.DispatchHandler {
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]))
+  const one: Record<string, string> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    one[name] = typeof value === 'string' ? value : [value].flat().join(', ')
+  }
+  return one
 }
 
 function overdue(deadline: Deadline): Error {

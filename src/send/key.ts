@@ -1,5 +1,5 @@
 /** The key that tells a vendor that a call is made again. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Message, Recipient } from '../mail/message.ts'
 
 /** The same for every attempt of the same recipients at the same provider, and for no other. */
@@ -9,7 +9,5 @@ export function idempotencyKey(
   recipients: readonly Recipient[],
 ): string {
   const emails = recipients.map(({ email }) => email).sort()
-  return createHash('sha256')
-    .update([message.id, provider, ...emails].join('\n'))
-    .digest('hex')
+  return hash('sha256', [message.id, provider, ...emails].join('\n'))
 }

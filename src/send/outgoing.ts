@@ -4,6 +4,8 @@ import type { Handoff } from '../mail/adapter.ts'
 /** Up to here a message is held in memory whole, which is quicker; above it is streamed. */
 const inOnePiece = 1_048_576
 
+const nothing = Buffer.alloc(0)
+
 export interface Outgoing {
   /** Bytes, the fields in front included. */
   size: number
@@ -19,7 +21,7 @@ export interface Outgoing {
 export async function outgoing(handoff: Pick<Handoff, 'content' | 'message'>, fields: string): Promise<Outgoing> {
   const { content, message } = handoff
   if (content.form !== 'raw') throw new TypeError('SMTP carries raw mail only')
-  const front = Buffer.from(fields)
+  const front = fields === '' ? nothing : Buffer.from(fields)
   const size = front.length + content.size
   const eightBit = message.eightBit || front.length !== fields.length
   if (content.size > inOnePiece) {

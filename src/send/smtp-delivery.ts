@@ -50,11 +50,6 @@ function wasGone(verdict: Verdict): boolean {
 
 /** What the server's EHLO already told us it would not take: RFC 1870 section 6.1, RFC 6531 section 3.2. */
 function refusedHere(session: SmtpSession, { outgoing, message }: Delivery, email: string): Outcome | null {
-  const no = (cause: Cause, code: number, status: string, reason: string): Outcome => ({
-    kind: 'rejected',
-    cause,
-    diagnostic: diagnostic(code, reason, status),
-  })
   const limit = Number(session.extensions.get('SIZE') ?? 0)
   if (limit > 0 && outgoing.size > limit) {
     return no('message', 552, '5.3.4', `the message has ${outgoing.size} bytes, and the server takes ${limit} at most`)
@@ -65,4 +60,8 @@ function refusedHere(session: SmtpSession, { outgoing, message }: Delivery, emai
     return no('message', 553, '5.6.7', 'the return path needs SMTPUTF8, and the server does not offer it')
   }
   return null
+}
+
+function no(cause: Cause, code: number, status: string, reason: string): Outcome {
+  return { kind: 'rejected', cause, diagnostic: diagnostic(code, reason, status) }
 }

@@ -51,7 +51,9 @@ export type FarEnd = 'relay' | 'mx'
 
 /** Reads a complete reply, its lines separated by LF. The last line's code counts (RFC 5321 section 4.2.1). */
 export function parseReply(raw: string): Reply {
-  const lines = raw.split(/\r?\n/).map((line) => /^([2-5]\d\d)(?:[ -](.*))?$/s.exec(line))
+  // Nearly every reply is one line.
+  const all = raw.includes('\n') ? raw.split(/\r?\n/) : [raw]
+  const lines = all.map((line) => /^([2-5]\d\d)(?:[ -](.*))?$/s.exec(line))
   const last = lines.at(-1)
   const agreed = last != null && lines.every((line) => line?.[1]?.[0] === last[1]![0])
   if (!agreed) return { code: 0, text: raw }

@@ -25,7 +25,10 @@ async function stand(providers: Provider[], types: Record<string, { limits: Limi
   return {
     standings,
     closed: (id: string, type: string) => standings.forMessage(mail(id, type), to[0]!, now).get('a')!.closed?.reason,
-    take: (type = 'transactional') => standings.take('a', { type, tenant: 'acme', to }, now),
+    take(type = 'transactional') {
+      const taken = standings.take('a', { type, tenant: 'acme', to }, now)
+      return typeof taken === 'string' ? taken : null
+    },
     wait: (id: string, type: string) =>
       standings.wait({ message: mail(id, type), to, providers: ['a'], waits: 0, openAt: now }, 0.5),
     pass: (milliseconds: number) => (now += milliseconds),
