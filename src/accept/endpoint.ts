@@ -1,6 +1,6 @@
 /** One HTTP endpoint, said once: its path, who may call it, what it takes and answers. Route and OpenAPI both come from it. */
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
+import { type Context, type ErrorHandler, Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Dialect, Templates } from '../mail/dialect.ts'
 import type { MoveView } from '../mail/move.ts'
@@ -91,14 +91,30 @@ export interface Api {
   ): void
 }
 
-/** An empty API: it knows how to refuse, and nothing else yet. */
-export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
+/**
+ * An empty API: it knows how to refuse, and nothing else yet.
+ * @param elsewhere answers what none of its paths are
+ */
+export function api(
+  parts: Pick<HttpParts, 'config' | 'log'>,
+  elsewhere: (request: Request) => Response | Promise<Response>,
+): Api {
   const app = new OpenAPIHono()
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
 
   // Vendors come from elsewhere, and prove themselves.
-  app.use(localOnly(() => parts.config().keys.length === 0, '/hooks/'))
-  app.use(
+  localOnly(app, () => parts.config().keys.length === 0, '/hooks/')
+
+  const failed: ErrorHandler = (error, c) => {
+    const refusal = refusalOf(error)
+    if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
+    return problemAnswer(refusal)
+  }
+  app.onError(failed)
+
+  // An app of its own: middleware of the other would run for what is found too.
+  const lost = new Hono()
+  lost.use(
     methodNotAllowed({
       app,
       onMethodNotAllowed: (_, methods) => {
@@ -107,14 +123,9 @@ export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
       },
     }),
   )
-
-  app.onError((error, c) => {
-    const refusal = refusalOf(error)
-    if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
-    return problemAnswer(refusal)
-  })
-
-  app.notFound(() => problemAnswer(new Refusal('not_found', 'There is nothing at this path.')))
+  lost.onError(failed)
+  lost.notFound(({ req }) => elsewhere(req.raw))
+  app.notFound(({ req }) => lost.fetch(req.raw))
 
   return {
     app,
