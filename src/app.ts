@@ -32,7 +32,12 @@ const text = { 'text/plain': { schema: z.string() } }
 
 /** The whole HTTP side: a `Request` in, a `Response` out. */
 export function app(parts: AppParts): Hono {
-  const http = api(parts)
+  // Loaded when somebody speaks one, or asks for what is not there.
+  let spoken: Promise<Hono> | undefined
+  const http = api(parts, async (request) => {
+    spoken ??= parts.dialects().then((dialects) => speaking(parts, dialects))
+    return (await spoken).fetch(request)
+  })
   sending(http, parts)
   reading(http, parts)
   operating(http, parts)
@@ -120,12 +125,5 @@ export function app(parts: AppParts): Hono {
   }
 
   if (parts.dashboard) http.app.route('/', parts.dashboard)
-
-  // Loaded when somebody speaks one, or asks for what is not there.
-  let spoken: Promise<Hono> | undefined
-  http.app.notFound(async (c) => {
-    spoken ??= parts.dialects().then((dialects) => speaking(parts, dialects))
-    return (await spoken).fetch(c.req.raw)
-  })
   return http.app as unknown as Hono
 }

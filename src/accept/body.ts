@@ -13,7 +13,9 @@ export function mediaType(headers: Headers, taken: readonly string[]): string {
   if (coding !== null && coding.toLowerCase() !== 'identity') {
     throw new Refusal('media_type', 'Bodies are taken as they are, without Content-Encoding.')
   }
-  const [type = '', ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';')
+  const claimed = headers.get('content-type') ?? ''
+  if (taken.includes(claimed)) return claimed
+  const [type = '', ...parameters] = claimed.toLowerCase().split(';')
   const media = type.trim()
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='))
   if (!taken.includes(media)) throw new Refusal('media_type', `Content-Type must be ${taken.join(' or ')}.`)
@@ -35,7 +37,7 @@ export function checkDeclaredSize(headers: Headers, limit: number): void {
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   checkDeclaredSize(request.headers, limit)
   if (request.headers.has('content-length')) {
-    const bytes = new Uint8Array(await request.arrayBuffer().catch(brokenOff))
+    const bytes = await request.arrayBuffer().then(asBytes, brokenOff)
     if (bytes.length > limit) throw tooLarge(limit)
     return bytes
   }
@@ -68,6 +70,8 @@ export async function* bodyPieces(request: Request, limit: number): AsyncGenerat
     reader.cancel().catch(() => {})
   }
 }
+
+const asBytes = (buffer: ArrayBuffer) => new Uint8Array(buffer)
 
 function tooLarge(limit: number): Refusal {
   return new Refusal('too_large', `A request may have ${limit} bytes.`)

@@ -1,7 +1,9 @@
 /** One HTTP endpoint, said once: its path, who may call it, what it takes and answers. Route and OpenAPI both come from it. */
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
+import { type Context, type ErrorHandler, Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { Result } from 'hono/router'
+import { TrieRouter } from 'hono/router/trie-router'
 import type { Dialect, Templates } from '../mail/dialect.ts'
 import type { MoveView } from '../mail/move.ts'
 import type { BudgetView, LimitView, ProviderView } from '../mail/provider.ts'
@@ -91,14 +93,30 @@ export interface Api {
   ): void
 }
 
-/** An empty API: it knows how to refuse, and nothing else yet. */
-export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
-  const app = new OpenAPIHono()
+/**
+ * An empty API: it knows how to refuse, and nothing else yet.
+ * @param elsewhere answers what none of its paths are
+ */
+export function api(
+  parts: Pick<HttpParts, 'config' | 'log'>,
+  elsewhere: (request: Request) => Response | Promise<Response>,
+): Api {
+  const app = new OpenAPIHono({ router: new Routes() })
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
 
   // Vendors come from elsewhere, and prove themselves.
-  app.use(localOnly(() => parts.config().keys.length === 0, '/hooks/'))
-  app.use(
+  localOnly(app, () => parts.config().keys.length === 0, '/hooks/')
+
+  const failed: ErrorHandler = (error, c) => {
+    const refusal = refusalOf(error)
+    if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
+    return problemAnswer(refusal)
+  }
+  app.onError(failed)
+
+  // An app of its own: middleware of the other would run for what is found too.
+  const lost = new Hono()
+  lost.use(
     methodNotAllowed({
       app,
       onMethodNotAllowed: (_, methods) => {
@@ -107,25 +125,43 @@ export function api(parts: Pick<HttpParts, 'config' | 'log'>): Api {
       },
     }),
   )
-
-  app.onError((error, c) => {
-    const refusal = refusalOf(error)
-    if (refusal === null) parts.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request met a bug')
-    return problemAnswer(refusal)
-  })
-
-  app.notFound(() => problemAnswer(new Refusal('not_found', 'There is nothing at this path.')))
+  lost.onError(failed)
+  lost.notFound(({ req }) => elsewhere(req.raw))
+  app.notFound(({ req }) => lost.fetch(req.raw))
 
   return {
     app,
     on(endpoint, handle) {
       app.openAPIRegistry.registerPath(described(endpoint))
       const query = endpoint.query ?? noQuery
-      app.on(endpoint.method.toUpperCase(), endpoint.path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
+      const path = endpoint.path.replace(/\{(\w+)\}/g, ':$1')
+      // Looked at once, for most requests have none.
+      const none = readQuery('', query)
+      app.on(endpoint.method.toUpperCase(), path, (c) => {
         const sender = caller(c.req.raw.headers, parts.config().keys, endpoint.scope)
-        return handle({ c, sender, query: readQuery(c.req.url, query, endpoint.scope === null) as never })
+        const start = endpoint.scope === null ? -1 : c.req.url.indexOf('?')
+        return handle({ c, sender, query: (start === -1 ? none : readQuery(c.req.url.slice(start), query)) as never })
       })
     },
+  }
+}
+
+/** The router that Hono takes for paths like ours, which remembers what a path without places leads to. */
+class Routes<Handler> extends TrieRouter<Handler> {
+  readonly #fixed = new Map<string, Result<Handler> | null>()
+
+  override add(method: string, path: string, handler: Handler): void {
+    super.add(method, path, handler)
+    if (!/[:*]/.test(path)) this.#fixed.set(`${method} ${path}`, null)
+  }
+
+  override match(method: string, path: string): Result<Handler> {
+    const fixed = `${method} ${path}`
+    const known = this.#fixed.get(fixed)
+    if (known) return known
+    const found = super.match(method, path)
+    if (known === null) this.#fixed.set(fixed, found)
+    return found
   }
 }
 
@@ -157,11 +193,9 @@ function caller(headers: Headers, keys: readonly Key[], scope: Scope | null): Se
 }
 
 /** The query's parameters, checked. One that comes several times is a list. @throws Refusal `invalid` */
-function readQuery(url: string, schema: z.ZodObject, lax: boolean): unknown {
-  const start = url.indexOf('?')
-  if (lax || (start === -1 && schema === noQuery)) return {}
+function readQuery(query: string, schema: z.ZodObject): unknown {
   const given = new Map<string, string | string[]>()
-  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start))) {
+  for (const [name, value] of new URLSearchParams(query)) {
     const before = given.get(name)
     if (Array.isArray(before)) before.push(value)
     else given.set(name, before === undefined ? value : [before, value])

@@ -69,20 +69,24 @@ function endOfString(text: string, open: number): number {
  * named `__proto__`.
  * @throws Refusal `invalid`
  */
-export function checkText(value: unknown, path: readonly PropertyKey[] = []): void {
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) refuse(path, 'Half of a surrogate pair is not text.')
-  } else if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) checkText(value[i], [...path, i])
-  } else if (typeof value === 'object' && value !== null) {
-    for (const key of Object.keys(value)) {
-      if (key === '__proto__') refuse([...path, key], 'There is no such field.')
-      if (!key.isWellFormed()) refuse(path, 'Half of a surrogate pair is not text.')
-      checkText((value as Record<string, unknown>)[key], [...path, key])
-    }
-  }
-}
-
-function refuse(path: readonly PropertyKey[], detail: string): never {
+export function checkText(value: unknown): void {
+  const wrong = wrongText(value)
+  if (wrong === null) return
+  const { path, detail } = wrong
   throw new Refusal('invalid', detail, { errors: [{ pointer: pointer(path), detail }] })
 }
+
+/** The path is put together on the way back, for there is hardly ever one. */
+function wrongText(value: unknown): { path: string[]; detail: string } | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : { path: [], detail: half }
+  if (typeof value !== 'object' || value === null) return null
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') return { path: [key], detail: 'There is no such field.' }
+    if (!key.isWellFormed()) return { path: [], detail: half }
+    const inside = wrongText((value as Record<string, unknown>)[key])
+    if (inside !== null) return { path: [key, ...inside.path], detail: inside.detail }
+  }
+  return null
+}
+
+const half = 'Half of a surrogate pair is not text.'

@@ -1,17 +1,22 @@
 /** Who may come in while there are no keys: this machine alone, and from it no web page of elsewhere. */
-import type { MiddlewareHandler } from 'hono'
+import type { Env, Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import { problemAnswer } from './problem.ts'
 import { Refusal } from './refusals.ts'
 
 /**
- * While `open` says so, answers only what was asked under a name of this machine: else a page could point a name of its own at
- * 127.0.0.1 and read along (DNS rebinding). Paths that begin with `but` are for everybody.
+ * While `open` says so, lets an app answer only what was asked under a name of this machine: else a page could point a name of its
+ * own at 127.0.0.1 and read along (DNS rebinding). Paths that begin with `but` are for everybody. Stands before the app, for as
+ * middleware it costs every request several turns.
  */
-export function localOnly(open: () => boolean, but: string): MiddlewareHandler {
-  return async (c, next) =>
-    !open() || usual.test(c.req.url) || c.req.path.startsWith(but) || isLocal(c.req.url)
-      ? next()
-      : problemAnswer(misdirected())
+export function localOnly<E extends Env>(app: Hono<E>, open: () => boolean, but: string): void {
+  const { fetch } = app
+  app.fetch = (request, ...rest) => {
+    const { url, method } = request
+    if (!open() || usual.test(url) || getPath(request).startsWith(but) || isLocal(url)) return fetch(request, ...rest)
+    const refused = problemAnswer(misdirected())
+    return method === 'HEAD' ? new Response(null, refused) : refused
+  }
 }
 
 /** What can be let in without being taken apart, which costs more. */

@@ -33,25 +33,29 @@ export function readMessage(value: unknown, sender: Sender, now: number): Submis
   const parts = readParts(body, wrong)
   const bcc = readMailboxes(body.bcc, 'bcc', wrong)
   if (wrong.length > 0) throw fieldProblems('invalid_address', wrong)
-  const headers = readHeaders(body.headers ?? {}, wrong)
-  const times = readTimes(body, now, wrong)
+  parts.headers = readHeaders(body.headers ?? {}, wrong)
+  const { sendAt, expireAt } = readTimes(body, now, wrong)
   if (wrong.length > 0) throw fieldProblems('invalid', wrong)
 
   const emails = [...new Set([...parts.to, ...parts.cc, ...bcc].map((mailbox) => mailbox.email))]
-  return {
+  // What may be missing is added after, not spread among the rest, which is dear.
+  const submission: Submission = {
     sender,
     via: 'http',
     returnPath: parts.from.email,
     recipients: emails.map((email) => ({ email })),
-    ...(body.type === undefined ? {} : { type: body.type }),
     tags: body.tags ?? [],
     metadata: body.metadata ?? {},
-    ...times,
-    ...(body.provider === undefined ? {} : { provider: body.provider }),
-    smtpUtf8: [parts.from.email, ...emails].some(needsSmtpUtf8),
+    smtpUtf8: needsSmtpUtf8(parts.from.email) || emails.some(needsSmtpUtf8),
     dsn: {},
-    content: { form: 'parts', parts: { ...parts, headers } },
+    content: { form: 'parts', parts },
   }
+  if (body.type !== undefined) submission.type = body.type
+  // One that has just gone by means at once.
+  if (sendAt !== undefined && sendAt > now) submission.sendAt = sendAt
+  if (expireAt !== undefined) submission.expireAt = expireAt
+  if (body.provider !== undefined) submission.provider = body.provider
+  return submission
 }
 
 /** Tags and metadata that came beside raw mail. @throws Refusal `invalid` */
@@ -79,18 +83,18 @@ export function checkCount(named: readonly unknown[]): void {
 function readParts(body: MessageJson, wrong: FieldError[]): Parts {
   const seen = new Set<string>()
   const once = ({ email }: Mailbox) => !seen.has(email) && seen.add(email) !== undefined
-  const from = readMailbox(body.from, ['from'], wrong)
-  return {
-    from: from ?? { email: '' },
+  const parts: Parts = {
+    from: readMailbox(body.from, ['from'], wrong) ?? { email: '' },
     to: readMailboxes(body.to, 'to', wrong).filter(once),
     cc: readMailboxes(body.cc, 'cc', wrong).filter(once),
     replyTo: readMailboxes(body.replyTo, 'replyTo', wrong),
     subject: body.subject ?? '',
-    ...(body.text === undefined ? {} : { text: body.text }),
-    ...(body.html === undefined ? {} : { html: body.html }),
     headers: [],
     attachments: (body.attachments ?? []).map(readAttachment),
   }
+  if (body.text !== undefined) parts.text = body.text
+  if (body.html !== undefined) parts.html = body.html
+  return parts
 }
 
 function readMailboxes(given: MailboxJson | MailboxJson[] | undefined, field: string, wrong: FieldError[]): Mailbox[] {
@@ -133,8 +137,7 @@ function readHeaders(given: Record<string, string>, wrong: FieldError[]): Header
   return headers
 }
 
-/** A sendAt that has just gone by means at once, and is left out. */
-function readTimes(body: MessageJson, now: number, wrong: FieldError[]): { sendAt?: number; expireAt?: number } {
+function readTimes(body: MessageJson, now: number, wrong: FieldError[]) {
   const read = (field: 'sendAt' | 'expireAt', earliest: number, tooEarly: string): number | undefined => {
     const text = body[field]
     if (text === undefined) return undefined
@@ -148,8 +151,5 @@ function readTimes(body: MessageJson, now: number, wrong: FieldError[]): { sendA
   const sendAt = read('sendAt', now - clockSkew, 'In the past.')
   const start = Math.max(now, sendAt ?? now)
   const expireAt = read('expireAt', start + 1, 'Not after the message is to be sent.')
-  return {
-    ...(sendAt === undefined || sendAt <= now ? {} : { sendAt }),
-    ...(expireAt === undefined ? {} : { expireAt }),
-  }
+  return { sendAt, expireAt }
 }

@@ -214,7 +214,8 @@ export function gateway(
     smtp: () => '127.0.0.1:2525',
     configProblem: () => asked.configProblem,
   })
-  const app = new Hono().use(localOnly(() => Object.keys(keys).length === 0, '/hooks/')).route('/', pages)
+  const app = new Hono().route('/', pages)
+  localOnly(app, () => Object.keys(keys).length === 0, '/hooks/')
   return {
     app,
     add,
