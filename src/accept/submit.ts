@@ -124,11 +124,10 @@ export function openDoor({ rules, store, clock, closed, accepted, onward }: Door
 
   async function take(submission: Submission): Promise<Receipt> {
     const now = clock()
-    const message = messageOf(submission, rules(), now)
+    const bytes = bytesOf(submission.content)
+    const message = messageOf(submission, rules(), now, bytes)
     const waits: RecipientStatus = message.sendAt === null ? 'queued' : 'scheduled'
     const recipients = submission.recipients.map(({ email, dsn = {} }, index) => ({ index, email, status: waits, dsn }))
-    const { bytes } =
-      submission.content.form === 'raw' ? submission.content : { bytes: partsBytes(submission.content.parts) }
     const arrival: Arrival = {
       message,
       recipients,
@@ -215,9 +214,15 @@ function acceptedEvent({ acceptedAt, via }: Message, recipients: number): NewEve
 }
 /**
  * The message that a submission becomes.
+ * @param bytes of its content, as they are kept
  * @throws Refusal for what this sender may not do, and for types, providers and times that cannot be
  */
-export function messageOf(submission: Submission, rules: DoorRules, now: number): Message {
+export function messageOf(
+  submission: Submission,
+  rules: DoorRules,
+  now: number,
+  bytes = bytesOf(submission.content),
+): Message {
   const { sender, content } = submission
   const from = content.form === 'raw' ? content.from : content.parts.from
   const type = submission.type ?? defaultType
@@ -260,7 +265,7 @@ export function messageOf(submission: Submission, rules: DoorRules, now: number)
     metadata: submission.metadata,
     provider: submission.provider ?? null,
     dsn: submission.dsn,
-    ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id)),
+    ...(content.form === 'raw' ? rawFacts(content) : partsFacts(content.parts, id, bytes as Uint8Array)),
     ...addressed(submission),
   }
 }
@@ -274,13 +279,14 @@ function rawFacts({ subject, messageId, size, headers, attachments, inline, eigh
   return { form: 'raw', subject, messageId, size, headers, attachments, inline, eightBit, rawOnly: isRawOnly(headers) }
 }
 
-function partsFacts(parts: Parts, id: string): Facts {
+/** @param bytes parts as they are kept, which is always whole */
+function partsFacts(parts: Parts, id: string, bytes: Uint8Array): Facts {
   const inline = parts.attachments.filter((attachment) => attachment.inline).length
   return {
     form: 'parts',
     subject: parts.subject,
     messageId: headerValue(parts.headers, 'message-id') ?? `<${id}@${domainOf(parts.from.email)}>`,
-    size: partsBytes(parts).length,
+    size: bytes.length,
     headers: customHeaders(parts),
     attachments: parts.attachments.length - inline,
     inline,
@@ -325,16 +331,10 @@ function addressed({ content, recipients }: Submission): Pick<Message, 'cc' | 'r
   }
 }
 
-const encoded = new WeakMap<Parts, Uint8Array>()
-
-/** Parts as they are kept. Encoded once, though size and content both need it. */
-function partsBytes(parts: Parts): Uint8Array {
-  let bytes = encoded.get(parts)
-  if (!bytes) {
-    bytes = Buffer.from(JSON.stringify({ ...parts, headers: customHeaders(parts) }))
-    encoded.set(parts, bytes)
-  }
-  return bytes
+/** What is kept: raw mail as it is, or the place where it lies; parts as JSON. */
+function bytesOf(content: Submission['content']): RawContent['bytes'] {
+  if (content.form === 'raw') return content.bytes
+  return Buffer.from(JSON.stringify({ ...content.parts, headers: customHeaders(content.parts) }))
 }
 
 function receipt(
