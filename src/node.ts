@@ -33,7 +33,7 @@ import { Moves } from './moves.ts'
 import { outward } from './outward.ts'
 import { Poison } from './queue/poison.ts'
 import { type Pump, startPump } from './queue/pump.ts'
-import { banner, forgetStart } from './ready.ts'
+import { banner, forgetStart, holdYoungRoom } from './ready.ts'
 import { mailDns } from './send/dns.ts'
 import { httpCarrier } from './send/http.ts'
 import { findIdentity } from './send/identity.ts'
@@ -77,6 +77,7 @@ export async function serve({ configFile }: { configFile: string }): Promise<voi
   console.log(banner(running))
   log.info({ http: running.http, smtp: running.smtp }, 'ready')
   forgetStart()
+  holdYoungRoom()
   running.broken.then(async (error) => {
     log.fatal(
       { err: error },
