@@ -3,8 +3,6 @@
  * committed before anything else happens, so that a crash at any line leaves a state that explains itself.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { apart, giveBack, together } from './calls.ts'
-import { type Entered, enter } from './entry.ts'
 import { type Content, formFor, type Handoff, withTags } from './mail/adapter.ts'
 import { newId } from './mail/id.ts'
 import type { Form, Message, Recipient } from './mail/message.ts'
@@ -15,7 +13,9 @@ import type { Planned } from './route/plan.ts'
 import type { Candidate } from './route/rank.ts'
 import { attempt, type Carriers } from './send/attempt.ts'
 import { idempotencyKey } from './send/key.ts'
-import type { Standings } from './standing.ts'
+import { apart, giveBack, together } from './standing/calls.ts'
+import { type Entered, enter } from './standing/entry.ts'
+import type { Standings } from './standing/standing.ts'
 import {
   type AttemptEnd,
   type Claim,

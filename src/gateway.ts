@@ -18,7 +18,7 @@ import { type CompiledPolicy, compilePolicy, type RegexEngine } from './route/ma
 import { type Plan, type Planned, plan } from './route/plan.ts'
 import type { Mirror } from './route/policy.ts'
 import { contentOf } from './send/content.ts'
-import type { Standings } from './standing.ts'
+import type { Standings } from './standing/standing.ts'
 import type { Claim, Store } from './store/store.ts'
 import { quietHours, timeOver } from './track/owed.ts'
 

@@ -64,7 +64,7 @@ const rooms: Record<string, string[]> = {
     'src/route/',
     'src/queue/',
     'src/gateway.ts',
-    'src/standing.ts',
+    'src/standing/standing.ts',
     'src/moves.ts',
     'src/hosts.ts',
     'src/config/engine.ts',
@@ -74,6 +74,20 @@ const rooms: Record<string, string[]> = {
     '+src/store/store.ts',
     'node:worker_threads',
     'yaml',
+  ],
+  // Where stages meet as in gateway.ts, around each configured provider.
+  'src/standing/': [
+    'src/standing/',
+    'src/mail/',
+    'src/route/',
+    'src/queue/',
+    'src/send/',
+    'src/store/store.ts',
+    'src/store/stat.ts',
+    '+src/track/inbound.ts',
+    '+src/hosts.ts',
+    '+src/identity.ts',
+    '+src/turns.ts',
   ],
   'src/store/': ['src/store/', 'src/mail/'],
   'adapters/': [
@@ -134,15 +148,7 @@ function builtinAllowed(room: string, name: string): boolean {
 }
 
 test('the core knows no driver and no vendor', () => {
-  const core = [
-    'src/gateway.ts',
-    'src/delivery.ts',
-    'src/standing.ts',
-    'src/outward.ts',
-    'src/app.ts',
-    'src/config.ts',
-    'src/metrics.ts',
-  ]
+  const core = ['src/gateway.ts', 'src/delivery.ts', 'src/outward.ts', 'src/app.ts', 'src/config.ts', 'src/metrics.ts']
   const wrong = core.flatMap((file) =>
     (imports.get(file) ?? [])
       .filter(({ target }) => target.startsWith('adapters/') || /^src\/store\/(?!store\.ts)/.test(target))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Hosts } from '../../src/hosts.ts'
 import type { Limits, Provider } from '../../src/mail/provider.ts'
-import { Standings } from '../../src/standing.ts'
+import { Standings } from '../../src/standing/standing.ts'
 import type { Store } from '../../src/store/store.ts'
 import { message, provider } from '../support/examples.ts'
 

@@ -1,16 +1,16 @@
 /** How a provider's answers are to be understood, beyond what its adapter read: whether they are believed, and what rules make of them. */
-import type { Hosts } from './hosts.ts'
+import type { Hosts } from '../hosts.ts'
+import { domainOf, suppressionKey } from '../mail/address.ts'
+import type { Message } from '../mail/message.ts'
+import type { Outcome, Outcomes } from '../mail/outcome.ts'
+import type { Provider, Shaped } from '../mail/provider.ts'
+import type { ProviderEventType } from '../mail/webhook.ts'
+import type { RegexEngine } from '../route/match.ts'
+import { concerns, type SavedShaping, Shaping } from '../route/shaping.ts'
+import { judge, type Verdict } from '../send/breaker.ts'
+import type { Store } from '../store/store.ts'
+import type { Turn } from '../turns.ts'
 import type { Live } from './live.ts'
-import { domainOf, suppressionKey } from './mail/address.ts'
-import type { Message } from './mail/message.ts'
-import type { Outcome, Outcomes } from './mail/outcome.ts'
-import type { Provider, Shaped } from './mail/provider.ts'
-import type { ProviderEventType } from './mail/webhook.ts'
-import type { RegexEngine } from './route/match.ts'
-import { concerns, type SavedShaping, Shaping } from './route/shaping.ts'
-import { judge, type Verdict } from './send/breaker.ts'
-import type { Store } from './store/store.ts'
-import type { Turn } from './turns.ts'
 
 interface RepliesParts {
   store: Pick<Store, 'setState' | 'unsuppress'>

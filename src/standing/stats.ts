@@ -2,13 +2,13 @@
  * What became of mail, by the hour. Gathered in memory and written down every few seconds, so that a message costs the store nothing
  * more: a process that is killed loses the figures of these seconds, and no money, which is counted with each attempt.
  */
-import type { Hosts } from './hosts.ts'
-import { domainOf } from './mail/address.ts'
-import type { Message } from './mail/message.ts'
-import { cutShort, type Outcome, type Outcomes } from './mail/outcome.ts'
-import { type Stat, type StatCounts, type StatKey, statCounts } from './store/stat.ts'
-import type { Store } from './store/store.ts'
-import type { News } from './track/inbound.ts'
+import type { Hosts } from '../hosts.ts'
+import { domainOf } from '../mail/address.ts'
+import type { Message } from '../mail/message.ts'
+import { cutShort, type Outcome, type Outcomes } from '../mail/outcome.ts'
+import { type Stat, type StatCounts, type StatKey, statCounts } from '../store/stat.ts'
+import type { Store } from '../store/store.ts'
+import type { News } from '../track/inbound.ts'
 
 const hour = 3_600_000
 

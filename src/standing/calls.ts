@@ -1,11 +1,11 @@
 /** Who goes to a provider together, in one call, and what that takes of limits. */
-import { exposes } from './mail/adapter.ts'
-import type { Message, Recipient } from './mail/message.ts'
-import type { Outcomes } from './mail/outcome.ts'
-import type { Provider } from './mail/provider.ts'
-import type { Quota } from './queue/quota.ts'
+import { exposes } from '../mail/adapter.ts'
+import type { Message, Recipient } from '../mail/message.ts'
+import type { Outcomes } from '../mail/outcome.ts'
+import type { Provider } from '../mail/provider.ts'
+import type { Quota } from '../queue/quota.ts'
+import type { Count } from '../store/store.ts'
 import type { Load, Standings } from './standing.ts'
-import type { Count } from './store/store.ts'
 
 /** What a call for these recipients counts for in limits. */
 export function loadOf({ type, tenant }: Message, recipients: readonly Recipient[]): Load {

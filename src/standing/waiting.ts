@@ -1,9 +1,10 @@
 /** When mail that nobody takes now is due again: in line, where it waits for what can be foreseen. */
+
+import { domainOf } from '../mail/address.ts'
+import type { Message } from '../mail/message.ts'
+import type { Comer, Line } from '../queue/line.ts'
+import { closedBy, longest, type Quota } from '../queue/quota.ts'
 import { awaitsProbe, closedTo, type Live } from './live.ts'
-import { domainOf } from './mail/address.ts'
-import type { Message } from './mail/message.ts'
-import type { Comer, Line } from './queue/line.ts'
-import { closedBy, longest, type Quota } from './queue/quota.ts'
 
 /** What is to wait, and where. */
 export interface Waiter {

@@ -1,11 +1,11 @@
 /** Money: what each provider took this month, what mail costs there, and budgets. In memory as in the store, charge by charge. */
-import type { Message } from './mail/message.ts'
-import type { Outcomes } from './mail/outcome.ts'
-import { periodAt } from './mail/period.ts'
-import type { BudgetView, Provider } from './mail/provider.ts'
-import { type Budget, covers, coversProvider, Purse, periodsOf } from './route/budget.ts'
-import { Meter } from './route/meter.ts'
-import type { Count, Store } from './store/store.ts'
+import type { Message } from '../mail/message.ts'
+import type { Outcomes } from '../mail/outcome.ts'
+import { periodAt } from '../mail/period.ts'
+import type { BudgetView, Provider } from '../mail/provider.ts'
+import { type Budget, covers, coversProvider, Purse, periodsOf } from '../route/budget.ts'
+import { Meter } from '../route/meter.ts'
+import type { Count, Store } from '../store/store.ts'
 
 /** What one attempt is charged. */
 export interface Charge {

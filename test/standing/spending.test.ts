@@ -1,11 +1,11 @@
 /** What mail is charged, to which budgets, and what comes back; the store is a list of counts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
-import type { Cost } from '../src/mail/provider.ts'
-import type { Budget } from '../src/route/budget.ts'
-import { refusal, Spending } from '../src/spending.ts'
-import type { Count } from '../src/store/store.ts'
+import { diagnostic, type Outcome, type Outcomes } from '../../src/mail/outcome.ts'
+import type { Cost } from '../../src/mail/provider.ts'
+import type { Budget } from '../../src/route/budget.ts'
+import { refusal, Spending } from '../../src/standing/spending.ts'
+import type { Count } from '../../src/store/store.ts'
 
 const rest = Number.POSITIVE_INFINITY
 const cost = (perThousand: number, more: Partial<Cost> = {}): Cost => ({

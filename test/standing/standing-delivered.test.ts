@@ -1,11 +1,11 @@
 /** That what providers answer and tell becomes figures for routing, and stays over a restart; time is fed. */
 import assert from 'node:assert/strict'
 import { afterEach, mock, test } from 'node:test'
-import { Hosts } from '../src/hosts.ts'
-import { deliveredShare } from '../src/route/delivered.ts'
-import { Standings } from '../src/standing.ts'
-import type { Store } from '../src/store/store.ts'
-import { message, provider } from './support/examples.ts'
+import { Hosts } from '../../src/hosts.ts'
+import { deliveredShare } from '../../src/route/delivered.ts'
+import { Standings } from '../../src/standing/standing.ts'
+import type { Store } from '../../src/store/store.ts'
+import { message, provider } from '../support/examples.ts'
 
 afterEach(() => mock.timers.reset())
 

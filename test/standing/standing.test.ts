@@ -1,14 +1,14 @@
 /** How providers stand, by what they answered and what they told later; time is fed. */
 import assert from 'node:assert/strict'
 import { afterEach, mock, test } from 'node:test'
-import { engine } from '../src/config/engine.ts'
-import { Hosts } from '../src/hosts.ts'
-import { cutShort, diagnostic, type Outcome, type Outcomes } from '../src/mail/outcome.ts'
-import type { Provider } from '../src/mail/provider.ts'
-import { Standings } from '../src/standing.ts'
-import type { Store } from '../src/store/store.ts'
-import type { News } from '../src/track/inbound.ts'
-import { message, provider } from './support/examples.ts'
+import { engine } from '../../src/config/engine.ts'
+import { Hosts } from '../../src/hosts.ts'
+import { cutShort, diagnostic, type Outcome, type Outcomes } from '../../src/mail/outcome.ts'
+import type { Provider } from '../../src/mail/provider.ts'
+import { Standings } from '../../src/standing/standing.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { News } from '../../src/track/inbound.ts'
+import { message, provider } from '../support/examples.ts'
 
 const said = diagnostic('451', 'try later')
 const accepted: Outcome = { kind: 'accepted', providerMessageId: 'x' }
