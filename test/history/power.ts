@@ -34,7 +34,8 @@ export interface AfterCuts {
   damage: string[]
 }
 
-const megabytes = 256
+/** Of the disk: what the gateway keeps free, and room for a thousand mails between two cuts. */
+const megabytes = (cuts: number) => 256 + 16 * cuts
 
 /** Cuts the power again and again while mail flows. @returns what became of the mail, or why this machine cannot do it */
 export async function cutPower({ cuts, pragmas, say = () => {} }: Cuts): Promise<AfterCuts | string> {
@@ -43,7 +44,7 @@ export async function cutPower({ cuts, pragmas, say = () => {} }: Cuts): Promise
   const mount = (number: number) => {
     const { image, mounted } = disk(number)
     mkdirSync(mounted)
-    return number === 0 ? mountNewImage(image, mounted, megabytes) : mountImage(image, mounted)
+    return number === 0 ? mountNewImage(image, mounted, megabytes(cuts)) : mountImage(image, mounted)
   }
   const unmounted = process.platform === 'linux' ? mount(0) : 'loop devices are a thing of Linux'
   if (unmounted !== null) {
