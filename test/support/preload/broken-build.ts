@@ -12,7 +12,7 @@ let owed = false
 
 aroundSql((sql, run) => {
   if (owed) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-  if (bug === 'forgetful' && sql.startsWith('INSERT INTO attempt')) return
+  if (bug === 'forgetful' && sql.startsWith('INSERT INTO attempt')) return { changes: 0, lastInsertRowid: 0 }
   accepting = sql.startsWith('INSERT INTO message') || (accepting && !sql.startsWith('BEGIN'))
   if (bug !== 'early-reply' || !accepting || sql !== 'COMMIT') return run()
   owed = true
