@@ -31,13 +31,10 @@ interface Pending {
 }
 
 /**
- * So many calls are worth a second post while the thread has its first: it begins with that as soon as the first is committed. A
- * commit costs as much as seven messages whatever is in it, and a second post that left with its first call made every other
- * commit one of a single message.
+ * This side of the thread: gathers calls into posts, and hands the answers out in the same order. The thread has one post at a time,
+ * and what comes meanwhile gathers here: a commit costs as many pages for a few calls as for many. With two posts, the second began
+ * as soon as one call had come, and so every other commit was one of a single message.
  */
-const worthwhile = 16
-
-/** This side of the thread: gathers calls into posts, and hands the answers out in the same order. */
 class Writer {
   readonly opened: Promise<void>
   readonly #worker: Worker
@@ -47,8 +44,8 @@ class Writer {
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls. */
   #waiting: Pending[] = []
-  /** The calls in each post that the thread has, as far as they are not answered. */
-  #posted: number[] = []
+  /** How many of those the thread has. */
+  #posted = 0
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
 
@@ -77,7 +74,7 @@ class Writer {
       if (text !== null) this.#texts.push(text)
       if (bytes) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#calls.length === this.#enough()) this.#postSoon()
+      if (this.#posted === 0 && this.#calls.length === 1) this.#postSoon()
     })
   }
 
@@ -92,21 +89,14 @@ class Writer {
     return this.#closed
   }
 
-  /** How many calls are to be posted. */
-  #enough(): number {
-    return [1, worthwhile][this.#posted.length] ?? Number.POSITIVE_INFINITY
-  }
-
   /** Once this turn has made all its calls. */
   #postSoon(): void {
-    setImmediate(() => {
-      if (this.#calls.length >= this.#enough()) this.#post()
-    })
+    setImmediate(() => this.#post())
   }
 
   #post(): void {
     if (this.#calls.length === 0 || this.#gone) return
-    this.#posted.push(this.#calls.length)
+    this.#posted += this.#calls.length
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
     const bytes = Buffer.allocUnsafeSlow(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
@@ -123,10 +113,8 @@ class Writer {
 
   #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
-    // The thread answers a very long post in parts.
-    this.#posted[0]! -= posted.length
-    if (this.#posted[0] === 0) this.#posted.shift()
-    if (this.#calls.length >= this.#enough()) this.#postSoon()
+    this.#posted -= posted.length
+    if (this.#posted === 0 && this.#calls.length > 0) this.#postSoon()
     const settled = this.#waiting.splice(0, posted.length)
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))
