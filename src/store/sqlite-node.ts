@@ -42,10 +42,8 @@ class Writer {
   #calls: string[] = []
   #texts: string[] = []
   #bytes: Uint8Array[] = []
-  /** Those that wait for their answer, in the order of their calls. */
+  /** Those that wait for their answer, in the order of their calls: what was posted, and then what is in `#calls`. */
   #waiting: Pending[] = []
-  /** How many of those the thread has. */
-  #posted = 0
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
 
@@ -74,7 +72,7 @@ class Writer {
       if (text !== null) this.#texts.push(text)
       if (bytes) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#posted === 0 && this.#calls.length === 1) this.#postSoon()
+      if (this.#waiting.length === 1) this.#postSoon()
     })
   }
 
@@ -96,7 +94,6 @@ class Writer {
 
   #post(): void {
     if (this.#calls.length === 0 || this.#gone) return
-    this.#posted += this.#calls.length
     // One buffer for all: the thread gets it without another copy, and no pooled buffer drags its neighbours along.
     const bytes = Buffer.allocUnsafeSlow(this.#bytes.reduce((size, part) => size + part.length, 0))
     let at = 0
@@ -113,9 +110,8 @@ class Writer {
 
   #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
-    this.#posted -= posted.length
-    if (this.#posted === 0 && this.#calls.length > 0) this.#postSoon()
     const settled = this.#waiting.splice(0, posted.length)
+    if (this.#calls.length > 0 && this.#calls.length === this.#waiting.length) this.#postSoon()
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))
       else if ('parcel' in answer) settled[at]!.resolve(new Parcel(answer.parcel, bytes.splice(0, answer.bytes)))
