@@ -4,7 +4,7 @@
  * make of the line.
  */
 import { isAscii } from 'node:buffer'
-import { readAddress } from '../mail/address.ts'
+import { needsSmtpUtf8, readAddress } from '../mail/address.ts'
 import type { ReplyStatus } from './refusals.ts'
 import { Reply } from './smtp-reply.ts'
 
@@ -150,7 +150,7 @@ function originalRecipient(value: string | null): string {
 
 /** RFC 6531 section 3.5: without the SMTPUTF8 parameter addresses are ASCII. */
 function checkAscii(address: string, smtpUtf8: boolean): void {
-  if (!smtpUtf8 && /[^\u0000-\u007f]/.test(address)) {
+  if (!smtpUtf8 && needsSmtpUtf8(address)) {
     throw new Reply('550 5.6.7', 'An address beyond ASCII needs the SMTPUTF8 parameter of MAIL')
   }
 }

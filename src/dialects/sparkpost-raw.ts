@@ -1,4 +1,5 @@
 /** Ready-made mail in a SparkPost transmission (`email_rfc822`): values are put into its top headers and its first text and html. */
+import { beyondAscii } from '../mail/address.ts'
 import { Untranslatable, type Wanted, wrongField } from '../mail/dialect.ts'
 import { bodyStart, headerValue, readHeaders } from '../mail/headers.ts'
 import { joined } from '../mail/signature.ts'
@@ -53,8 +54,6 @@ function headTemplate(head: string): Template {
     throw new Untranslatable(troubleOf(error))
   }
 }
-
-const beyondAscii = /[^\u0000-\u007f]/
 
 /** The same mail with its bodies filled in and all of it written anew. */
 async function rewritten(

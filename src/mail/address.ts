@@ -100,7 +100,7 @@ function domainProblem(domain: string): string | null {
 }
 
 const utf8 = new TextEncoder()
-const beyondAscii = /[^\u0000-\u007f]/
+export const beyondAscii = /[^\u0000-\u007f]/
 
 /** Bytes of a text in UTF-8. */
 export function octets(text: string): number {
@@ -124,7 +124,7 @@ export function domainOf(email: string): string {
 
 /** Whether an address needs SMTPUTF8 (RFC 6531): its local part has characters beyond ASCII. */
 export function needsSmtpUtf8(email: string): boolean {
-  return /[^\u0000-\u007f]/.test(email)
+  return beyondAscii.test(email)
 }
 
 /**

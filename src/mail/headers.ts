@@ -1,5 +1,5 @@
 /** The header block of raw mail: reading it without changing a byte of what stays, and taking out what must not leave. */
-import { canonicalOrNull, octets } from './address.ts'
+import { beyondAscii, canonicalOrNull, octets } from './address.ts'
 import type { Header, Mailbox } from './message.ts'
 
 /**
@@ -31,7 +31,6 @@ export interface ReadBlock extends HeaderBlock {
 /** One UTF-16 unit for one byte, so that places in the text are places in the bytes. */
 const latin1 = new TextDecoder('latin1')
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const beyondAscii = /[^\u0000-\u007f]/
 /** RFC 5322 section 2.2; white space before the colon is obsolete syntax (4.5) that receivers still read as the field. */
 const fieldName = /([!-9;-~]+)[ \t]*:/y
 

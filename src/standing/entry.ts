@@ -1,5 +1,4 @@
 /** The way in to a provider: a place for the call, the money for it, and room in its limits; all of them or none. */
-
 import { domainOf } from '../mail/address.ts'
 import type { Message, Recipient } from '../mail/message.ts'
 import { loadOf, type Taken } from './calls.ts'

@@ -1,5 +1,4 @@
 /** How every configured provider stands right now: its breaker, its limits, its health, and what operators said. */
-
 import { domainOf } from '../mail/address.ts'
 import type { Message, Priority } from '../mail/message.ts'
 import type { Outcomes } from '../mail/outcome.ts'

@@ -1,5 +1,4 @@
 /** When mail that nobody takes now is due again: in line, where it waits for what can be foreseen. */
-
 import { domainOf } from '../mail/address.ts'
 import type { Message } from '../mail/message.ts'
 import type { Comer, Line } from '../queue/line.ts'
