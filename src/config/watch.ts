@@ -1,19 +1,26 @@
 /** Noticing that the config file was changed. */
-import { watch } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { unwatchFile, watchFile as watchStats } from 'node:fs'
 
-/** Calls back after the file changed: editors write a file anew, so its folder is watched, and bursts count once. */
+/** Milliseconds between two looks, and from a change to its call: whoever writes it in place may not have come to the end. */
+const lookEvery = 500
+const writtenWithin = 100
+
+/**
+ * Calls back after the file changed. It is looked at, and its folder is not listened to: the store may lie beside it and is written
+ * a thousand times a second; and where the file is a link into a folder that is swapped as a whole, as Kubernetes does with a
+ * ConfigMap, the folder of the link tells nothing.
+ */
 export function watchFile(file: string, changed: () => void): { close(): void } {
   let timer: NodeJS.Timeout | undefined
-  const watcher = watch(dirname(resolve(file)), (_event, name) => {
-    if (name !== basename(file)) return
+  const seen = () => {
     clearTimeout(timer)
-    timer = setTimeout(changed, 100)
-  })
+    timer = setTimeout(changed, writtenWithin)
+  }
+  watchStats(file, { interval: lookEvery, persistent: false }, seen)
   return {
     close() {
       clearTimeout(timer)
-      watcher.close()
+      unwatchFile(file, seen)
     },
   }
 }
