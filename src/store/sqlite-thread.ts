@@ -36,8 +36,8 @@ export type PostedAnswer =
 
 /** More calls than this are committed in several steps, so that the first are not kept waiting by the last. */
 const longestBatch = 512
-/** Pages in the log at which it is moved into the database even under load: 32 MB. */
-const longestLog = 2048
+/** Pages in the log at which it is moved into the database even under load: 8 MB. */
+const longestLog = 512
 const idleMs = 200
 /** Pages that one sweep returns to the disk at most: 16 MB. */
 const mostGivenBack = 1024
