@@ -89,7 +89,7 @@ const rooms: Record<string, string[]> = {
     '+src/identity.ts',
     '+src/turns.ts',
   ],
-  'src/store/': ['src/store/', 'src/mail/'],
+  'src/store/': ['src/store/', 'src/mail/', 'src/memory.ts'],
   'adapters/': [
     'adapters/',
     'src/mail/',

@@ -3,6 +3,7 @@
  * that batches grow with the load and nothing waits for a timer. Nothing is answered before its commit is on the disk.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { forgetStart } from '../memory.ts'
 import { Parcel } from './database.ts'
 import { type Answer, type Call, commit } from './sqlite.ts'
 import type { SqliteFile } from './sqlite-file.ts'
@@ -141,4 +142,7 @@ function end(file: SqliteFile, idle: NodeJS.Timeout): void {
 }
 
 const file = open()
-if (file) serve(file)
+if (file) {
+  forgetStart()
+  serve(file)
+}
