@@ -54,7 +54,7 @@ describe('waypost simulate', () => {
     assert.match(out, /^1000 messages, .*, made up$/m)
     assert.match(out, /^Added: dear down, /m)
     assert.match(out, /^\tPRESENT\tDRAFT\tCHANGE$/m)
-    assert.match(out, /^Cost\t(1\.\d\d|2\.00).*\t1\.0\d.*\t-0\.\d\d$/m)
+    assert.match(out, /^Cost\t(1\.\d\d|2\.00).*\t(0\.9\d|1\.0\d).*\t-0\.\d\d$/m)
     assert.match(out, /^Share of cheap\t.*\t9\d\.\d %.*\t\+\d\d\.\d %$/m)
     assert.match(out, /^ {2}The traffic is made up/m)
     assert.match(out, /^ {2}dear: nothing on record, so it is assumed/m)
