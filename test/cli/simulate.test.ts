@@ -55,6 +55,8 @@ describe('waypost simulate', () => {
     assert.match(out, /^Added: dear down, /m)
     assert.match(out, /^\tPRESENT\tDRAFT\tCHANGE$/m)
     assert.match(out, /^Cost\t(1\.\d\d|2\.00).*\t(0\.9\d|1\.0\d).*\t-0\.\d\d$/m)
+    // How many are taken is the day's, their price is not.
+    assert.match(out, /^Cost per 1,000 taken\t.*\t1\.0\d.*\t-0\.\d\d$/m)
     assert.match(out, /^Share of cheap\t.*\t9\d\.\d %.*\t\+\d\d\.\d %$/m)
     assert.match(out, /^ {2}The traffic is made up/m)
     assert.match(out, /^ {2}dear: nothing on record, so it is assumed/m)
