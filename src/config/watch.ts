@@ -6,8 +6,8 @@ const lookEvery = 500
 const writtenWithin = 100
 
 /**
- * Calls back after the file changed. It is looked at, and its folder is not listened to: the store may lie beside it and is written
- * a thousand times a second; and where the file is a link into a folder that is swapped as a whole, as Kubernetes does with a
+ * Calls back after the file changed. It is looked at, and its folder is not listened to: the store may lie beside it, and each
+ * write to that would be an event; and where the file is a link into a folder that is swapped as a whole, as Kubernetes does with a
  * ConfigMap, the folder of the link tells nothing.
  */
 export function watchFile(file: string, changed: () => void): { close(): void } {
