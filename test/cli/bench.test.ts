@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer as createSecureServer } from 'node:https'
 import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { quantile } from '../../src/cli/load/tally.ts'
+import { authority, certificate } from '../support/certificates.ts'
 import { eventually, withWaypost } from '../support/waypost.ts'
 import { gateway, waypost } from './running.ts'
 
@@ -88,6 +91,63 @@ describe('waypost bench', () => {
     assert.equal(code, 1)
     assert.match(out, /\n2\t[\s\S]*\nREFUSED\tTIMES\tSAID\n503\t2\tStopping$/)
     assert.equal(err, 'error: 2 of 4 were not accepted.')
+  })
+
+  it('counts an HTTP server that hangs up and one that talks nonsense, and goes on with new connections', async (test) => {
+    const answers = [
+      'HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}',
+      'HTTP/1.1 202 Accepted\r\nContent-Le',
+      '',
+      '250 ok\r\n',
+      // Whole when the connection ends, RFC 9112 section 6.3.
+      'HTTP/1.1 503 Stopping\r\n\r\n{"detail":"Later.',
+      'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}',
+    ]
+    let connections = 0
+    const server = createServer((socket) => {
+      const answer = answers[connections++]!
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end(answer))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    test.after(() => server.close())
+    const { port } = server.address() as { port: number }
+    const flags = ['--deliver', '--url', `http://127.0.0.1:${port}`, '--connections', '1', '--messages', '5', '--json']
+    const { code, out } = await waypost(['bench', ...flags])
+    assert.equal(code, 1)
+    const { accepted, errors } = JSON.parse(out)
+    assert.deepEqual(
+      [accepted, errors],
+      [
+        1,
+        [
+          { code: 'hung up', count: 2, said: 'the server hung up' },
+          { code: 'HPE_INVALID_CONSTANT', count: 1, said: 'Parse Error' },
+          { code: '503', count: 1, said: '{"detail":"Later.' },
+        ],
+      ],
+    )
+  })
+
+  it('loads a gateway behind TLS', async (test) => {
+    const before = getCACertificates()
+    setDefaultCACertificates([authority])
+    test.after(() => setDefaultCACertificates(before))
+    const server = createSecureServer(certificate, (request, response) => {
+      response.writeHead(202).end('{}')
+      request.resume()
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    test.after(() => server.close())
+    const { port } = server.address() as { port: number }
+    for (const host of ['localhost', '127.0.0.1']) {
+      const flags = ['--deliver', '--url', `https://${host}:${port}`, '--connections', '2', '--messages', '5', '--json']
+      const { code, out, err } = await waypost(['bench', ...flags])
+      assert.deepEqual([code, err], [0, ''])
+      assert.equal(JSON.parse(out).accepted, 5)
+    }
   })
 
   it('counts an SMTP server that refuses and one that hangs up, and goes on with new connections', async (test) => {

@@ -3,7 +3,7 @@
  * PIPELINING (RFC 2920), and its bytes are made once.
  */
 import { connect, type Socket } from 'node:net'
-import { type Answer, failure, type Load } from './tally.ts'
+import { type Answer, failure, hungUp, type Load } from './tally.ts'
 
 export interface SmtpTarget {
   host: string
@@ -81,7 +81,7 @@ class Session {
       .setEncoding('latin1')
       .on('data', (text: string) => this.#read(text))
       .on('error', (error) => this.#end(error))
-      .on('close', () => this.#end(Object.assign(new Error('the server hung up'), { code: 'hung up' })))
+      .on('close', () => this.#end(hungUp()))
   }
 
   /** Connects, says EHLO and logs in. @throws Reply, or the system's error */

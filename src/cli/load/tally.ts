@@ -79,3 +79,8 @@ export function failure(error: unknown): Pick<Answer, 'accepted' | 'code' | 'sai
   const cause = errors?.[0]
   return { accepted: false, code: code ?? cause?.code ?? 'error', said: message || (cause?.message ?? '') }
 }
+
+/** A connection that ended before its answer. */
+export function hungUp(): Error {
+  return Object.assign(new Error('the server hung up'), { code: 'hung up' })
+}
