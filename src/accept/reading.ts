@@ -1,7 +1,8 @@
 /** Reading back: messages, what became of them, why, and their content; and steering those that still wait. */
 import { z } from '@hono/zod-openapi'
 import { readAddress } from '../mail/address.ts'
-import { messageStatuses, type Parts } from '../mail/message.ts'
+import { keptParts } from '../mail/kept-parts.ts'
+import { messageStatuses } from '../mail/message.ts'
 import type { MessageView, Steer } from '../store/store.ts'
 import { type Api, type Ask, answer, type HttpParts } from './endpoint.ts'
 import { time } from './instant.ts'
@@ -149,7 +150,7 @@ export function reading(api: Api, parts: HttpParts): void {
       if (pieces.length === 0) throw new Refusal('not_found', 'The content of this message was deleted.')
       const bytes = Buffer.concat(pieces)
       const { compose } = await import('../mail/compose.ts')
-      const raw = message.form === 'raw' ? bytes : await compose(message, JSON.parse(bytes.toString()) as Parts)
+      const raw = message.form === 'raw' ? bytes : await compose(message, keptParts(bytes))
       return new Response(raw as Uint8Array<ArrayBuffer>, {
         headers: {
           ...answerHeaders,

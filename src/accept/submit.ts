@@ -2,6 +2,7 @@
 import { domainOf } from '../mail/address.ts'
 import { headerValue, isRawOnly, mailboxesIn } from '../mail/headers.ts'
 import { newId } from '../mail/id.ts'
+import { keepParts } from '../mail/kept-parts.ts'
 import {
   type Header,
   type Mailbox,
@@ -331,10 +332,10 @@ function addressed({ content, recipients }: Submission): Pick<Message, 'cc' | 'r
   }
 }
 
-/** What is kept: raw mail as it is, or the place where it lies; parts as JSON. */
+/** What is kept: raw mail as it is, or the place where it lies; parts in the form of `kept-parts.ts`. */
 function bytesOf(content: Submission['content']): RawContent['bytes'] {
   if (content.form === 'raw') return content.bytes
-  return Buffer.from(JSON.stringify({ ...content.parts, headers: customHeaders(content.parts) }))
+  return keepParts({ ...content.parts, headers: customHeaders(content.parts) })
 }
 
 function receipt(

@@ -1,4 +1,5 @@
 /** A message's content, opened for reading. */
+import { keptParts } from '../mail/kept-parts.ts'
 import type { Message, Parts } from '../mail/message.ts'
 import type { DashboardParts } from './parts.ts'
 
@@ -25,15 +26,13 @@ async function gather(store: Contents, id: string): Promise<Uint8Array> {
   return Buffer.concat(pieces, length)
 }
 
-const asParts = (bytes: Uint8Array): Parts => JSON.parse(new TextDecoder().decode(bytes))
-
 /**
  * The message as parts, whichever form it is kept in.
  * @throws Unreadable
  */
 export async function letter(store: Contents, message: Pick<Message, 'id' | 'form'>): Promise<Parts> {
   const bytes = await gather(store, message.id)
-  if (message.form === 'parts') return asParts(bytes)
+  if (message.form === 'parts') return keptParts(bytes)
   const { parse } = await import('../mail/parse.ts')
   return parse(bytes).catch(() => {
     throw new Unreadable('This mail is not well formed enough to take apart; its source still shows it.')
@@ -47,5 +46,5 @@ export async function letter(store: Contents, message: Pick<Message, 'id' | 'for
 export async function* source(store: Contents, message: Message): AsyncGenerator<Uint8Array> {
   if (message.form === 'raw') return yield* store.content(message.id)
   const { compose } = await import('../mail/compose.ts')
-  yield await compose(message, asParts(await gather(store, message.id)))
+  yield await compose(message, keptParts(await gather(store, message.id)))
 }

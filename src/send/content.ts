@@ -1,5 +1,6 @@
 /** A message's content in the form a way out takes: as it came where it can, converted once where it must. */
 import type { Content } from '../mail/adapter.ts'
+import { keptParts } from '../mail/kept-parts.ts'
 import type { Form, Message, Parts } from '../mail/message.ts'
 
 /**
@@ -28,8 +29,8 @@ export function contentOf(
       return content ? whole(content) : { form, size: message.size, bytes: () => gather(load()), stream: load }
     }
     const kept = content ?? (await gather(load()))
-    // Our own JSON, as we wrote it: nothing is converted.
-    if (form === 'parts' && message.form === 'parts') return { form, parts: partsIn(kept) }
+    // As we wrote them: nothing is converted.
+    if (form === 'parts' && message.form === 'parts') return { form, parts: keptParts(kept) }
     return convert(async () => {
       // The libraries for this are loaded only here: most mail travels in the form in which it came.
       if (message.form === 'raw') {
@@ -37,15 +38,9 @@ export function contentOf(
         return { form: 'parts', parts: readable(await parse(kept), message) }
       }
       const { compose } = await import('../mail/compose.ts')
-      return whole(await compose(message, partsIn(kept)))
+      return whole(await compose(message, keptParts(kept)))
     })
   }
-}
-
-const utf8 = new TextDecoder()
-
-function partsIn(kept: Uint8Array): Parts {
-  return JSON.parse(utf8.decode(kept))
 }
 
 /** Raw mail with no readable From has one all the same: what was settled on when it was accepted. */

@@ -10,6 +10,7 @@ import type { Explanation } from '../../src/gateway.ts'
 import type { Dialect } from '../../src/mail/dialect.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
+import { keepParts } from '../../src/mail/kept-parts.ts'
 import { type Message, messageStatus, type RecipientStatus } from '../../src/mail/message.ts'
 import type { ProviderView } from '../../src/mail/provider.ts'
 import type { AttemptView, MessageView, Page, Store, StoredPlan } from '../../src/store/store.ts'
@@ -85,7 +86,7 @@ export function inMemory(
     })
     views.set(id, { message: message(id, submission), status: 'queued', recipients, attempts: [] })
     const { content } = submission
-    if (content.form === 'parts') contents.set(id, [Buffer.from(JSON.stringify(content.parts))])
+    if (content.form === 'parts') contents.set(id, [keepParts(content.parts)])
     else contents.set(id, content.bytes instanceof Uint8Array ? [content.bytes] : spools.get(content.bytes.spool)!)
     event(id, 'accepted')
     const receipt = {

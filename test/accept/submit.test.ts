@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import { anyone } from '../../src/accept/auth.ts'
 import { openDoor, type RawContent } from '../../src/accept/submit.ts'
+import { keptParts } from '../../src/mail/kept-parts.ts'
 import type { Parts } from '../../src/mail/message.ts'
 import { openSqlite } from '../../src/store/sqlite-node.ts'
 import { temporary } from '../store/contract.ts'
@@ -44,7 +45,7 @@ async function submitted(t: TestContext, given: Partial<Parts>, raw?: RawContent
   const { message } = (await store.message(id, ''))!
   const bytes = await buffer(store.content(id))
   await store.close()
-  return { message, bytes, kept: raw ? parts : (JSON.parse(bytes.toString()) as Parts) }
+  return { message, bytes, kept: raw ? parts : keptParts(bytes) }
 }
 
 describe('the door', () => {

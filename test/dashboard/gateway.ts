@@ -5,6 +5,7 @@ import { dashboard } from '../../src/dashboard/pages.ts'
 import type { Visitor } from '../../src/dashboard/parts.ts'
 import type { MailEvent } from '../../src/mail/event.ts'
 import { newId } from '../../src/mail/id.ts'
+import { keepParts } from '../../src/mail/kept-parts.ts'
 import { type Message, messageStatus, type Parts, type Recipient } from '../../src/mail/message.ts'
 import type { MoveView } from '../../src/mail/move.ts'
 import type { BudgetView, LimitView, ProviderView } from '../../src/mail/provider.ts'
@@ -82,9 +83,7 @@ export function gateway(
       ...(typeof content === 'object' && content !== null && !(content instanceof Uint8Array) ? content : {}),
     }
     const bytes =
-      content instanceof Uint8Array
-        ? content
-        : new TextEncoder().encode(typeof content === 'string' ? content : JSON.stringify(parts))
+      content instanceof Uint8Array ? content : typeof content === 'string' ? Buffer.from(content) : keepParts(parts)
     if (content !== null) contents.set(id, bytes)
     const form = typeof content === 'string' || content instanceof Uint8Array ? 'raw' : 'parts'
     const people: Recipient[] = recipients.map((recipient, index) => ({
