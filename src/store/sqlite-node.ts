@@ -31,10 +31,12 @@ interface Pending {
 }
 
 /**
- * This side of the thread: gathers calls into posts, and hands the answers out in the same order. The thread has one post at a time,
- * and what comes meanwhile gathers here: a commit costs as many pages for a few calls as for many. With two posts, the second began
- * as soon as one call had come, and so every other commit was one of a single message.
+ * So many calls are worth a commit of their own. A commit costs as much as seven messages whatever is in it: what comes while one is
+ * made gathers here, until that is answered or so many have come.
  */
+const worthwhile = 10
+
+/** This side of the thread: gathers calls into posts, and hands the answers out in the same order. */
 class Writer {
   readonly opened: Promise<void>
   readonly #worker: Worker
@@ -44,6 +46,7 @@ class Writer {
   #bytes: Uint8Array[] = []
   /** Those that wait for their answer, in the order of their calls: what was posted, and then what is in `#calls`. */
   #waiting: Pending[] = []
+  #postsSoon = false
   #gone: StoreUnavailable | null = null
   #closed: Promise<void> | null = null
 
@@ -72,7 +75,7 @@ class Writer {
       if (text !== null) this.#texts.push(text)
       if (bytes) this.#bytes.push(bytes)
       this.#waiting.push({ resolve, reject })
-      if (this.#waiting.length === 1) this.#postSoon()
+      this.#gathered()
     })
   }
 
@@ -87,9 +90,24 @@ class Writer {
     return this.#closed
   }
 
-  /** Once this turn has made all its calls. */
-  #postSoon(): void {
-    setImmediate(() => this.#post())
+  /**
+   * Posts at once what is worth a commit and no less than what the thread has: a turn that reads from many sockets hears of no
+   * answer until it ends, and the thread would stand still for as long. What is less leaves at the turn's end, when the thread
+   * has nothing.
+   */
+  #gathered(): void {
+    if (this.#calls.length >= Math.max(worthwhile, this.#underWay)) return this.#post()
+    if (this.#underWay > 0 || this.#postsSoon) return
+    this.#postsSoon = true
+    setImmediate(() => {
+      this.#postsSoon = false
+      if (this.#underWay === 0) this.#post()
+    })
+  }
+
+  /** How many calls the thread has. */
+  get #underWay(): number {
+    return this.#waiting.length - this.#calls.length
   }
 
   #post(): void {
@@ -111,7 +129,7 @@ class Writer {
   #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
     const settled = this.#waiting.splice(0, posted.length)
-    if (this.#calls.length > 0 && this.#calls.length === this.#waiting.length) this.#postSoon()
+    this.#gathered()
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))
       else if ('parcel' in answer) settled[at]!.resolve(new Parcel(answer.parcel, bytes.splice(0, answer.bytes)))
