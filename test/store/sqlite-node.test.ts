@@ -156,6 +156,25 @@ describe('a store that is full', () => {
   })
 })
 
+describe('calls made at once', () => {
+  // More than one post, and more than the thread commits in one step.
+  for (const count of [1, 9, 10, 25, 600, 1500]) {
+    it(`are each answered their own: ${count}`, async (test) => {
+      const store = await openSqlite({ path: await newPath(test) })
+      test.after(() => store.close())
+      const numbers = Array.from({ length: count }, (_, number) => number)
+      const ids = await Promise.all(
+        numbers.map((number) => accepted(store, { content: new TextEncoder().encode(`mail ${number}`) })),
+      )
+      const read = await Promise.all(ids.map(async (id) => Buffer.concat(await contentOf(store, id)).toString()))
+      assert.deepEqual(
+        read,
+        numbers.map((number) => `mail ${number}`),
+      )
+    })
+  }
+})
+
 describe('sweep', () => {
   it('makes the file smaller', async (test) => {
     const path = await newPath(test)
