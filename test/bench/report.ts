@@ -23,6 +23,11 @@ export interface Row {
 export function rows(roads: readonly Road[], others: readonly string[], runs: Runs): Row[] {
   const values = (road: string, system: string, measure: string) =>
     (runs.get(road)?.get(system) ?? []).flatMap((figures) => figures[measure] ?? [])
+  /** @param place `road/measure`, or a measure of the road at hand */
+  const at = (place: string, here: string, system: string) => {
+    const [measure, road = here] = place.split('/').reverse()
+    return values(road, system, measure!)
+  }
   return roads.flatMap((road) =>
     Object.entries(road.measures).flatMap(([name, measure]): Row[] => {
       const own = values(road.name, 'waypost', name)
@@ -30,17 +35,16 @@ export function rows(roads: readonly Road[], others: readonly string[], runs: Ru
       // Nobody could tell, as of processor time outside Linux.
       if (waypost === null) return []
       const compared: Row['others'] = {}
-      // `road/measure`, or a measure of the same road.
-      const [theirs, theirRoad = road.name] = measure.others?.split('/').reverse() ?? []
-      for (const other of theirs === undefined ? [] : others) {
-        const found = median(values(theirRoad, other, theirs!))
-        if (found === null) continue
+      const places = [measure.others ?? []].flat()
+      for (const other of others) {
+        const found = places.map((place) => median(at(place, road.name, other))).find((value) => value !== null)
+        if (found === undefined) continue
         const [better, worse] = measure.better === 'more' ? [waypost, found] : [found, waypost]
         compared[other] = { median: found, times: worse === 0 ? null : better / worse }
       }
       const { unit, target = null } = measure
       const row = { road: road.name, measure: name, unit, target: bound(measure, target), waypost, runs: own }
-      return [{ ...row, beside: theirs === undefined ? [] : (road.beside ?? others), others: compared }]
+      return [{ ...row, beside: places.length === 0 ? [] : (road.beside ?? others), others: compared }]
     }),
   )
 }

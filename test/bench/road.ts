@@ -6,8 +6,11 @@ export interface Measure {
   better: 'more' | 'less'
   /** As issue and README state it. */
   target?: string
-  /** Where the same is read of others: a measure of this road, or `road/measure`; absent where they have no such figure. */
-  others?: string
+  /**
+   * Where the same is read of others: a measure of this road, or `road/measure`; the first that they have. Absent where they have no
+   * such figure.
+   */
+  others?: string | readonly string[]
 }
 
 /** What one run of one system gave; null where this machine cannot tell. */

@@ -31,7 +31,7 @@ const relays = all.slice(1).map(({ name }) => name)
 
 function roads(amounts: Amounts): Road[] {
   return [
-    ...throughput(amounts, systems),
+    ...throughput(amounts, systems, relays),
     ...waits(amounts),
     backlog(amounts),
     failover(amounts),
