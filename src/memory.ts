@@ -12,12 +12,12 @@ export function forgetStart(): void {
 }
 
 /** Bytes that young objects have: two halves, of which one is filled. */
-const youngRoom = 32 * 2 ** 20
+const youngRoom = 64 * 2 ** 20
 /** How often it is looked at. */
 const lookEvery = 250
 
 /**
- * Holds V8's room for young objects at 32 MB. Under load V8 would double it to 128 MB, and let as much more garbage gather behind it;
+ * Holds V8's room for young objects at 64 MB. Under load V8 would double it to 128 MB, and let as much more garbage gather behind it;
  * when little happens V8 gives it back but for 1 MB, and must be allowed to enlarge it again, now in one step (measured with 2 MB:
  * six times the processor in collecting, and a message costs half as much again).
  */
