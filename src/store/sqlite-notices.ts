@@ -50,13 +50,14 @@ export function claimNotices(db: Database, want: Want): { notices: Notice[]; nex
 }
 
 function dueRows(db: Database, { seq, dialect }: LiveWebhook, now: number, limit: number): NoticeRow[] {
+  // `LIMIT +?`: as in `claim`.
   return db.all<NoticeRow>(
     `SELECT n.id AS notice, n.claims, n.tries, e.id, e.type, e.at, m.id AS messageId, e.recipient, e.provider,
        e.provider_message_id AS providerMessageId, e.detail,
        CASE WHEN ? THEN mail.envelope END AS envelope
      FROM notice AS n LEFT JOIN event AS e ON e.seq = n.event LEFT JOIN message AS m ON m.seq = e.message
        LEFT JOIN mail ON mail.message = e.message
-     WHERE n.webhook = ? AND n.due_at <= ? ORDER BY n.due_at, n.id LIMIT ?`,
+     WHERE n.webhook = ? AND n.due_at <= ? ORDER BY n.due_at, n.id LIMIT +?`,
     dialect === null ? 0 : 1,
     seq,
     now,

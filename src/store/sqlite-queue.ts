@@ -46,11 +46,12 @@ export function claim(
   const claims: PackedClaim[] = []
   const contents: Uint8Array[] = []
   for (let rank = 0; rank <= ranks[want.priority] && claims.length < want.limit; rank++) {
+    // The sign keeps SQLite from looking at the number, for which it would prepare the statement anew each time (7 µs of 8).
     const due = db.all<DueRow>(
       `SELECT d.id, d.message, d.recipients, d.phase, d.due_at, d.claims, d.tries, d.waits, d.avoid, d.unknown, d.expire_at,
          m.tenant, m.type, mail.envelope, CASE d.phase WHEN 'held' THEN NULL ELSE mail.content END AS content
        FROM delivery AS d CROSS JOIN message AS m ON m.seq = d.message CROSS JOIN mail ON mail.message = d.message
-       WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
+       WHERE d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.id LIMIT +?`,
       rank,
       want.now,
       want.limit - claims.length,
