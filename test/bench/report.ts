@@ -44,7 +44,9 @@ export function rows(roads: readonly Road[], others: readonly string[], runs: Ru
       }
       const { unit, target = null } = measure
       const row = { road: road.name, measure: name, unit, target: bound(measure, target), waypost, runs: own }
-      return [{ ...row, beside: places.length === 0 ? [] : (road.beside ?? others), others: compared }]
+      return [
+        { ...row, beside: places.length === 0 ? [] : (measure.beside ?? road.beside ?? others), others: compared },
+      ]
     }),
   )
 }

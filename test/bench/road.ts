@@ -11,6 +11,8 @@ export interface Measure {
    * such figure.
    */
   others?: string | readonly string[]
+  /** Who has such a figure, where not all have it with whom the road is compared. */
+  beside?: readonly string[]
 }
 
 /** What one run of one system gave; null where this machine cannot tell. */

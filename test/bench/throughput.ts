@@ -46,7 +46,10 @@ function smtp(
       'p99 of 250': wait,
       'p99 of 250, relaying': { ...wait, others: 'p99 of 250, relaying' },
       'processor, accepting': cost,
-      ...costs('processor, relaying'),
+      'processor, relaying': { ...cost, others: 'processor, relaying' },
+      '… main thread': cost,
+      '… writer thread': cost,
+      '… other threads': cost,
     },
     systems: {
       waypost: async () => ({ ...(await accept(amounts, reconnect)), ...(await relay(waypost, amounts, reconnect)) }),
@@ -69,22 +72,20 @@ function accept(amounts: Amounts, reconnect: boolean): Promise<Figures> {
 /** Any system, into a sink. */
 async function relay(system: System, amounts: Amounts, reconnect: boolean): Promise<Figures> {
   const sink = await startSink({ kind: 'smtp' })
-  const loader = startLoader()
-  const running = await system.start(sink.port)
   try {
-    const load = (messages: number) => loader.load({ kind: 'smtp', port: running.port, reconnect, messages })
-    const { perSecond, endToEnd, p99, cost } = await through(running, sink, amounts, load)
-    return {
-      'accepted, relaying': perSecond,
-      'end to end': endToEnd,
-      'p99 of 250, relaying': p99,
-      'processor, relaying': cost.all,
-      // Only Waypost's threads have these parts.
-      ...(system.name === 'waypost' ? byThread(cost) : {}),
-    }
+    return await withLoad(system.start(sink.port), async (running, loader) => {
+      const load = (messages: number) => loader.load({ kind: 'smtp', port: running.port, reconnect, messages })
+      const { perSecond, endToEnd, p99, cost } = await through(running, sink, amounts, load)
+      return {
+        'accepted, relaying': perSecond,
+        'end to end': endToEnd,
+        'p99 of 250, relaying': p99,
+        'processor, relaying': cost.all,
+        // Only Waypost's threads have these parts.
+        ...(system.name === 'waypost' ? byThread(cost) : {}),
+      }
+    })
   } finally {
-    await running.stop()
-    loader.stop()
     sink.stop()
   }
 }
@@ -103,23 +104,18 @@ function http(amounts: Amounts, relays: readonly string[]): Road {
     about: 'HTTP in, JSON, 50 at once',
     measures: {
       accepted: { ...perSecond, target: "15 × postfix's SMTP", others: ['accepted', 'smtp/accepted, relaying'] },
-      'p99 of 202': { ...wait, others: 'p99 of 202' },
-      ...costs('processor'),
+      ...ofPlain(wait, 'p99 of 202'),
+      ...ofPlain(cost, 'processor', '… main thread', '… writer thread', '… other threads'),
     },
     beside: [...relays, 'plain'],
-    systems: httpSystems(async (start) => {
-      const loader = startLoader()
-      const running = await start(null)
-      try {
+    systems: httpSystems((start) =>
+      withLoad(start(null), async (running, loader) => {
         const load = (messages: number) => loader.load({ kind: 'http', url: running.url, messages, later: true })
         await load(warm(amounts))
         const { perSecond, p99, cost } = await timed(running, amounts, () => load(amounts.messages))
         return { accepted: perSecond, 'p99 of 202': p99, processor: cost.all, ...byThread(cost) }
-      } finally {
-        await running.stop()
-        loader.stop()
-      }
-    }),
+      }),
+    ),
   }
 }
 
@@ -129,28 +125,26 @@ function vendor(amounts: Amounts): Road {
     about: 'HTTP in, and out through a vendor’s HTTP API',
     measures: {
       'end to end': { ...perSecond, target: '5,000, or 0.8 × plain', others: 'end to end' },
-      'accepted, sending': { ...perSecond, others: 'accepted, sending' },
-      'p99 of 202': { ...wait, others: 'p99 of 202' },
-      ...costs('processor'),
+      ...ofPlain(perSecond, 'accepted, sending'),
+      ...ofPlain(wait, 'p99 of 202'),
+      ...ofPlain(cost, 'processor', '… main thread', '… writer thread', '… other threads'),
     },
     beside: ['plain'],
     systems: httpSystems(async (start) => {
       const sink = await startSink({ kind: 'http' })
-      const loader = startLoader()
-      const running = await start(sink.port)
       try {
-        const load = (messages: number) => loader.load({ kind: 'http', url: running.url, messages })
-        const { perSecond, endToEnd, p99, cost } = await through(running, sink, amounts, load)
-        return {
-          'end to end': endToEnd,
-          'accepted, sending': perSecond,
-          'p99 of 202': p99,
-          processor: cost.all,
-          ...byThread(cost),
-        }
+        return await withLoad(start(sink.port), async (running, loader) => {
+          const load = (messages: number) => loader.load({ kind: 'http', url: running.url, messages })
+          const { perSecond, endToEnd, p99, cost } = await through(running, sink, amounts, load)
+          return {
+            'end to end': endToEnd,
+            'accepted, sending': perSecond,
+            'p99 of 202': p99,
+            processor: cost.all,
+            ...byThread(cost),
+          }
+        })
       } finally {
-        await running.stop()
-        loader.stop()
         sink.stop()
       }
     }),
@@ -161,20 +155,27 @@ function httpSystems(run: (start: HttpStart) => Promise<Figures>): Road['systems
   return Object.fromEntries(Object.entries(overHttp).map(([name, start]) => [name, () => run(start)]))
 }
 
-/** Of who is measured as a whole, and of who has threads as Waypost has. */
-function costs(all: string): Record<string, Measure> {
-  const names = [all, '… main thread', '… writer thread', '… other threads']
-  return Object.fromEntries(names.map((name) => [name, { ...cost, others: name }]))
+/** What `plain` has too. */
+function ofPlain(measure: Measure, ...names: string[]): Record<string, Measure> {
+  return Object.fromEntries(names.map((name) => [name, { ...measure, others: name, beside: ['plain'] }]))
 }
 
 /** Runs `story` with a gateway and a loader, and ends both. */
-export async function loaded<T>(yaml: string, story: (gateway: Gateway, loader: Loader) => Promise<T>): Promise<T> {
+export function loaded<T>(yaml: string, story: (gateway: Gateway, loader: Loader) => Promise<T>): Promise<T> {
+  return withLoad(startGateway(yaml), story)
+}
+
+/** Runs `story` with what starts and a loader, and ends both. */
+async function withLoad<Running extends { stop(): void | Promise<void> }, T>(
+  starting: Promise<Running>,
+  story: (running: Running, loader: Loader) => Promise<T>,
+): Promise<T> {
+  const running = await starting
   const loader = startLoader()
-  const gateway = await startGateway(yaml)
   try {
-    return await story(gateway, loader)
+    return await story(running, loader)
   } finally {
-    await gateway.stop()
+    await running.stop()
     loader.stop()
   }
 }

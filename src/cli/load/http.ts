@@ -103,7 +103,8 @@ class Connection {
   #answered(): void {
     // 103 and its like come before the answer (RFC 9110 section 15.2).
     if (this.#status < 200) return
-    this.#waiting?.resolve({ accepted: this.#status === 202, code: String(this.#status), said: problem(this.#said) })
+    const accepted = this.#status === 202
+    this.#waiting?.resolve({ accepted, code: String(this.#status), said: accepted ? '' : problem(this.#said) })
     this.#waiting = null
     this.#said = ''
     if (!this.kept) this.#socket.end()
@@ -119,7 +120,6 @@ class Connection {
 
 /** The sentence of a problem (RFC 9457), or what was said as it is. */
 function problem(text: string): string {
-  if (text === '') return ''
   try {
     const { title, detail } = JSON.parse(text) as { title?: unknown; detail?: unknown }
     return String(detail ?? title ?? text)
