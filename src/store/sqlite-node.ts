@@ -129,7 +129,7 @@ class Writer {
   #settle({ answers, bytes }: Answered): void {
     const posted: PostedAnswer[] = JSON.parse(answers)
     const settled = this.#waiting.splice(0, posted.length)
-    this.#gathered()
+    if (this.#calls.length > 0) this.#gathered()
     for (const [at, answer] of posted.entries()) {
       if ('error' in answer) settled[at]!.reject(revive(answer.error))
       else if ('parcel' in answer) settled[at]!.resolve(new Parcel(answer.parcel, bytes.splice(0, answer.bytes)))
